@@ -1,0 +1,122 @@
+"""Where a service listens (unix socket, http, https) and how its aiohttp application is served there.
+
+One place knows about stale sockets, certificates that are replaced while we run, and draining at the end.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from service_runtime.tls import TlsFiles, keep_certificate_fresh, server_ssl_context
+
+KEEPALIVE_SECONDS = 130.0  # Go clients keep idle connections for 120 s; closing first would reset their next call
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """An address to listen on; for `unix` only `path` is set, for the others `host` and `port`."""
+
+    scheme: Literal["unix", "http", "https"]
+    path: Path | None = None
+    host: str = ""
+    port: int = 0
+
+    @classmethod
+    def parse(cls, url: str) -> "Listen":
+        """Read `unix:///path`, `http://host:port` or `https://host:port`. Raises ValueError with what is wrong."""
+        parts = urlsplit(url)
+        if parts.scheme == "unix":
+            path = Path(parts.netloc + parts.path)
+            if not path.is_absolute():
+                raise ValueError(f'"{url}" needs an absolute path, as in unix:///run/service.sock')
+            return cls("unix", path=path)
+        if parts.scheme not in ("http", "https"):
+            raise ValueError(f'"{url}" is no address: use unix:///path, http://host:port or https://host:port')
+        if parts.hostname is None or parts.port is None or parts.path not in ("", "/"):
+            raise ValueError(f'"{url}" needs a host and a port and nothing more, as in {parts.scheme}://0.0.0.0:8443')
+        return cls("https" if parts.scheme == "https" else "http", host=parts.hostname, port=parts.port)
+
+    def __str__(self) -> str:
+        if self.path is not None:
+            return f"unix://{self.path}"
+        return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+@contextlib.asynccontextmanager
+async def serve_app(
+    app: web.Application,
+    listen: Listen,
+    tls: TlsFiles | None = None,
+    drain_seconds: float = 10,
+    socket_mode: int = 0o660,
+) -> AsyncIterator[tuple[str, int] | None]:
+    """Serve `app` inside the context; gives the bound (host, port), None for a unix socket.
+
+    On leaving, no new connection is accepted and running requests get `drain_seconds` to finish.
+    Raises ValueError for https without certificate, OSError if the address is taken, ssl.SSLError for a bad certificate.
+    """
+    context = _context(listen, tls)
+    runner = web.AppRunner(
+        app,
+        handle_signals=False,
+        access_log=None,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        shutdown_timeout=drain_seconds,
+        handler_cancellation=True,  # a client that left must not keep an upstream busy
+    )
+    await runner.setup()
+    try:
+        if listen.path is not None:
+            await _remove_stale_socket(listen.path)
+            site: web.BaseSite = web.UnixSite(runner, listen.path)
+            await site.start()
+            listen.path.chmod(socket_mode)
+        else:
+            site = web.TCPSite(runner, listen.host, listen.port, ssl_context=context, backlog=1024)
+            await site.start()
+        async with contextlib.AsyncExitStack() as stack:
+            if context is not None and tls is not None:
+                await stack.enter_async_context(keep_certificate_fresh(context, tls))
+            yield _bound(runner)
+    finally:
+        await runner.cleanup()
+        if listen.path is not None:
+            listen.path.unlink(missing_ok=True)
+
+
+def _context(listen: Listen, tls: TlsFiles | None) -> ssl.SSLContext | None:
+    if listen.scheme != "https":
+        return None
+    if tls is None:
+        raise ValueError(f"{listen} needs a certificate and a key")
+    return server_ssl_context(tls)
+
+
+def _bound(runner: web.AppRunner) -> tuple[str, int] | None:
+    address = runner.addresses[0]
+    return None if isinstance(address, str) else (address[0], address[1])
+
+
+async def _remove_stale_socket(path: Path) -> None:
+    """Unlink a socket that a killed predecessor left; raises OSError if somebody still answers on it."""
+    if not path.is_socket():
+        return
+    probe = socket.socket(socket.AF_UNIX)
+    probe.setblocking(False)
+    try:
+        async with asyncio.timeout(1):
+            await asyncio.get_running_loop().sock_connect(probe, str(path))
+    except (OSError, TimeoutError):
+        path.unlink(missing_ok=True)
+    else:
+        raise OSError(f"{path} is in use by another process")
+    finally:
+        probe.close()
