@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waiting times that grow from `initial` to `maximum` seconds by `factor`, spread by `jitter` (a fraction of the wait)."""
+    """Waits that grow from `initial` to `maximum` seconds by `factor`, spread by `jitter` (a fraction of the wait)."""
 
     initial: float
     maximum: float

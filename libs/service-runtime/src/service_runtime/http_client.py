@@ -17,7 +17,7 @@ __all__ = ["Deadlines", "HttpClient", "client_ssl_context"]
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Seconds allowed for a connection, between two reads (the first byte included), and for the whole call (None: no end)."""
+    """Seconds for a connection, between two reads (the first byte included), and for the whole call (None: no end)."""
 
     connect: float = 10.0
     first_byte: float = 30.0
@@ -30,8 +30,8 @@ class Deadlines:
 class HttpClient:
     """Calls to one server, over kept-alive connections.
 
-    `base_url` is `unix:///path/to.sock`, `http://host[:port][/prefix]` or the same with https. Proxies of the environment are
-    not used: what we talk to is named by the configuration alone. Raises ValueError for another scheme.
+    `base_url` is `unix:///path/to.sock`, `http://host[:port][/prefix]` or the same with https. Proxies of the
+    environment are not used: what we talk to is named by the configuration alone. Raises ValueError for another scheme.
     """
 
     def __init__(

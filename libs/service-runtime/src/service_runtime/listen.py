@@ -61,7 +61,8 @@ async def serve_app(
     """Serve `app` inside the context; gives the bound (host, port), None for a unix socket.
 
     On leaving, no new connection is accepted and running requests get `drain_seconds` to finish.
-    Raises ValueError for https without certificate, OSError if the address is taken, ssl.SSLError for a bad certificate.
+    Raises ValueError for https without certificate, OSError if the address is taken, ssl.SSLError for a bad
+    certificate.
     """
     context = _context(listen, tls)
     runner = web.AppRunner(

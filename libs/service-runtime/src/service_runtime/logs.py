@@ -1,6 +1,7 @@
 """Logs: one JSON line per event on standard error, with stable keys, and a net that catches what must not be written.
 
-Code never logs payloads, environment values or tokens; the redaction here is for the day when an exception's text holds one.
+Code never logs payloads, environment values or tokens; the redaction here is for the day when an exception's text
+holds one.
 """
 
 import logging

@@ -15,7 +15,7 @@ Ready = Callable[[], str | None]
 
 
 def observability_app(ready: Ready) -> web.Application:
-    """`/metrics`; `/healthz` (the process answers); `/readyz` (503 with the reason that `ready()` gives, 200 if None)."""
+    """`/metrics`; `/healthz` (the process answers); `/readyz` (503 with the reason of `ready()`, 200 if None)."""
 
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,4 +1,4 @@
-"""How a service starts and ends: logs first, signals into an event, one log line and exit code 1 for what nobody expected."""
+"""How a service starts and ends: logs first, signals into an event, one log line and exit code 1 for the unexpected."""
 
 import asyncio
 import os
@@ -25,15 +25,15 @@ def run_service(name: str, serve: Serve, log_level: str = "info", grace_seconds:
     configure_logs(name, log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            clean = runner.run(_run(name, serve, grace_seconds))
-    except Exception:  # noqa: BLE001 - the outermost boundary: whatever it is, say it once, in our format
+            clean = runner.run(_run(serve, grace_seconds))
+    except Exception:  # the outermost boundary: whatever it is, say it once, in our format
         log.exception("service.failed")
         clean = False
     if not clean:
         sys.exit(1)
 
 
-async def _run(name: str, serve: Serve, grace_seconds: float) -> bool:
+async def _run(serve: Serve, grace_seconds: float) -> bool:
     stop = asyncio.Event()
     task = asyncio.ensure_future(serve(stop))
     loop = asyncio.get_running_loop()
@@ -55,5 +55,5 @@ async def _run(name: str, serve: Serve, grace_seconds: float) -> bool:
     except asyncio.CancelledError:
         log.error("service.cancelled", after_seconds=grace_seconds)
         return False
-    log.info("service.stopped", name_=name)
+    log.info("service.stopped")
     return True

@@ -20,7 +20,9 @@ log = get_logger(__name__)
 class Section(pydantic.BaseModel):
     """Base of every settings model: immutable, and an unknown key is an error."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+    model_config = pydantic.ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True
+    )
 
 
 @dataclass(frozen=True, slots=True)

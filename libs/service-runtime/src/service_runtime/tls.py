@@ -26,7 +26,7 @@ class TlsFiles(Section):
 
 
 def server_ssl_context(files: TlsFiles, require_client: bool = True) -> ssl.SSLContext:
-    """TLS >= 1.2 with the given certificate; with `client_ca` a client certificate is demanded, or only checked if given.
+    """TLS >= 1.2 with the given certificate; with `client_ca` a client certificate is demanded, or checked if given.
 
     Raises OSError or ssl.SSLError if a file is missing or unusable.
     """
