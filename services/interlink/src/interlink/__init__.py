@@ -1,0 +1,1 @@
+"""interLink: the wire protocol (`interlink.protocol`) and the API server (`interlink.server`)."""

@@ -1,0 +1,71 @@
+"""A server's side of the wire: reading bodies (on GET and DELETE too) and answering errors in the protocol's words."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from aiohttp import web
+from service_runtime.logs import get_logger
+
+from interlink.protocol.decode import MalformedError, decode, encode
+from interlink.protocol.errors import InterlinkError, NotNow, Rejected
+from interlink.protocol.features import SESSION_HEADER
+
+DEFAULT_BODY_LIMIT = 32 * 1024 * 1024
+
+T = TypeVar("T")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = get_logger(__name__)
+
+
+async def read_json(request: web.Request, kind: type[T]) -> T:
+    """The request's body as `kind`. Raises Rejected (400) for what can't be read; aiohttp answers 413 for too much."""
+    try:
+        return decode(await request.read(), kind)
+    except MalformedError as error:
+        raise Rejected([str(error)], 400) from error
+
+
+def json_response(message: Any, headers: dict[str, str] | None = None) -> web.Response:
+    """200 with `message` as JSON: the only success that interLink 0.6 knows."""
+    return web.Response(body=encode(message), content_type="application/json", headers=headers)
+
+
+def session_of(request: web.Request) -> str:
+    """The id that follows a call through all hops; made here if the caller has none."""
+    if "session" not in request:
+        request["session"] = request.headers.get(SESSION_HEADER) or f"Request-{uuid.uuid4()}"
+    session: str = request["session"]
+    return session
+
+
+@web.middleware
+async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer InterlinkError with its status and reason; log what nobody expected and answer 500. The process lives on."""
+    try:
+        return await handler(request)
+    except InterlinkError as error:
+        return error_response(request, error)
+    except web.HTTPException:
+        raise
+    except ConnectionError:
+        raise  # the caller is gone; there is nobody to answer
+    except Exception:
+        log.exception("request.failed", request=session_of(request), method=request.method, path=request.path)
+        return web.Response(status=500, text="internal error; see the log of this service\n")
+
+
+def error_response(request: web.Request, error: InterlinkError) -> web.Response:
+    """The reply that `errors.from_status` reads back as the same error."""
+    log.info(
+        "request.refused",
+        request=session_of(request),
+        path=request.path,
+        status=error.http_status,
+        reason=error.reason[:2000],
+    )
+    headers = {}
+    if isinstance(error, NotNow) and error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    return web.Response(status=error.http_status, text=error.reason + "\n", headers=headers)

@@ -1,0 +1,120 @@
+"""The messages on the wire, as interLink 0.6 writes them.
+
+Attribute names are the wire's own spellings, one for one, so that a message can be compared with a capture by eye. Go's decoder
+matches keys in any case, and its encoder writes `null` for an empty list: `decode` accepts both.
+"""
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+JsonObject: TypeAlias = dict[str, Any]
+Pod: TypeAlias = JsonObject
+ContainerStatus: TypeAlias = JsonObject
+
+ZERO_TIME = "0001-01-01T00:00:00Z"  # Go's zero time: "not set"
+
+
+class CreateRequest(msgspec.Struct):
+    """`/create` from the virtual kubelet: the pod and the objects that its volumes name.
+
+    ConfigMaps and Secrets are whole objects (Secret data in base64); an entry of `projectedvolumesmaps` looks like a ConfigMap,
+    is named after the volume, and maps path to content.
+    """
+
+    pod: Pod
+    configmaps: list[JsonObject] | None = None
+    secrets: list[JsonObject] | None = None
+    projectedvolumesmaps: list[JsonObject] | None = None
+    jobscriptURL: str = ""
+
+
+class RetrievedContainer(msgspec.Struct):
+    """What one container mounts, as the plugin gets it: one entry per init container, then one per container."""
+
+    name: str
+    configMaps: list[JsonObject] | None = None
+    projectedvolumemaps: list[JsonObject] | None = None
+    secrets: list[JsonObject] | None = None
+    emptyDirs: list[str] | None = None
+
+
+class RetrievedPodData(msgspec.Struct):
+    """`/create` from the API server to the plugin. `jobConfig` is opaque here; `jobScript` only travels when there is one."""
+
+    pod: Pod
+    container: list[RetrievedContainer]
+    jobConfig: JsonObject = msgspec.field(default_factory=dict)
+    jobScript: str = ""
+
+
+class CreateReply(msgspec.Struct):
+    """The plugin's answer: the pod's UID and the job's stable id."""
+
+    PodUID: str
+    PodJID: str
+
+
+class PodStatus(msgspec.Struct):
+    """State of one pod at the plugin: Kubernetes container statuses, each with exactly one of waiting, running, terminated."""
+
+    name: str = ""
+    UID: str = ""
+    namespace: str = ""
+    JID: str = ""
+    containers: list[ContainerStatus] | None = None
+    initContainers: list[ContainerStatus] | None = None
+
+
+class LogOptions(msgspec.Struct):
+    """How much of a log: `Tail` lines (0: all), `Bytes` (0: all), `SinceSeconds` or `SinceTime` (RFC 3339)."""
+
+    Tail: int = 0
+    Bytes: int = 0
+    Timestamps: bool = False
+    Follow: bool = False
+    Previous: bool = False
+    SinceSeconds: int = 0
+    SinceTime: str = ZERO_TIME
+
+
+class LogRequest(msgspec.Struct):
+    """`/getLogs`: which container of which pod, and how much."""
+
+    Namespace: str
+    PodUID: str
+    PodName: str
+    ContainerName: str
+    Opts: LogOptions = msgspec.field(default_factory=LogOptions)
+
+
+class Accelerator(msgspec.Struct):
+    """A countable extended resource, such as nvidia.com/gpu."""
+
+    resourceType: str
+    available: str
+
+
+class PingResources(msgspec.Struct):
+    """What the plugin offers in all, as Kubernetes quantities; None: it doesn't say."""
+
+    cpu: str | None = None
+    memory: str | None = None
+    pods: str | None = None
+    accelerators: list[Accelerator] | None = None
+
+
+class PingTaint(msgspec.Struct):
+    """A taint that the plugin wants on the node."""
+
+    key: str
+    value: str = ""
+    effect: str = "NoSchedule"
+
+
+class PingReply(msgspec.Struct):
+    """The plugin's answer to a ping; `taints` None leaves the node's as they are, an empty list clears those set before."""
+
+    status: str = ""
+    resources: PingResources | None = None
+    taints: list[PingTaint] | None = None
