@@ -1,0 +1,79 @@
+"""Running other programs: one way, with their output in a log file and a readable error."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+TAIL_LINES = 12
+
+
+class CommandFailed(Exception):
+    """A program ended badly; the message has its last lines and where the rest is."""
+
+    def __init__(self, argv: Sequence[str], status: int, output: str, log: Path | None = None) -> None:
+        self.argv = tuple(argv)
+        self.status = status
+        self.output = output
+        shown = " ".join(argv[:4]) + (" ..." if len(argv) > 4 else "")
+        tail = "\n".join(output.rstrip().splitlines()[-TAIL_LINES:])
+        where = f"\n(all of it: {log})" if log else ""
+        super().__init__(f"`{shown}` ended with {status}:\n{tail}{where}")
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    stdin: str | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float | None = None,
+    check: bool = True,
+) -> subprocess.CompletedProcess[str]:
+    """Run a short command and keep what it says. Raises CommandFailed unless ``check`` is off."""
+    words = [str(word) for word in argv]
+    done = subprocess.run(
+        words,
+        input=stdin,
+        env=env,
+        cwd=cwd,
+        timeout=timeout,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if check and done.returncode:
+        raise CommandFailed(words, done.returncode, done.stdout + done.stderr)
+    return done
+
+
+def run_logged(
+    argv: Sequence[str | Path],
+    log: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: str | None = None,
+    timeout: float | None = None,
+) -> None:
+    """Run a long command with its output appended to ``log``. Raises CommandFailed with the last lines."""
+    words = [str(word) for word in argv]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as sink:
+        start = sink.tell()
+        done = subprocess.run(
+            words,
+            input=None if stdin is None else stdin.encode(),
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=cwd,
+            timeout=timeout,
+            check=False,
+        )
+    if done.returncode:
+        with log.open("rb") as source:
+            source.seek(start)
+            output = source.read().decode(errors="replace")
+        raise CommandFailed(words, done.returncode, output, log)
