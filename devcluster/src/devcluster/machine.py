@@ -259,7 +259,7 @@ class Machine:
             "--ipc",
             "--cgroup",
             "--root",
-            "--wd=/",
+            "--wd",
         ]
         return [*spaces, *clean, *argv]
 
