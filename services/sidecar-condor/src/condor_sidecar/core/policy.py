@@ -1,0 +1,108 @@
+"""What a site lets a pod do, and what it gives to a pod that doesn't say.
+
+One frozen value per endpoint, made from the configuration at start-up and handed to the compile step, so that the
+same pod and policy always give the same plan.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class EndpointMode(StrEnum):
+    """How jobs reach the pool: straight to its schedd, or through an HTCondor-CE whose job router makes a second job of ours."""
+
+    SCHEDD = "schedd"
+    CE = "ce"
+
+
+@dataclass(frozen=True, slots=True)
+class HostPathRule:
+    """A part of the worker node's file system that pods may mount with `hostPath`.
+
+    `path` is the prefix as pods write it, `target` the prefix that is mounted instead (empty: the same), so that a
+    cluster's `/cvmfs-af` can be a site's `/cvmfs`.
+    """
+
+    path: str
+    target: str = ""
+    read_only: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceDefaults:
+    """What a pod gets that asks for nothing, and what every job gets on top for the supervisor and the container runtime."""
+
+    cpus: int = 1
+    memory_mib: int = 2048
+    disk_mib: int = 10240
+    memory_overhead_mib: int = 64
+    disk_overhead_mib: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceLimits:
+    """The largest job the site takes (None: no limit here; HTCondor then leaves a job that fits nowhere idle)."""
+
+    cpus: int | None = None
+    memory_mib: int | None = None
+    disk_mib: int | None = None
+    gpus: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WallTime:
+    """Wall time in seconds.
+
+    `margin_seconds` is what the supervisor keeps for bringing states and logs back, after the grace period.
+    """
+
+    default_seconds: int = 24 * 3600
+    max_seconds: int = 72 * 3600
+    margin_seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePolicy:
+    """Where images may come from.
+
+    `unpacked_roots` are searched on the worker node for an image's name, in order; `path_prefixes` are where a pod
+    may name an unpacked image by its path; `docker_fallback` lets a worker node pull what it doesn't find.
+    `entrypoint_user` is not honoured: containers run as the job's account.
+    """
+
+    unpacked_roots: tuple[str, ...] = ("/cvmfs/unpacked.cern.ch", "/cvmfs/singularity.opensciencegrid.org")
+    path_prefixes: tuple[str, ...] = ("/cvmfs",)
+    docker_fallback: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LogLimits:
+    """Bytes of log kept per container in `out.tar` (the head and the tail, a gap marked) and streamed per job while it runs."""
+
+    kept_bytes: int = 10 * 1024 * 1024
+    streamed_bytes: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One endpoint's rules.
+
+    `accept_user_ids`: take pods that ask for user and group ids (runAsUser, runAsGroup, fsGroup, supplementalGroups)
+    although containers run as the job's account; such pods are rejected otherwise. `keep_service_account_token`: hand
+    the pod's default Kubernetes token (the `kube-api-access-*` volume) to the site. `user_annotations`: which keys
+    under `htcondor-job.vk.io/` pods may set. `submit_extra`: the operator's own lines for every submit description.
+    """
+
+    mode: EndpointMode = EndpointMode.SCHEDD
+    resources: ResourceDefaults = ResourceDefaults()
+    limits: ResourceLimits = ResourceLimits()
+    wall_time: WallTime = WallTime()
+    images: ImagePolicy = ImagePolicy()
+    logs: LogLimits = LogLimits()
+    host_paths: tuple[HostPathRule, ...] = (HostPathRule("/cvmfs"),)
+    user_annotations: frozenset[str] = frozenset({"max-walltime", "request-disk"})
+    max_grace_seconds: int = 600
+    accept_user_ids: bool = False
+    keep_service_account_token: bool = False
+    submit_extra: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Plain data that the parts of the sidecar hand to each other."""
