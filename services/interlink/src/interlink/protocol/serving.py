@@ -16,6 +16,8 @@ DEFAULT_BODY_LIMIT = 32 * 1024 * 1024
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_SESSION = web.RequestKey("session", str)
+
 log = get_logger(__name__)
 
 
@@ -34,10 +36,9 @@ def json_response(message: Any, headers: dict[str, str] | None = None) -> web.Re
 
 def session_of(request: web.Request) -> str:
     """The id that follows a call through all hops; made here if the caller has none."""
-    if "session" not in request:
-        request["session"] = request.headers.get(SESSION_HEADER) or f"Request-{uuid.uuid4()}"
-    session: str = request["session"]
-    return session
+    if _SESSION not in request:
+        request[_SESSION] = request.headers.get(SESSION_HEADER) or f"Request-{uuid.uuid4()}"
+    return request[_SESSION]
 
 
 @web.middleware

@@ -19,7 +19,7 @@ DEFAULT_CONFIG = Path("/etc/interlink/InterLinkConfig.yaml")
 CONFIG_VARIABLE = "INTERLINKCONFIGPATH"
 
 
-class Tls(Section):
+class TlsKeys(Section):
     """The server's certificate, used with an https address; with `CACertFile` callers must show a certificate of it."""
 
     Enabled: bool = False
@@ -28,7 +28,7 @@ class Tls(Section):
     CACertFile: str = ""
 
 
-class Pprof(Section):
+class PprofKeys(Section):
     """Go's profiler: accepted so that a file can be shared with the Go server, without effect here."""
 
     Enabled: bool = False
@@ -57,8 +57,8 @@ class ServerSettings(Section):
     ErrorsOnlyLogging: bool = False
     DataRootFolder: str = ""
     """Used by plugins that share this file."""
-    TLS: Tls = Tls()
-    Pprof: Pprof = Pprof()
+    TLS: TlsKeys = TlsKeys()
+    Pprof: PprofKeys = PprofKeys()
 
     BodyLimitMiB: int = pydantic.Field(default=32, ge=1, le=1024)
     """Largest request body; a larger one gets 413."""

@@ -1,0 +1,32 @@
+"""Wiring of the API server."""
+
+import asyncio
+import contextlib
+
+from service_runtime.listen import serve_app
+from service_runtime.logs import get_logger
+from service_runtime.metrics import serve_observability
+
+from interlink.server.handlers import ApiServer
+from interlink.server.plugin import Plugin
+from interlink.server.settings import ServerSettings
+
+log = get_logger(__name__)
+
+
+async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then finish what runs."""
+    async with contextlib.AsyncExitStack() as stack:
+        plugin = Plugin(settings.plugin_url(), settings.CreateFormat, settings.StatusBatch)
+        await stack.enter_async_context(plugin)
+        api = ApiServer(settings, plugin)
+        if settings.MetricsAddress:
+            await stack.enter_async_context(serve_observability(settings.MetricsAddress, _always_ready))
+        await stack.enter_async_context(serve_app(api.application(), settings.listen, settings.tls_files))
+        log.info("server.listening", address=str(settings.listen), plugin=settings.plugin_url())
+        await stop.wait()
+
+
+def _always_ready() -> str | None:
+    # a server that listens is ready: readiness by the plugin would take it out of its Service, and nobody could ask any more
+    return None
