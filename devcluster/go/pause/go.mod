@@ -1,0 +1,3 @@
+module highrate-pause
+
+go 1.24.0
