@@ -1,0 +1,39 @@
+# The commands of the project. Each makes what it needs; nothing has to be installed first but Python >= 3.11 and make.
+
+SHELL := /bin/sh
+PYTHON := .venv/bin/python
+DEVCLUSTER := $(PYTHON) -m devcluster
+# which of the site's two entrances the demo uses: schedd or ce
+ENDPOINT ?= schedd
+
+.PHONY: help demo down test test-unit lint bench environment lock
+.DEFAULT_GOAL := help
+
+help: ## show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: environment ## bring the whole platform up on this machine and run a pod as an HTCondor job (ENDPOINT=schedd|ce)
+	$(DEVCLUSTER) demo --endpoint $(ENDPOINT)
+
+down: environment ## take everything away that demo or test brought up
+	$(DEVCLUSTER) down
+
+test: environment ## all test tiers, the real Kubernetes and HTCondor included
+	tools/test
+
+test-unit: environment ## the tiers that need nothing but Python: seconds
+	.venv/bin/tox run --quiet -e unit,contract
+
+lint: environment ## what CI checks before any test
+	.venv/bin/tox run --quiet -e lint
+
+bench: environment ## measure the figures of docs/figures.md
+	.venv/bin/tox run --quiet -e bench
+
+environment: .venv/.made
+
+lock: environment ## resolve the dependencies anew
+	UV=.venv/bin/uv tools/lock
+
+.venv/.made: requirements.lock tools/environment $(wildcard */*/pyproject.toml devcluster/pyproject.toml)
+	tools/environment
