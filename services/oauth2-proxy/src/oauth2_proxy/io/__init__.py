@@ -1,0 +1,1 @@
+"""Everything that touches the network: issuers' keys, the listening side, the upstream."""

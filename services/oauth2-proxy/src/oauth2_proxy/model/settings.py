@@ -1,0 +1,165 @@
+"""The configuration file, key by key."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, ByteSize, Field, PositiveFloat, PositiveInt, model_validator
+from service_runtime.listen import Listen
+from service_runtime.settings import Section
+from service_runtime.tls import TlsFiles
+
+# Only signatures that the holder of a published key can't make: no "none", no shared secrets (RFC 8725, 3.1 and 3.2).
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"
+]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether calls to `host` never leave this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _address(value: str) -> str:
+    Listen.parse(value)
+    return value
+
+
+def _trusted_url(value: str) -> str:
+    """An issuer's address: https, since whoever can change the keys on their way can be anybody."""
+    parts = urlsplit(value)
+    if not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError(f'"{value}" is no issuer address: use https://host[:port][/path]')
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        raise ValueError(f'"{value}" must be https (plain http only on this machine, for tests)')
+    return value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+TrustedUrl = Annotated[str, AfterValidator(_trusted_url)]
+Name = Annotated[str, Field(min_length=1)]
+Names = Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
+class Rule(Section):
+    """Conditions on one caller; all that are given must hold."""
+
+    groups: Names | None = None
+    """The caller is in one of these groups (a leading slash makes no difference)."""
+    scopes: Names | None = None
+    """The token has all of these scopes."""
+    subjects: Names | None = None
+    """The token's subject is one of these."""
+    clients: Names | None = None
+    """The token was given to one of these clients (claim `client_id`, else `azp`)."""
+
+    @model_validator(mode="after")
+    def _has_a_condition(self) -> Self:
+        if not self.model_fields_set or all(getattr(self, name) is None for name in type(self).model_fields):
+            raise ValueError("a rule needs groups, scopes, subjects or clients; to let in everybody say allow: anyone")
+        return self
+
+
+class Issuer(Section):
+    """One issuer whose tokens are looked at, and which of its callers may pass."""
+
+    issuer: TrustedUrl
+    """The issuer as in the tokens' `iss`; one trailing slash more or less is no difference."""
+    ca_file: Path | None = None
+    """PEM file with the authority of the issuer's certificate, beside those of the system."""
+    keys_url: TrustedUrl | None = None
+    """Where the published keys (JWKS) are; found by OpenID discovery when left out."""
+    audiences: Names | Literal["any"]
+    """The token must be meant for one of these; `any` switches the check off (issuers that set no `aud`)."""
+    allow: Annotated[tuple[Rule, ...], Field(min_length=1)] | Literal["anyone"]
+    """The caller passes if one of these rules holds; `anyone`: everybody with a valid token of this issuer."""
+    groups_claims: Names = ("wlcg.groups", "groups")
+    """Claims that name groups, as a string or a list; all that are present count."""
+    user_claim: Name = "sub"
+    """The claim passed on as X-Forwarded-User; the subject where a token lacks it."""
+    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ("RS256", "ES256", "PS256", "EdDSA", "Ed25519")
+    """Signature algorithms that are accepted."""
+    clock_skew: Annotated[int, Field(ge=0, le=600)] = 60
+    """Seconds by which clocks may differ."""
+
+
+class Keys(Section):
+    """How the issuers' published keys are kept."""
+
+    refresh: PositiveFloat = 600
+    """Seconds after which the keys are fetched again."""
+    keep: PositiveFloat = 345600
+    """Seconds for which keys are used while their issuer can't be reached (HTCondor's SciTokens: four days, too)."""
+    pause: PositiveFloat = 10
+    """Least seconds between two fetches, however many unknown keys are shown meanwhile."""
+    deadline: PositiveFloat = 10
+    """Seconds a fetch may take."""
+
+
+class Limits(Section):
+    """What one caller can make us hold or carry."""
+
+    body: ByteSize = ByteSize(32 * 1024 * 1024)
+    """Longest request body (bytes, or text such as `32MiB`)."""
+    token: PositiveInt = 8192
+    """Longest token in characters."""
+    requests: PositiveInt = 500
+    """Calls forwarded at the same time; more get 503."""
+
+
+class Deadlines(Section):
+    """Seconds after which a call is given up. A reply that has begun has none: followed logs last for days."""
+
+    connect: PositiveFloat = 5
+    """For a connection to the upstream."""
+    first_byte: PositiveFloat = 125
+    """For the upstream's first byte after the call was sent; interLink's callers wait for 120 s."""
+    body: PositiveFloat = 60
+    """For the next piece of the caller's body."""
+
+
+class Settings(Section):
+    """The whole file."""
+
+    listen: Address
+    """Where callers arrive: https://host:port, http://host:port or unix:///path."""
+    tls: TlsFiles | None = None
+    """The certificate for https; read again when its files change."""
+    allow_plain_http: bool = False
+    """Allow http on an address that others can reach, where something in front of it ends TLS."""
+    upstream: Address
+    """Where calls go: unix:///path or http://host:port."""
+    issuers: Annotated[tuple[Issuer, ...], Field(min_length=1)]
+    """The issuers that are trusted."""
+    pass_authorization: bool = False
+    """Pass the caller's Authorization header on to the upstream."""
+    health_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")] | None = "/healthz"
+    """Answered here with 200, without a token; null: no such path."""
+    metrics: str | None = None
+    """Where metrics and readiness are served: host:port."""
+    keys: Keys = Keys()
+    limits: Limits = Limits()
+    deadlines: Deadlines = Deadlines()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        listen = Listen.parse(self.listen)
+        if listen.scheme == "https" and self.tls is None:
+            raise ValueError("listen is https: tls with cert and key is required")
+        if listen.scheme != "https" and self.tls is not None:
+            raise ValueError(f"tls is given, but listen is {listen.scheme}")
+        if listen.scheme == "http" and not is_loopback(listen.host) and not self.allow_plain_http:
+            raise ValueError("listen is plain http for others: use https, or say allow_plain_http: true")
+        if Listen.parse(self.upstream).scheme == "https":
+            raise ValueError("upstream must be unix or http")
+        names = [issuer.issuer.rstrip("/") for issuer in self.issuers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"issuers: given twice: {', '.join(twice)}")
+        return self
