@@ -1,0 +1,1 @@
+"""A real Kubernetes in one machine: unmodified upstream programs, one node."""

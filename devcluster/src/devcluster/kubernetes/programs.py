@@ -1,0 +1,35 @@
+"""The programs that make up Kubernetes here, and which versions: what devcluster/go pins."""
+
+import re
+from pathlib import Path
+
+from devcluster.golang import GoProgram
+from devcluster.paths import Checkout
+
+NAMES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
+
+
+def kubernetes(checkout: Checkout) -> GoProgram:
+    folder = checkout.root / "devcluster" / "go" / "kubernetes"
+    version = pinned_version(folder, "k8s.io/kubernetes")
+    major, minor = version.removeprefix("v").split(".")[:2]
+    stamp = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "archive"}
+    ldflags = " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in stamp.items())
+    packages = tuple(f"k8s.io/kubernetes/cmd/{name}" for name in NAMES)
+    return GoProgram("kubernetes", folder, packages, NAMES, ldflags)
+
+
+def coredns(checkout: Checkout) -> GoProgram:
+    return GoProgram("coredns", checkout.root / "devcluster" / "go" / "coredns", (".",), ("highrate-coredns",))
+
+
+def pause(checkout: Checkout) -> GoProgram:
+    return GoProgram("pause", checkout.root / "devcluster" / "go" / "pause", (".",), ("highrate-pause",))
+
+
+def pinned_version(folder: Path, module: str) -> str:
+    """The version that go.mod requires of ``module``, with its leading v."""
+    found = re.search(rf"^\s*(?:require )?{re.escape(module)} (v\S+)", (folder / "go.mod").read_text(), re.MULTILINE)
+    if not found:
+        raise LookupError(f"{folder / 'go.mod'} doesn't require {module}")
+    return found[1]
