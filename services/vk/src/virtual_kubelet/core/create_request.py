@@ -1,0 +1,131 @@
+"""From a pod to the request that hands it over: which objects it needs, and the message in interLink's shape."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from interlink.protocol.types import CreateRequest
+
+from virtual_kubelet.core.environment import resolve
+from virtual_kubelet.core.field_reference import NodeFacts
+from virtual_kubelet.core.object_store import ObjectName, ObjectStore
+from virtual_kubelet.core.volumes import VolumePolicy, is_carried, projected_map, sources, whole_objects
+from virtual_kubelet.model import pod as pods
+from virtual_kubelet.model.pod import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What configuration adds to every pod."""
+
+    volumes: VolumePolicy = field(default_factory=VolumePolicy)
+    api_address: tuple[str, str] | None = None
+    """Host and port of the Kubernetes API as jobs reach it; None: jobs are told nothing of it."""
+    job_script_builder: str = ""
+
+
+def needed_objects(pod: JsonObject, policy: VolumePolicy) -> set[ObjectName]:
+    """Every ConfigMap and Secret that the pod names, optional ones included."""
+    found: set[ObjectName] = set()
+    for container in pods.all_containers(pod):
+        for variable in container.get("env") or []:
+            found.update(_named(variable.get("valueFrom") or {}, "configMapKeyRef", "secretKeyRef"))
+        for source in container.get("envFrom") or []:
+            found.update(_named(source, "configMapRef", "secretRef"))
+    for volume in pod["spec"].get("volumes") or []:
+        if is_carried(volume, policy):
+            found.update(_named(volume, "configMap", "secret"))
+            for source in sources(volume):
+                found.update(_named(source, "configMap", "secret"))
+    return found
+
+
+def _named(holder: JsonObject, configmap: str, secret: str) -> Iterator[ObjectName]:
+    if configmap in holder:
+        yield ObjectName("configmap", holder[configmap].get("name", ""))
+    if secret in holder:
+        yield ObjectName("secret", holder[secret].get("name") or holder[secret].get("secretName", ""))
+
+
+def create_request(pod: JsonObject, store: ObjectStore, node: NodeFacts, translation: Translation) -> CreateRequest:
+    """The message for `/create` (interLink 0.6). Raises MissingObjectError while the pod has to wait."""
+    policy = translation.volumes
+    carried = [v for v in pod["spec"].get("volumes") or [] if is_carried(v, policy)]
+    configmaps, secrets = whole_objects(pod, store)
+    projected = [projected_map(pod, v, store, node, policy) for v in carried if "projected" in v or "downwardAPI" in v]
+    names = {v["name"] for v in carried}
+    extra = api_variables(*translation.api_address) if translation.api_address else []
+    spec: dict[str, Any] = dict(pod["spec"])
+    for kind in ("initContainers", "containers"):
+        if kind in spec:
+            spec[kind] = [
+                _container(pod, c, store, node, volumes=names, extra=extra) for c in pods.offloaded(pod, kind)
+            ]
+    if "volumes" in spec:
+        spec["volumes"] = [_as_projected(v) for v in carried]
+    meta = {k: v for k, v in pod["metadata"].items() if k != "managedFields"}
+    return CreateRequest(
+        pod={"metadata": meta, "spec": spec, "status": pods.status(pod)},
+        configmaps=configmaps or None,
+        secrets=secrets or None,
+        projectedvolumesmaps=projected or None,
+        jobscriptURL=translation.job_script_builder,
+    )
+
+
+def _container(
+    pod: JsonObject,
+    container: JsonObject,
+    store: ObjectStore,
+    node: NodeFacts,
+    *,
+    volumes: set[str],
+    extra: list[JsonObject],
+) -> JsonObject:
+    made = {k: v for k, v in container.items() if k not in ("env", "envFrom", "volumeMounts")}
+    env = resolve(pod, container, store, node)
+    own = {variable["name"] for variable in env}
+    env += [variable for variable in extra if variable["name"] not in own]
+    if env:
+        made["env"] = env
+    mounts = [m for m in container.get("volumeMounts") or [] if m["name"] in volumes]
+    if mounts:
+        made["volumeMounts"] = mounts
+    made.setdefault("resources", {})
+    return made
+
+
+def _as_projected(volume: JsonObject) -> JsonObject:
+    """A downward API volume is sent as a projected one: that is what servers match the maps with."""
+    if "downwardAPI" not in volume:
+        return volume
+    projected: JsonObject = {"sources": sources(volume)}
+    if "defaultMode" in volume["downwardAPI"]:
+        projected["defaultMode"] = volume["downwardAPI"]["defaultMode"]
+    return {"name": volume["name"], "projected": projected}
+
+
+def api_variables(host: str, port: str) -> list[JsonObject]:
+    """The variables that tell a client library in the job where the Kubernetes API is (KubernetesApiAddr)."""
+    url, prefix = f"tcp://{host}:{port}", f"KUBERNETES_PORT_{port}_TCP"
+    values = {
+        "KUBERNETES_SERVICE_HOST": host,
+        "KUBERNETES_SERVICE_PORT": port,
+        "KUBERNETES_SERVICE_PORT_HTTPS": port,
+        "KUBERNETES_PORT": url,
+        prefix: url,
+        f"{prefix}_PROTO": "tcp",
+        f"{prefix}_PORT": port,
+        f"{prefix}_ADDR": host,
+    }
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def slim(pod_namespace: str, pod_name: str, uid: str) -> JsonObject:
+    """As much of a pod as a server with the feature `status-batch` needs to know which one is meant."""
+    return {"metadata": {"name": pod_name, "namespace": pod_namespace, "uid": uid}}
+
+
+def as_sent(pod: JsonObject) -> JsonObject:
+    """The pod as `/status` and `/delete` carry it: whole, unresolved, without what only the API server's clients need."""
+    return {k: v for k, v in pod.items() if k not in ("kind", "apiVersion")}

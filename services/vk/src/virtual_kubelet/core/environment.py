@@ -1,0 +1,132 @@
+"""A container's environment, resolved as a kubelet does (makeEnvironmentVariables), in the order of the specification.
+
+What only the job can know, the pod's own address, stays a reference: `valueFrom.fieldRef` with `status.podIP`. A value that
+refers to such a variable by `$(NAME)` keeps that reference and gets the same `valueFrom` beside it; in that one form the
+value is still to be expanded by the job, and every other `$` in it is doubled.
+"""
+
+from dataclasses import dataclass, field
+
+from virtual_kubelet.core.expansion import expand, references
+from virtual_kubelet.core.field_reference import (
+    OWN_ADDRESS,
+    FieldReferenceError,
+    NodeFacts,
+    field_value,
+    resource_value,
+)
+from virtual_kubelet.core.object_store import MissingObjectError, ObjectName, ObjectStore, text_data
+from virtual_kubelet.model.pod import JsonObject
+
+
+@dataclass(slots=True)
+class _Environment:
+    values: dict[str, str] = field(default_factory=dict)
+    """Resolved variables, in order."""
+    own_address: dict[str, str] = field(default_factory=dict)
+    """Field paths of the variables that wait for the job, by name."""
+    order: dict[str, None] = field(default_factory=dict)
+
+    def set(self, name: str, value: str) -> None:
+        self.values[name] = value
+        self.own_address.pop(name, None)
+        self.order[name] = None
+
+    def postpone(self, name: str, path: str, template: str | None) -> None:
+        self.own_address[name] = path
+        self.values.pop(name, None)
+        if template is not None:
+            self.values[name] = template
+        self.order[name] = None
+
+    def entries(self) -> list[JsonObject]:
+        return [self._entry(name) for name in self.order]
+
+    def _entry(self, name: str) -> JsonObject:
+        entry: JsonObject = {"name": name}
+        if name in self.values:
+            entry["value"] = self.values[name]
+        if name in self.own_address:
+            entry["valueFrom"] = {"fieldRef": {"apiVersion": "v1", "fieldPath": self.own_address[name]}}
+        return entry
+
+
+def resolve(pod: JsonObject, container: JsonObject, store: ObjectStore, node: NodeFacts) -> list[JsonObject]:
+    """The container's `env` with every source replaced by its value; `envFrom` is part of it.
+
+    Raises MissingObjectError (the pod waits) also for references that can't be resolved.
+    """
+    environment = _Environment()
+    for source in container.get("envFrom") or []:
+        _take_all(source, store, environment)
+    for variable in container.get("env") or []:
+        try:
+            _take_one(variable, environment, pod=pod, container=container, store=store, node=node)
+        except FieldReferenceError as error:
+            raise MissingObjectError(f'env "{variable["name"]}" of container "{container["name"]}": {error}') from error
+    return environment.entries()
+
+
+def _take_all(source: JsonObject, store: ObjectStore, environment: _Environment) -> None:
+    for key, kind in (("configMapRef", "configmap"), ("secretRef", "secret")):
+        reference = source.get(key)
+        if reference is None:
+            continue
+        name = ObjectName("configmap" if kind == "configmap" else "secret", reference.get("name", ""))
+        found = store.get(name, bool(reference.get("optional")))
+        for variable, value in text_data(name.kind, found or {}).items():
+            environment.set(source.get("prefix", "") + variable, value)
+
+
+def _take_one(
+    variable: JsonObject,
+    environment: _Environment,
+    *,
+    pod: JsonObject,
+    container: JsonObject,
+    store: ObjectStore,
+    node: NodeFacts,
+) -> None:
+    name, source = variable["name"], variable.get("valueFrom")
+    if variable.get("value") or not source:
+        _take_text(name, variable.get("value") or "", environment)
+    elif "fieldRef" in source:
+        path = source["fieldRef"].get("fieldPath", "")
+        if path in OWN_ADDRESS:
+            environment.postpone(name, path, None)
+        else:
+            environment.set(name, field_value(pod, path, node))
+    elif "resourceFieldRef" in source:
+        environment.set(name, resource_value(pod, container, source["resourceFieldRef"], node))
+    else:
+        value = _object_value(source, store)
+        if value is not None:
+            environment.set(name, value)
+
+
+def _object_value(source: JsonObject, store: ObjectStore) -> str | None:
+    if "configMapKeyRef" in source:
+        reference, name = source["configMapKeyRef"], ObjectName("configmap", source["configMapKeyRef"].get("name", ""))
+    elif "secretKeyRef" in source:
+        reference, name = source["secretKeyRef"], ObjectName("secret", source["secretKeyRef"].get("name", ""))
+    else:
+        raise FieldReferenceError(f"unsupported source {', '.join(sorted(source))}")
+    return store.key(name, reference.get("key", ""), bool(reference.get("optional")))
+
+
+def _take_text(name: str, text: str, environment: _Environment) -> None:
+    waiting = [n for n in references(text) if n in environment.own_address]
+    if not waiting:
+        environment.set(name, expand(text, environment.values.get))
+        return
+
+    def known(reference: str) -> str | None:
+        if reference in environment.own_address:
+            template = environment.values.get(reference)
+            return f"$({reference})" if template is None else template
+        value = environment.values.get(reference)
+        # the job expands once more: what is settled must come out of that as it went in
+        return f"$$({reference})" if value is None else value.replace("$", "$$")
+
+    path = environment.own_address[waiting[0]]
+    environment.postpone(name, path, expand(text.replace("$$", "$$$$"), known))

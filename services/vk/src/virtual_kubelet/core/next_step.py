@@ -1,0 +1,59 @@
+"""What to do next for one pod. Asked again after every step and every change, so that nothing depends on having seen an event."""
+
+from enum import Enum
+
+from virtual_kubelet.model.known_pod import Absence, KnownPod, Stage
+
+
+class Step(Enum):
+    """One thing to do."""
+
+    DELETE_JOB = "delete the job on the other side"
+    REMOVE_OBJECT = "remove the pod from the API server"
+    FORGET = "forget the pod"
+    ASK = "find out whether the other side has the pod"
+    CREATE = "hand the pod over"
+    FAIL = "show that the pod was refused"
+    SHOW = "show what is known of the job"
+    NOTHING = "wait for a change"
+
+
+def next_step(pod: KnownPod) -> Step:
+    """Deleting comes first: a job must not outlive its pod, and the pod's object must not go before its job."""
+    if pod.gone or pod.deleting:
+        if pod.stage in (Stage.UNSURE, Stage.SUBMITTED) and not pod.deleted_remotely:
+            return Step.DELETE_JOB
+        if pod.gone:
+            return Step.FORGET
+        return Step.NOTHING if pod.removed else Step.REMOVE_OBJECT
+    if pod.terminal:
+        return Step.NOTHING
+    return {
+        Stage.UNSURE: Step.ASK,
+        Stage.FRESH: Step.CREATE,
+        Stage.REFUSED: Step.FAIL,
+        Stage.SUBMITTED: Step.SHOW,
+    }[pod.stage]
+
+
+LOST_CREATES_LIMIT = 5
+"""Creates without an answer after which a plugin that may submit twice is asked no more."""
+UNKNOWN_DELETES_LIMIT = 10
+"""Failed deletes after which a pod that was never known to have a job is let go."""
+_ABSENCES = 2
+_ABSENCE_SECONDS = 11.0  # a SLURM plugin answers from a cache of 10 s
+
+
+def may_create_again(absence: Absence, now: float, idempotent: bool) -> bool:
+    """Was the pod absent from the other side's answers for long enough to hand it over (again)?
+
+    `idempotent`: the other side announced `retry-create`, so a second create can't make a second job.
+    """
+    if idempotent:
+        return absence.count >= 1
+    return absence.count >= _ABSENCES and now - absence.first >= _ABSENCE_SECONDS
+
+
+def let_go(pod: KnownPod) -> bool:
+    """Give up deleting the job of a pod that never had an id, if the other side only ever answers with errors."""
+    return pod.job_id is None and pod.delete_failures >= UNKNOWN_DELETES_LIMIT

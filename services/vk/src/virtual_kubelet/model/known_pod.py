@@ -1,0 +1,93 @@
+"""What vk knows of one pod. Small, because there may be thousands: JSON is kept as text and read when it is needed."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import msgspec
+
+from virtual_kubelet.model import pod as pods
+from virtual_kubelet.model.pod import JsonObject
+
+
+class Stage(Enum):
+    """How far a pod's hand-over got, as far as this process can be sure."""
+
+    UNSURE = "unsure"
+    """The other side may hold it: vk was restarted, or a create ended without an answer. Ask before anything else."""
+    FRESH = "fresh"
+    """The other side can't hold it."""
+    SUBMITTED = "submitted"
+    """The other side took it."""
+    REFUSED = "refused"
+    """The other side said that it can never run there."""
+
+
+@dataclass(slots=True)
+class Absence:
+    """Answers of the other side that did not mention an UNSURE pod."""
+
+    count: int = 0
+    first: float = 0.0
+
+
+@dataclass(slots=True)
+class KnownPod:
+    """One pod by UID: the API server's object, and what happened to it on the other side."""
+
+    uid: str
+    namespace: str
+    name: str
+    text: bytes
+    """The API server's object as JSON, without managedFields."""
+    version: str
+    """Its resourceVersion."""
+    phase: str
+    deleting: bool
+    job_id: str | None
+    """The job's id, from the annotation or from the answer to a create."""
+    stage: Stage
+    gone: bool = False
+    """The API server has no such pod any more."""
+    removed: bool = False
+    """We deleted the API object; a finalizer may still hold it."""
+    deleted_remotely: bool = False
+    delete_failures: int = 0
+    report: bytes | None = None
+    """The last state that the other side told, as JSON."""
+    refusal: tuple[str, ...] = ()
+    waiting: tuple[str, str] | None = None
+    """Why the pod can't be handed over now: reason and message of its waiting containers."""
+    lost_creates: int = 0
+    absence: Absence | None = None
+
+    @property
+    def terminal(self) -> bool:
+        return self.phase in pods.TERMINAL_PHASES
+
+    @property
+    def reference(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    def pod(self) -> JsonObject:
+        """The API server's object; a fresh copy, free to be changed."""
+        value: JsonObject = msgspec.json.decode(self.text)
+        return value
+
+    def take(self, pod: JsonObject) -> None:
+        """Keep a newer object of the same pod."""
+        pod["metadata"].pop("managedFields", None)
+        self.text = msgspec.json.encode(pod)
+        self.version = pod["metadata"].get("resourceVersion", "")
+        self.phase = pods.phase(pod)
+        self.deleting = "deletionTimestamp" in pod["metadata"]
+        self.job_id = self.job_id or pods.annotations(pod).get(pods.JOB_ID_ANNOTATION)
+
+
+def known(pod: JsonObject, created_before_us: bool) -> KnownPod:
+    """A pod seen for the first time. `created_before_us`: an earlier vk may have handed it over already."""
+    job_id = pods.annotations(pod).get(pods.JOB_ID_ANNOTATION)
+    before_handover = Stage.UNSURE if created_before_us else Stage.FRESH
+    stage = Stage.SUBMITTED if job_id else before_handover
+    entry = KnownPod(pods.uid(pod), pods.namespace(pod), pods.name(pod), b"", "", "", False, job_id, stage)
+    entry.take(pod)
+    return entry
