@@ -1,0 +1,232 @@
+"""What an ordinary pod does on a virtual node, through the schedd and through the compute element alike."""
+
+import json
+import time
+
+import pytest
+
+from tests.cluster.conftest import Platform
+from tests.cluster.pods import Pods, manifest, shell, terminated, uid
+
+# what shells, submit files, ClassAds, log formats and JSON each find hard
+HOSTILE = [
+    "plain",
+    "",
+    "two words",
+    'it\'s "quoted"',
+    "back`tick` $(touch /tmp/pwned) ${HOME} $HOME",
+    "new\nline\ttab",
+    "trailing newline\n",
+    "back\\slash \\n \\\\",
+    "üñí-çødé ☃ 漢字",
+    "a=b;c|d&e>f<g*h?[i]{j}!k#l~m%n",
+    "--leading-dashes",
+    "+Evil = True",
+    "$$(NOT_EXPANDED)",
+]
+
+
+def test_hello_world_ends_with_0_and_its_log(pods: Pods, node: str, hello: str) -> None:
+    pod = pods.run(manifest(node, [{"name": "c", "image": hello, "args": ["HTCondor"]}]))
+    assert pod.obj["status"]["phase"] == "Succeeded", pods.story(pod)
+    assert terminated(pod, "c")["exitCode"] == 0
+    assert terminated(pod, "c")["reason"] == "Completed"
+    assert "Hello" in pods.logs(pod)
+    assert "HTCondor" in pods.logs(pod)
+    conditions = {c["type"]: c["status"] for c in pod.obj["status"]["conditions"]}
+    assert conditions["PodScheduled"] == "True"
+    assert conditions["Ready"] == "False"
+
+
+def test_an_exit_code_comes_back(pods: Pods, node: str, hello: str) -> None:
+    pod = pods.run(manifest(node, [shell("c", hello, "echo to the log; echo and here >&2; exit 42")]))
+    assert pod.obj["status"]["phase"] == "Failed"
+    assert terminated(pod, "c")["exitCode"] == 42
+    assert sorted(pods.logs(pod).splitlines()) == ["and here", "to the log"]
+
+
+def test_one_of_three_containers_fails(pods: Pods, node: str, hello: str) -> None:
+    containers = [
+        shell("good", hello, "exit 0"),
+        shell("bad", hello, "exit 3"),
+        shell("slow", hello, "sleep 2; echo done"),
+    ]
+    pod = pods.run(manifest(node, containers))
+    assert pod.obj["status"]["phase"] == "Failed"
+    assert {name: terminated(pod, name)["exitCode"] for name in ("good", "bad", "slow")} == {
+        "good": 0,
+        "bad": 3,
+        "slow": 0,
+    }
+    assert pods.logs(pod, "slow") == "done\n"
+
+
+def test_init_containers_run_in_order_before_the_others(pods: Pods, node: str, hello: str) -> None:
+    mount = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
+    pod = pods.run(
+        manifest(
+            node,
+            [shell("c", hello, "cat /shared/order", **mount)],
+            initContainers=[
+                shell("one", hello, "echo one >> /shared/order", **mount),
+                shell("two", hello, "echo two >> /shared/order", **mount),
+            ],
+            volumes=[{"name": "shared", "emptyDir": {}}],
+        )
+    )
+    assert pod.obj["status"]["phase"] == "Succeeded", pods.story(pod)
+    assert pods.logs(pod) == "one\ntwo\n"
+
+
+def test_a_failing_init_container_fails_the_pod_and_nothing_else_runs(pods: Pods, node: str, hello: str) -> None:
+    pod = pods.run(
+        manifest(
+            node,
+            [shell("c", hello, "echo must not run")],
+            initContainers=[shell("first", hello, "exit 7"), shell("second", hello, "echo nor this")],
+        )
+    )
+    assert pod.obj["status"]["phase"] == "Failed"
+    assert terminated(pod, "first", "initContainerStatuses")["exitCode"] == 7
+    names = [s["name"] for s in pod.obj["status"]["initContainerStatuses"] + pod.obj["status"]["containerStatuses"]]
+    assert names == ["first", "second", "c"]
+    assert "must not run" not in pods.logs(pod, "c")
+
+
+def test_arguments_and_environment_arrive_byte_for_byte(pods: Pods, node: str, hello: str) -> None:
+    program = (
+        "import json, os, sys; print(json.dumps({'args': sys.argv[1:], 'env': {k: v for k, v in os.environ.items()"
+        " if k.startswith('H_') or '.' in k}, 'cwd': os.getcwd()}))"
+    )
+    env = [
+        {"name": f"H_{n}", "value": value.replace("$$", "$$$$").replace("$(", "$$(")} for n, value in enumerate(HOSTILE)
+    ]
+    env.append({"name": "no.shell-name", "value": "yes"})
+    env.append({"name": "H_REF", "value": "<$(H_2)>"})
+    # a kubelet expands $(NAME) in arguments: doubled where the text itself is meant
+    args = [value.replace("$$", "$$$$").replace("$(", "$$(") for value in HOSTILE]
+    container = {
+        "name": "c",
+        "image": hello,
+        "command": ["python3", "-c", program],
+        "args": [*args, "$(H_REF)", "$(UNKNOWN)"],
+        "env": env,
+        "workingDir": "/var/tmp",
+    }
+    pod = pods.run(manifest(node, [container]))
+    assert pod.obj["status"]["phase"] == "Succeeded", pods.story(pod)
+    seen = json.loads(pods.logs(pod))
+    assert seen["args"] == [*HOSTILE, "<two words>", "$(UNKNOWN)"]
+    assert [seen["env"][f"H_{n}"] for n in range(len(HOSTILE))] == HOSTILE
+    assert seen["env"]["no.shell-name"] == "yes"
+    assert seen["cwd"] == "/var/tmp"
+
+
+def test_config_maps_and_secrets_as_volumes_and_environment(pods: Pods, node: str, hello: str, objects: str) -> None:
+    container = shell(
+        "c",
+        hello,
+        "cat /c/text; cat /c/sub/renamed; cat /s/key; stat -c %a /s/key; cat /one; echo $FROM_CM $FROM_SECRET $P_text",
+        env=[
+            {"name": "FROM_CM", "valueFrom": {"configMapKeyRef": {"name": objects, "key": "text"}}},
+            {"name": "FROM_SECRET", "valueFrom": {"secretKeyRef": {"name": objects, "key": "key"}}},
+        ],
+        envFrom=[{"prefix": "P_", "configMapRef": {"name": objects}}],
+        volumeMounts=[
+            {"name": "c", "mountPath": "/c"},
+            {"name": "s", "mountPath": "/s"},
+            {"name": "c", "mountPath": "/one", "subPath": "text"},
+        ],
+    )
+    items = [{"key": "text", "path": "text"}, {"key": "other", "path": "sub/renamed"}]
+    pod = pods.run(
+        manifest(
+            node,
+            [container],
+            volumes=[
+                {"name": "c", "configMap": {"name": objects, "items": items}},
+                {"name": "s", "secret": {"secretName": objects, "defaultMode": 0o400}},
+            ],
+        )
+    )
+    assert pod.obj["status"]["phase"] == "Succeeded", pods.story(pod)
+    assert pods.logs(pod) == "hello\nother\ns3cret\n400\nhello\nhello s3cret hello\n"
+
+
+def test_the_images_entrypoint_and_arguments_follow_the_rules(pods: Pods, node: str, hello: str) -> None:
+    pod = pods.run(
+        manifest(node, [{"name": "image", "image": hello}, {"name": "args", "image": hello, "args": ["you"]}])
+    )
+    assert pod.obj["status"]["phase"] == "Succeeded", pods.story(pod)
+    assert "world" in pods.logs(pod, "image")
+    assert "you" in pods.logs(pod, "args")
+
+
+def test_the_root_and_home_are_writable_as_in_a_container(pods: Pods, node: str, hello: str) -> None:
+    script = "echo a > /usr/local/new && echo b > $HOME/new && echo c > new && cat /usr/local/new $HOME/new new"
+    pod = pods.run(manifest(node, [shell("c", hello, script)]))
+    assert pods.logs(pod) == "a\nb\nc\n", pods.story(pod)
+
+
+def test_the_log_of_a_running_pod_is_followed(pods: Pods, node: str, hello: str) -> None:
+    script = "for i in 1 2 3 4 5; do echo line $i; sleep 1; done"
+    pod = pods.create(manifest(node, [shell("c", hello, script)]))
+    pods.wait_for_phase(pod, "Running")
+    lines: list[str] = []
+    for line in pods.follow(pod):
+        if not lines:
+            pod.reload()
+            assert pod.obj["status"]["phase"] == "Running", "the first line came only after the end"
+        lines.append(line)
+    assert lines == [f"line {i}" for i in range(1, 6)]
+
+
+def test_log_options(pods: Pods, node: str, hello: str) -> None:
+    pod = pods.run(manifest(node, [shell("c", hello, "for i in 1 2 3 4 5; do echo line $i; done")]))
+    assert pods.logs(pod, tail_lines=2) == "line 4\nline 5\n"
+    assert pods.logs(pod, limit_bytes=6) == "line 1"
+    stamped = pods.logs(pod, timestamps=True).splitlines()[0]
+    assert stamped.endswith(" line 1")
+    assert stamped.startswith("20")
+
+
+def test_deleting_a_running_pod_removes_the_job_and_lets_it_end_in_its_own_way(
+    pods: Pods, node: str, hello: str, platform: Platform
+) -> None:
+    pod = pods.create(manifest(node, [shell("c", hello, "sleep 600")], terminationGracePeriodSeconds=5))
+    pods.wait_for_phase(pod, "Running")
+    assert platform.jobs_of(uid(pod))
+    pods.delete(pod)
+    pods.wait_until_gone(pod)
+    end = time.monotonic() + 60
+    while platform.jobs_of(uid(pod)):
+        assert time.monotonic() < end, "the job outlives its pod"
+        time.sleep(0.5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"volumes": [{"name": "h", "hostPath": {"path": "/etc"}}]}, "hostPath"),
+        ({"hostNetwork": True}, "hostNetwork"),
+        ({"restartPolicy": "Always"}, "restartPolicy"),
+    ],
+)
+def test_a_pod_that_can_never_run_there_fails_with_a_sentence(
+    pods: Pods, node: str, hello: str, fields: dict[str, object], words: str
+) -> None:
+    pod = pods.run(manifest(node, [shell("c", hello, "true")], **fields))
+    assert pod.obj["status"]["phase"] == "Failed"
+    assert words in pod.obj["status"]["message"], pods.story(pod)
+    assert any(words in event for event in pods.events(pod))
+
+
+def test_an_image_that_is_nowhere_is_shown_as_a_kubelet_shows_it(pods: Pods, node: str) -> None:
+    pod = pods.create(manifest(node, [shell("c", "registry.invalid/nothing:1", "true")]))
+
+    def told(obj: dict[str, object]) -> bool:
+        text = json.dumps(obj["status"])
+        return "ErrImagePull" in text or "ImagePullBackOff" in text
+
+    pods.wait(pod, told, "an image error")
+    assert "registry.invalid/nothing:1" in json.dumps(pod.obj["status"])
