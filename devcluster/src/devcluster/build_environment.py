@@ -39,6 +39,9 @@ def passed_on(extra: Iterable[str] = (), environ: Mapping[str, str] = os.environ
     return settings
 
 
-def pip_settings(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """As passed_on(), for steps that install Python packages."""
-    return passed_on(_PYTHON_INDEXES, environ)
+def pip_configuration(environ: Mapping[str, str] = os.environ) -> str:
+    """A pip.conf that says what the host's PIP_* variables say, for builds that start with a clean environment."""
+    settings = {name.removeprefix("PIP_").lower().replace("_", "-"): environ.get(name, "") for name in _PYTHON_INDEXES}
+    settings["cert"] = BUNDLE if host_bundle(environ) else ""
+    lines = [f"{name} = {value}" for name, value in settings.items() if value]
+    return "\n".join(["[global]", *lines]) + "\n"

@@ -1,16 +1,16 @@
-"""The workspace's own packages as wheels, and the locked versions of everything else: what the services image is made of."""
+"""The workspace's own packages as wheels, and the locked versions of what they need: input of the services image."""
 
-import re
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
+from devcluster.locked_requirements import select
 from devcluster.paths import Checkout, content_key
 from devcluster.steps import StepLog
 
 LOCK = "requirements.lock"
-_NEVER_SERVES = frozenset(("devcluster",))
-_IGNORED = frozenset(("__pycache__", ".venv", "dist"))
+_IGNORED = frozenset(("__pycache__", ".venv", "dist", "build"))
 
 
 def find_uv() -> str:
@@ -24,8 +24,8 @@ def find_uv() -> str:
 
 def service_folders(checkout: Checkout) -> list[Path]:
     """The workspace's packages that run as services or are needed by them."""
-    manifests = sorted([*checkout.root.glob("libs/*/pyproject.toml"), *checkout.root.glob("services/*/pyproject.toml")])
-    return [manifest.parent for manifest in manifests if manifest.parent.name not in _NEVER_SERVES]
+    manifests = [*checkout.root.glob("libs/*/pyproject.toml"), *checkout.root.glob("services/*/pyproject.toml")]
+    return sorted(manifest.parent for manifest in manifests)
 
 
 def sources_key(checkout: Checkout) -> str:
@@ -34,29 +34,29 @@ def sources_key(checkout: Checkout) -> str:
     for folder in service_folders(checkout):
         for place in sorted(folder.rglob("*")):
             inside = place.relative_to(checkout.root)
-            if place.is_file() and not _IGNORED.intersection(inside.parts) and not _is_egg_info(inside):
+            if place.is_file() and not _ignored(inside):
                 parts += [str(inside), place.read_bytes()]
     return content_key(*parts)
 
 
+def service_requirements(checkout: Checkout) -> str:
+    """The lock's entries that the services need, for `pip install --require-hashes`."""
+    projects = [
+        tomllib.loads((folder / "pyproject.toml").read_text())["project"] for folder in service_folders(checkout)
+    ]
+    names = [project["name"] for project in projects]
+    roots = [need for project in projects for need in project.get("dependencies", [])]
+    return select((checkout.root / LOCK).read_text(), roots, names)
+
+
 def build_wheels(checkout: Checkout, target: Path, log: StepLog) -> None:
-    """Wheels of all services into ``target/wheels``, their dependencies' versions and hashes into requirements.txt."""
-    wheels = target / "wheels"
-    wheels.mkdir(parents=True, exist_ok=True)
+    """Wheels of all services into ``target``."""
+    target.mkdir(parents=True, exist_ok=True)
     for folder in service_folders(checkout):
         log.note(folder.name)
-        log.run([find_uv(), "build", "--quiet", "--wheel", "--out-dir", wheels, folder])
-    (wheels / ".gitignore").unlink(missing_ok=True)
-    shutil.copyfile(checkout.root / LOCK, target / "requirements.txt")
+        log.run([find_uv(), "build", "--quiet", "--wheel", "--out-dir", target, folder])
+    (target / ".gitignore").unlink(missing_ok=True)
 
 
-def needed_names(wheel_metadata: str) -> list[str]:
-    """Names in the Requires-Dist lines of a wheel's METADATA, extras left out."""
-    lines = [
-        line for line in wheel_metadata.splitlines() if line.startswith("Requires-Dist:") and "extra ==" not in line
-    ]
-    return [re.split(r"[\\s;<>=!~\\[(]", line.split(":", 1)[1].strip(), maxsplit=1)[0] for line in lines]
-
-
-def _is_egg_info(place: Path) -> bool:
-    return any(part.endswith(".egg-info") for part in place.parts)
+def _ignored(place: Path) -> bool:
+    return bool(_IGNORED.intersection(place.parts)) or any(part.endswith(".egg-info") for part in place.parts)

@@ -62,7 +62,7 @@ def apiserver(plan: AddressPlan) -> Program:
         "proxy-client-cert-file": f"{INSIDE}/front-proxy.crt",
         "proxy-client-key-file": f"{INSIDE}/front-proxy.key",
     }
-    return Program("kube-apiserver", _argv("kube-apiserver", flags), order=20, stop_seconds=15)
+    return Program("kube-apiserver", _argv("kube-apiserver", flags), order=20, stop_seconds=3)
 
 
 def controller_manager() -> Program:

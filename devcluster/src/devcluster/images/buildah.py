@@ -1,0 +1,114 @@
+"""Building images with buildah inside of a machine on the host's network, where no Docker is.
+
+The host's certificates and package indexes are mounted for the time of a build: nothing of them is in the image. Layers are
+kept in the cache, so that a changed source rebuilds only what comes after it.
+"""
+
+import os
+import resource
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
+from pathlib import Path
+
+from devcluster import rootfs
+from devcluster.build_environment import BUNDLE, certificate_binds, passed_on, pip_configuration
+from devcluster.images.recipe import CONTAINERFILE, Recipe
+from devcluster.images.reference import REPOSITORY
+from devcluster.machine import Bind, Machine, running
+from devcluster.paths import Checkout
+from devcluster.steps import StepLog
+
+_WORK = "/build"
+_ENVIRONMENT = {"STORAGE_DRIVER": "overlay", "BUILDAH_ISOLATION": "chroot"}
+
+
+def ensure(recipes: Sequence[Recipe], checkout: Checkout, cache: Path, log: StepLog) -> None:
+    """Build what the cache doesn't hold: archives and unpacked trees. Raises CommandFailed."""
+    missing = [recipe for recipe in recipes if not (recipe.image.archive.is_file() and recipe.image.tree.is_dir())]
+    if not missing:
+        return
+    base = rootfs.ensure(rootfs.BASE, cache, log.path)
+    machine_tree = rootfs.ensure(rootfs.MACHINE, cache, log.path)
+    with _one_builder(cache), _work_folder(checkout) as work:
+        for recipe in missing:
+            recipe.prepare_context(work / recipe.image.name, log)
+        (work / "pip.conf").write_text(pip_configuration())
+        (cache / "images").mkdir(exist_ok=True)
+        binds = (
+            Bind(cache / "buildah", "/var/lib/containers"),
+            Bind(cache / "images", "/images"),
+            Bind(base, "/base", read_only=True),
+            Bind(work, _WORK),
+            *certificate_binds(),
+        )
+        with running(Machine(checkout, "builder", machine_tree, "builder", binds=binds)) as machine:
+            base_reference = _import_base(machine, log)
+            for recipe in missing:
+                log.note(recipe.image.name)
+                _build(machine, recipe, base_reference, log)
+
+
+def _import_base(machine: Machine, log: StepLog) -> str:
+    reference = f"{REPOSITORY}/base:{rootfs.BASE.key}"
+    if machine.run(["buildah", "inspect", "--type=image", reference], env=_ENVIRONMENT, check=False).returncode == 0:
+        return reference
+    log.note("base")
+    script = f"""\
+set -e
+cd {_WORK} && mkdir -p base && tar -C /base --one-file-system -cf base/base.tar .
+printf 'FROM scratch\\nADD base.tar /\\nCMD ["/bin/bash"]\\n' > base/Containerfile
+buildah build --isolation=chroot -t {reference} base
+rm -r base
+"""
+    machine.run_logged(["sh", "-c", script], log.path, env=_ENVIRONMENT)
+    return reference
+
+
+def _build(machine: Machine, recipe: Recipe, base: str, log: StepLog) -> None:
+    image = recipe.image
+    argv = ["buildah", "build", "--isolation=chroot", "--network=host", "--pull=never", "--layers", *_limits()]
+    if certificate_binds():
+        argv.append(f"--volume={BUNDLE}:{BUNDLE}:ro")
+    argv += [f"--volume={_WORK}/pip.conf:/etc/pip.conf:ro", f"--build-arg=BASE={base}", f"--tag={image.reference}"]
+    argv += [f"--file={_WORK}/{image.name}/{CONTAINERFILE}", f"{_WORK}/{image.name}"]
+    machine.run_logged(argv, log.path, env={**_ENVIRONMENT, **passed_on()})
+    partial = f"/images/{image.name}-{image.tag}.{os.getpid()}"
+    push = ["buildah", "push", image.reference, f"docker-archive:{partial}.tar:{image.reference}"]
+    machine.run_logged(push, log.path, env=_ENVIRONMENT)
+    unpack = ["apptainer", "build", "--force", "--sandbox", f"{partial}.tree", f"docker-archive:{partial}.tar"]
+    machine.run_logged(unpack, log.path, env={"APPTAINER_TMPDIR": _WORK})
+    place = image.archive.parent
+    if not image.tree.exists():
+        (place / f"{Path(partial).name}.tree").rename(image.tree)
+    (place / f"{Path(partial).name}.tar").replace(image.archive)
+
+
+def _limits() -> list[str]:
+    """Without CAP_SYS_RESOURCE a container's limits can't be raised over ours, and buildah's defaults are higher."""
+    options = []
+    for name, number in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
+        hard = resource.getrlimit(number)[1]
+        options.append(f"--ulimit={name}={hard}:{hard}")
+    return options
+
+
+@contextmanager
+def _one_builder(cache: Path) -> Iterator[None]:
+    """Checkouts share the layer store."""
+    (cache / "buildah").mkdir(parents=True, exist_ok=True)
+    with (cache / "buildah.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        yield
+
+
+@contextmanager
+def _work_folder(checkout: Checkout) -> Iterator[Path]:
+    work = checkout.run / "image-build"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
