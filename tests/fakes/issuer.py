@@ -72,7 +72,7 @@ class FakeIssuer:
             "wlcg.groups": ["/highrate/edge"],
         }
         key = key or self.signing
-        algorithm = {"RSA": "RS256", "EC": "ES256", "oct": "HS256"}[key.key_type]
+        algorithm = {"RSA": "RS256", "EC": "ES256", "OKP": "Ed25519", "oct": "HS256"}[key.key_type]
         content = {name: value for name, value in {**usual, **claims}.items() if value is not None}
         fields = {"alg": algorithm, "kid": key.get("kid"), **(header or {})}
         return jwt.encode(

@@ -5,6 +5,7 @@ One place knows about stale sockets, certificates that are replaced while we run
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -14,10 +15,27 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
 
 from service_runtime.tls import TlsFiles, keep_certificate_fresh, server_ssl_context
 
 KEEPALIVE_SECONDS = 130.0  # Go clients keep idle connections for 120 s; closing first would reset their next call
+
+
+class _NoEcho(logging.Filter):
+    """aiohttp quotes what it could not parse, which may be half of an Authorization header; the log gets its kind."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError):
+            record.msg = f"{record.msg}: {type(error).__name__}"
+            record.exc_info = record.exc_text = None
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
+server_logger.addFilter(_NoEcho())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +75,16 @@ async def serve_app(
     tls: TlsFiles | None = None,
     drain_seconds: float = 10,
     socket_mode: int = 0o660,
+    require_client: bool = True,
 ) -> AsyncIterator[tuple[str, int] | None]:
     """Serve `app` inside the context; gives the bound (host, port), None for a unix socket.
 
-    On leaving, no new connection is accepted and running requests get `drain_seconds` to finish.
+    On leaving, no new connection is accepted and running requests get `drain_seconds` to finish. With `require_client`
+    False a client certificate (of `tls.client_ca`) is checked if there is one, but may be missing.
     Raises ValueError for https without certificate, OSError if the address is taken, ssl.SSLError for a bad
     certificate.
     """
-    context = _context(listen, tls)
+    context = _context(listen, tls, require_client)
     runner = web.AppRunner(
         app,
         handle_signals=False,
@@ -93,12 +113,12 @@ async def serve_app(
             listen.path.unlink(missing_ok=True)
 
 
-def _context(listen: Listen, tls: TlsFiles | None) -> ssl.SSLContext | None:
+def _context(listen: Listen, tls: TlsFiles | None, require_client: bool) -> ssl.SSLContext | None:
     if listen.scheme != "https":
         return None
     if tls is None:
         raise ValueError(f"{listen} needs a certificate and a key")
-    return server_ssl_context(tls)
+    return server_ssl_context(tls, require_client)
 
 
 def _bound(runner: web.AppRunner) -> tuple[str, int] | None:

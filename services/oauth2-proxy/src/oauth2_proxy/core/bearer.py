@@ -1,6 +1,7 @@
 """From the Authorization header to the parts of a token, before anything vouches for them."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from joserfc.jws import JWSRegistry, extract_compact
 
 from oauth2_proxy.core.printable import printable
 from oauth2_proxy.model.verdict import Denied, Outcome
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")  # b64token of RFC 6750, 2.1
 
 
 class TokenRegistry(JWSRegistry):
@@ -45,6 +48,8 @@ def bearer_token(authorization: Sequence[str], longest: int) -> str | Denied:
         return Denied(Outcome.MISSING, "no bearer token")
     if len(token) > longest:
         return Denied(Outcome.MALFORMED, f"the token has {len(token)} characters, {longest} are allowed")
+    if not _TOKEN.fullmatch(token):
+        return Denied(Outcome.MALFORMED, "the token has characters that no token has")
     return token
 
 
@@ -55,7 +60,7 @@ def read_token(text: str) -> Unverified | Denied:
         payload: Any = json.loads(compact.payload)
         header: Any = compact.headers()
     except (JoseError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        # ValueError: base64, ASCII, UTF-8 and JSON; RecursionError: JSON that is nested thousands of levels deep
+        # ValueError: base64, UTF-8 and JSON; RecursionError: JSON that is nested thousands of levels deep
         return Denied(Outcome.MALFORMED, f"the token is no JSON web token ({type(error).__name__})")
     if not isinstance(header, dict) or not isinstance(payload, dict):
         return Denied(Outcome.MALFORMED, "the token's header or payload is no object")

@@ -1,11 +1,10 @@
 """The configuration file, key by key."""
 
 import ipaddress
-from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ByteSize, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, ByteSize, Field, FilePath, PositiveFloat, PositiveInt, model_validator
 from service_runtime.listen import Listen
 from service_runtime.settings import Section
 from service_runtime.tls import TlsFiles
@@ -71,7 +70,7 @@ class Issuer(Section):
 
     issuer: TrustedUrl
     """The issuer as in the tokens' `iss`; one trailing slash more or less is no difference."""
-    ca_file: Path | None = None
+    ca_file: FilePath | None = None
     """PEM file with the authority of the issuer's certificate, beside those of the system."""
     keys_url: TrustedUrl | None = None
     """Where the published keys (JWKS) are; found by OpenID discovery when left out."""
