@@ -32,14 +32,19 @@ Schema = dict[str, Any]
 
 
 class Key(NamedTuple):
-    """One key of the values: its dotted path and its schema; a section has `properties`."""
+    """One key of the values: its dotted path and its schema."""
 
     path: str
     schema: Schema
 
     @property
     def is_section(self) -> bool:
-        return "properties" in self.schema
+        return is_section(self.schema)
+
+
+def is_section(schema: Schema) -> bool:
+    """A section has keys of ours; anything with a default is a value, however deep."""
+    return "properties" in schema and "default" not in schema
 
 
 def keys(schema: Schema, prefix: str = "") -> Iterator[Key]:
@@ -53,7 +58,7 @@ def keys(schema: Schema, prefix: str = "") -> Iterator[Key]:
 
 def closed(schema: Schema) -> Schema:
     """`schema` with every section closed: a misspelt key must stop an upgrade, not be dropped in silence."""
-    if "properties" not in schema:
+    if not is_section(schema):
         return schema
     sections = {name: closed(below) for name, below in schema["properties"].items()}
     return {**schema, "additionalProperties": False, "properties": sections}
@@ -78,7 +83,7 @@ def _value_lines(schema: Schema, depth: int) -> Iterator[str]:
         if depth == 0:
             yield "\n"
         yield textwrap.indent(_wrapped(below["description"], 118 - len(indent)), f"{indent}# ") + "\n"
-        if "properties" in below:
+        if is_section(below):
             yield f"{indent}{name}:\n"
             yield from _value_lines(below, depth + 1)
         else:
@@ -118,6 +123,8 @@ def _row(key: Key) -> str:
 def _type(schema: Schema) -> str:
     if "enum" in schema:
         return " or ".join(f"`{choice}`" for choice in schema["enum"])
+    if isinstance(schema["type"], list):
+        return " or ".join(schema["type"])
     if schema["type"] == "array":
         return f"list of {schema['items']['type']}"
     return str(schema["type"])

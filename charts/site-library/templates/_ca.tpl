@@ -29,7 +29,7 @@ data:
 {{- with include "site.ca.name" . -}}
 - name: ca
   configMap:
-    name: {{ . }}
+    name: {{ . | quote }}
     items:
       - { key: ca.crt, path: ca.crt }
 {{- end -}}

@@ -7,6 +7,7 @@ data:
   {{- include "site.edge.settings" . | nindent 2 }}
 {{- end -}}
 
+{{/* The files of the edge's pod. */}}
 {{- define "site.edge.settings" -}}
 interlink.yaml: |
   InterlinkAddress: https://0.0.0.0
@@ -18,4 +19,38 @@ interlink.yaml: |
     KeyFile: /etc/highrate/edge-tls/tls.key
     CACertFile: /etc/highrate/edge-tls/ca.crt
   MetricsAddress: 0.0.0.0:9102
+condor-sidecar.yaml: |
+  {{- include "site.edge.sidecarSettings" . | fromYaml | merge (deepCopy .values.condor.settings) | toYaml | nindent 2 }}
+{{ include "site.token.settings" . }}
+{{- end -}}
+
+{{/* What the chart itself decides; condor.settings can add to it, but has no names in common with it. */}}
+{{- define "site.edge.sidecarSettings" -}}
+# the name under which this sidecar finds its jobs again in the schedd's queue
+instance: {{ .values.nodeName | quote }}
+listen: unix:///run/highrate/sockets/sidecar.sock
+data: /var/lib/highrate/condor-sidecar
+metrics: 0.0.0.0:9103
+endpoint:
+  mode: {{ .values.condor.mode }}
+  collector: {{ .values.condor.collector | quote }}
+  {{- with .values.condor.schedd }}
+  schedd: {{ . | quote }}
+  {{- end }}
+  auth:
+    methods: [SCITOKENS]
+    token_file: {{ include "site.token.file" . }}
+    {{- with include "site.ca.file" . }}
+    ca_file: {{ . }}
+    {{- end }}
+# told at every ping, and shown on the node
+resources:
+  cpu: {{ include "site.quantity" .values.node.resources.cpu | quote }}
+  memory: {{ include "site.quantity" .values.node.resources.memory | quote }}
+  pods: {{ int64 .values.node.resources.pods | quote }}
+  accelerators:
+    {{- range $name, $count := .values.node.resources.extended }}
+    {{ $name | quote }}: {{ int64 $count | quote }}
+    {{- else }} {}
+    {{- end }}
 {{- end -}}

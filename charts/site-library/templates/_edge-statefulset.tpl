@@ -57,11 +57,11 @@ spec:
         - name: config
           configMap: { name: {{ .name }}-edge }
         - name: edge-tls
-          secret: { secretName: {{ include "site.edge.tlsName" . }}, defaultMode: 0440 }
+          secret: { secretName: {{ include "site.edge.tlsName" . | quote }}, defaultMode: 0440 }
         - name: sockets
           emptyDir: { medium: Memory, sizeLimit: 1Mi }
         - name: state
-          persistentVolumeClaim: { claimName: {{ include "site.edge.claimName" . }} }
+          persistentVolumeClaim: { claimName: {{ include "site.edge.claimName" . | quote }} }
         - name: tmp
           emptyDir: { sizeLimit: 1Gi }
         {{- include "site.token.volumes" . | nindent 8 }}

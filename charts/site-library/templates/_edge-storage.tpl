@@ -13,11 +13,11 @@ metadata:
 spec:
   accessModes: [ReadWriteOnce]
   {{- with .className }}
-  storageClassName: {{ . }}
+  storageClassName: {{ . | quote }}
   {{- end }}
   resources:
     requests:
-      storage: {{ .size }}
+      storage: {{ .size | quote }}
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -12,11 +12,11 @@ metadata:
 spec:
   selector:
     matchLabels:
-      app.kubernetes.io/instance: {{ .root.Release.Name }}
-      highrate/site: {{ .name }}
+      app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+      highrate/site: {{ .name | quote }}
   podMetricsEndpoints:
     {{- range include "site.metrics.ports" . | fromYamlArray }}
-    - { port: {{ . }}, interval: {{ $monitor.interval }} }
+    - { port: {{ . }}, interval: {{ $monitor.interval | quote }} }
     {{- end }}
 {{- end }}
 {{- end -}}

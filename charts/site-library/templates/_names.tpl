@@ -27,8 +27,8 @@ Services don't allow; what had to be changed gets a hash, so that no two texts g
 {{/* Labels that select the pods of one component; immutable in a workload, so nothing that an upgrade may change. */}}
 {{- define "site.selector" -}}
 app.kubernetes.io/name: {{ .component }}
-app.kubernetes.io/instance: {{ .site.root.Release.Name }}
-highrate/site: {{ .site.name }}
+app.kubernetes.io/instance: {{ .site.root.Release.Name | quote }}
+highrate/site: {{ .site.name | quote }}
 {{- end -}}
 
 {{- define "site.labels" -}}
@@ -42,8 +42,8 @@ helm.sh/chart: {{ printf "%s-%s" $chart.Name $chart.Version | replace "+" "_" }}
 
 {{/* metadata of an object of the release's namespace: name, namespace, labels. */}}
 {{- define "site.metadata" -}}
-name: {{ .name }}
-namespace: {{ .site.root.Release.Namespace }}
+name: {{ .name | quote }}
+namespace: {{ .site.root.Release.Namespace | quote }}
 labels:
   {{- include "site.labels" . | nindent 2 }}
 {{- end -}}

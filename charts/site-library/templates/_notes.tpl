@@ -1,17 +1,41 @@
 {{/* What to try next, after an install or upgrade of one site. */}}
 {{- define "site.notes" -}}
-{{- $ns := .root.Release.Namespace -}}
+{{- $namespace := .root.Release.Namespace -}}
 {{- $node := .values.nodeName -}}
-The virtual node {{ $node }} joins the cluster within a minute:
+The virtual node {{ $node }} joins the cluster within a minute. Its condition InterlinkConnectivity tells whether the site
+answers, and if not, why:
 
     kubectl get node {{ $node }}
-    kubectl describe node {{ $node }}     # InterlinkConnectivity tells whether the site answers, and if not, why
-    kubectl logs -n {{ $ns }} deploy/{{ .name }}-vk -c virtual-kubelet
+    kubectl describe node {{ $node }}
+    kubectl logs -n {{ $namespace }} deploy/{{ .name }}-vk -c virtual-kubelet
+{{- if eq .values.edge.mode "cluster" }}
+    kubectl logs -n {{ $namespace }} {{ .name }}-edge-0 -c condor-sidecar
+{{- end }}
 
-Pods come to it if they tolerate its taint and ask for it:
+A pod to try; those that tolerate the node's taint and select it go there:
 
-    kubectl run hello -n {{ .values.namespaces | default (list $ns) | first }} --restart=Never --image=debian:trixie-slim --overrides='{"spec":{
-      "nodeName":"{{ $node }}","tolerations":[{"key":"virtual-node.interlink/no-schedule","operator":"Exists"}]}}' -- echo hello
+kubectl apply -f - <<'POD'
+apiVersion: v1
+kind: Pod
+metadata:
+  name: hello
+  namespace: {{ .values.namespaces | default (list $namespace) | first | quote }}
+spec:
+  restartPolicy: Never
+  nodeSelector:
+    kubernetes.io/hostname: {{ $node | quote }}
+  tolerations:
+    - key: virtual-node.interlink/no-schedule
+      operator: Exists
+  containers:
+    - name: hello
+      image: docker.io/library/debian:trixie-slim
+      command: [uname, -a]
+      resources:
+        requests: { cpu: "1", memory: 500Mi }
+POD
+
+    kubectl logs -f -n {{ .values.namespaces | default (list $namespace) | first }} hello
 {{- if .values.allNamespaces }}
 
 The virtual kubelet may read every Secret of this cluster (allNamespaces).

@@ -29,7 +29,7 @@ capabilities:
 
 {{/* Image, security and the pods' common keys of one container; takes the site. */}}
 {{- define "site.containerBasics" -}}
-image: {{ include "site.image" . }}
+image: {{ include "site.image" . | quote }}
 imagePullPolicy: {{ .values.image.pullPolicy }}
 securityContext:
   {{- include "site.containerSecurityContext" . | nindent 2 }}
@@ -85,7 +85,7 @@ enableServiceLinks: false
 {{- with .values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- with $pods.nodeSelector }}
@@ -101,6 +101,6 @@ affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $pods.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}

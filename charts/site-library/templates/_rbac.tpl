@@ -15,13 +15,13 @@ automountServiceAccountToken: false
 subjects:
   - kind: ServiceAccount
     name: {{ .name }}-vk
-    namespace: {{ .root.Release.Namespace }}
+    namespace: {{ .root.Release.Namespace | quote }}
 {{- end -}}
 
 {{- define "site.rbac.podResources" -}}
 - apiGroups: [""]
   resources: [secrets, configmaps]
-  verbs: [get, list, watch]
+  verbs: [get]
 - apiGroups: [""]
   resources: [serviceaccounts/token]
   verbs: [create]
@@ -44,18 +44,18 @@ rules:
   - apiGroups: [""]
     resources: [nodes]
     resourceNames: [{{ .values.nodeName | quote }}]
-    verbs: [get, list, watch, patch, update]
+    verbs: [get, patch]
   - apiGroups: [""]
     resources: [nodes/status]
     resourceNames: [{{ .values.nodeName | quote }}]
-    verbs: [patch, update]
+    verbs: [patch]
   - apiGroups: [""]
     resources: [pods]
     verbs: [get, list, watch, delete]
   - apiGroups: [""]
     resources: [pods/status]
     verbs: [patch]
-  - apiGroups: ["", events.k8s.io]
+  - apiGroups: [""]
     resources: [events]
     verbs: [create, patch]
   {{- if .values.allNamespaces }}
@@ -96,7 +96,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
   name: {{ $name }}
-  namespace: {{ .namespace }}
+  namespace: {{ .namespace | quote }}
   labels:
     {{- $labels | nindent 4 }}
 rules:
@@ -106,7 +106,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata:
   name: {{ $name }}
-  namespace: {{ .namespace }}
+  namespace: {{ .namespace | quote }}
   labels:
     {{- $labels | nindent 4 }}
 roleRef:
@@ -123,7 +123,7 @@ roleRef:
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [{{ .values.nodeName | quote }}]
-  verbs: [get, patch, update, delete]
+  verbs: [get, patch]
 {{- end -}}
 
 {{/* The authority of the API server's client certificate stands in a ConfigMap that Kubernetes has a Role for. */}}

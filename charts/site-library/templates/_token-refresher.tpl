@@ -27,6 +27,11 @@ the other to start, a provider that is away must not keep the service from runni
   emptyDir: { medium: Memory, sizeLimit: 1Mi }
 - name: token-client
   secret:
-    secretName: {{ .values.token.existingSecret }}
+    secretName: {{ .values.token.existingSecret | quote }}
     defaultMode: 0440
+{{- end -}}
+
+{{- define "site.token.settings" -}}
+token-refresher.yaml: |
+  todo: true
 {{- end -}}

@@ -57,7 +57,7 @@ To drive an HTCondor endpoint from this cluster instead, without anything at the
     edge:
       mode: cluster
 {{ end }}
-{{- if or .condor.collector .condor.schedd }}
+{{- if or .condor.collector .condor.schedd .condor.settings }}
 condor is set, but edge.mode is remote, where the site's own sidecar knows its HTCondor. Remove condor, or drive the
 endpoint from this cluster:
 
@@ -80,12 +80,12 @@ edge.url is set, but edge.mode is cluster, where this release holds the edge its
       mode: remote
       url: {{ .edge.url }}
 {{ end }}
-{{- if not (and .condor.collector .condor.schedd) }}
-condor.collector and condor.schedd are needed with edge.mode cluster: the endpoint that takes the jobs.
+{{- if not .condor.collector }}
+condor.collector is missing: with edge.mode cluster, the endpoint that takes the jobs.
 
     condor:
+      mode: ce
       collector: ce.example.org:9619
-      schedd: ce.example.org
 {{ end }}
 {{- end -}}
 

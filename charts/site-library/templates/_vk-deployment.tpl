@@ -74,13 +74,13 @@ spec:
                       fieldRef: { fieldPath: metadata.namespace }
         {{- if $cluster }}
         - name: edge-tls
-          secret: { secretName: {{ include "site.edge.tlsName" . }}, defaultMode: 0440 }
+          secret: { secretName: {{ include "site.edge.tlsName" . | quote }}, defaultMode: 0440 }
         {{- else }}
         {{- include "site.token.volumes" . | nindent 8 }}
         {{- end }}
         {{- with .values.kubelet.existingTlsSecret }}
         - name: kubelet-tls
-          secret: { secretName: {{ . }}, defaultMode: 0440 }
+          secret: { secretName: {{ . | quote }}, defaultMode: 0440 }
         {{- end }}
         {{- include "site.ca.volume" . | nindent 8 }}
 {{- end -}}

@@ -1,0 +1,43 @@
+"""What Helm prints after an install: what to look at, and a pod to try that Kubernetes would take."""
+
+import re
+
+import kubernetes_validate
+import yaml
+
+from tests.charts.rendering import VIRTUAL_NODE, Chart, Release, Values, merged, read_values
+
+REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
+
+
+def test_the_pod_to_try_is_valid_and_goes_to_the_node(chart: Chart) -> None:
+    pod = yaml.safe_load(_manifest(chart.notes(merged(REMOTE, {"namespaces": ["users", "dask"]}))))
+    kubernetes_validate.validate(pod, "1.34", strict=True)
+    assert pod["spec"]["nodeSelector"] == {"kubernetes.io/hostname": "site-schedd"}
+    assert pod["spec"]["tolerations"][0]["key"] == "virtual-node.interlink/no-schedule"
+    assert pod["metadata"]["namespace"] == "users"
+
+
+def test_commands_name_what_the_release_has(chart: Chart) -> None:
+    notes = chart.notes(REMOTE, Release("my-release", "somewhere"))
+    assert "kubectl get node site-schedd" in notes
+    assert "kubectl logs -n somewhere deploy/my-release-vk -c virtual-kubelet" in notes
+
+
+def test_no_value_that_may_be_secret_is_shown(chart: Chart, values: Values) -> None:
+    if values.get("metrics", {}).get("podMonitor", {}).get("enabled"):
+        values = merged(values, {"metrics": {"podMonitor": {"enabled": False}}})
+    notes = chart.notes(values)
+    assert "BEGIN" not in notes
+    assert values["token"]["existingSecret"] not in notes
+
+
+def test_wide_rights_are_pointed_out(chart: Chart) -> None:
+    assert "every Secret" in chart.notes(merged(REMOTE, {"allNamespaces": True}))
+    assert "every Secret" not in chart.notes(REMOTE)
+
+
+def _manifest(notes: str) -> str:
+    found = re.search(r"<<'?POD'?\n(.*?)\nPOD\n", notes, re.DOTALL)
+    assert found
+    return found.group(1)

@@ -1,0 +1,149 @@
+"""Releases beside each other, with any name, and one release upgraded."""
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from devcluster.charts import assemble
+
+from tests.charts.navigation import of_kind, selects, workloads
+from tests.charts.rendering import VIRTUAL_NODE, Chart, Object, Release, merged, read_values
+
+REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
+EVERYTHING = read_values(VIRTUAL_NODE / "ci" / "remote-everything-values.yaml")
+CLUSTER = read_values(VIRTUAL_NODE / "ci" / "cluster-schedd-values.yaml")
+WITH_MONITORS = ["--api-versions", "monitoring.coreos.com/v1"]
+
+# Names that Helm allows but Services or labels do not, and pairs that a careless shortening would make one.
+NAMES = [
+    "a",
+    "1",
+    "no",
+    "1e3",
+    "n-1",
+    "site.one",
+    "site-one",
+    "site-one-edge",
+    "x" * 53,
+    "x" * 52 + "y",
+    "a." * 26 + "b",
+    "-".join("a" * 27),
+]
+DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_release_name_gives_valid_names(chart: Chart, name: str) -> None:
+    for obj in chart.render(CLUSTER, Release(name)):
+        text = obj["metadata"]["name"]
+        assert len(text) <= 63
+        if obj["kind"] == "Service":
+            assert DNS_LABEL.fullmatch(text)
+        if obj["kind"] == "StatefulSet":  # its pods carry the name and a hash of ten in a label
+            assert len(text) <= 63 - 11
+        assert all(len(value) <= 63 for value in obj["metadata"]["labels"].values())
+
+
+def test_names_that_look_like_something_else_in_yaml_stay_text(chart: Chart) -> None:
+    values = merged(
+        EVERYTHING,
+        {
+            "nodeName": "1e3",
+            "namespaces": ["123"],
+            "image": {"pullSecrets": ["0x1f"]},
+            "token": {"existingSecret": "1.0", "clientId": "7", "audience": "true", "scope": "~"},
+            "kubelet": {"existingTlsSecret": "0.1"},
+            "node": {"labels": {"a": "yes"}},
+            "pods": {"priorityClassName": "0"},
+        },
+    )
+    for obj in chart.render(values, Release("on", "42"), WITH_MONITORS):
+        if obj["apiVersion"] != "monitoring.coreos.com/v1":
+            kubernetes_validate.validate(obj, "1.34", strict=True)
+
+
+def test_two_releases_in_one_namespace_have_nothing_in_common(chart: Chart) -> None:
+    without_certificates = merged(CLUSTER, {"edge": {"existingTlsSecret": "made-elsewhere"}})  # they take long to make
+    releases = [chart.render(without_certificates, Release(name)) for name in NAMES]
+    for one, other in combinations(releases, 2):
+        assert not _identities(one) & _identities(other)
+        for selector in _selectors(one):
+            assert not any(selects(selector, workload.labels) for workload in workloads(other))
+
+
+def test_an_upgrade_touches_no_immutable_field(chart: Chart, tmp_path: Path) -> None:
+    newer = _of_another_version(chart, tmp_path)
+    for before, after in (
+        (REMOTE, EVERYTHING),
+        (CLUSTER, merged(CLUSTER, {"nodeName": "node-two", "condor": {"mode": "ce"}})),
+    ):
+        old = _immutable(chart.render(before, options=WITH_MONITORS))
+        new = _immutable(newer.render(merged(after, {"edge": {"storage": {"size": "20Gi"}}}), options=WITH_MONITORS))
+        assert all(new[identity] == fields for identity, fields in old.items() if identity in new)
+        assert any(identity in new for identity in old)
+
+
+def test_the_claim_is_not_part_of_the_stateful_set(chart: Chart) -> None:
+    (stateful_set,) = of_kind(chart.render(CLUSTER), "StatefulSet")
+    assert "volumeClaimTemplates" not in stateful_set["spec"]
+
+
+def test_a_new_chart_version_alone_replaces_no_pod(chart: Chart, tmp_path: Path) -> None:
+    values = merged(CLUSTER, {"image": {"tag": "1.2.3"}})
+    before, after = chart.render(values), _of_another_version(chart, tmp_path).render(values)
+    assert [w.object["spec"]["template"] for w in workloads(before)] == [
+        w.object["spec"]["template"] for w in workloads(after)
+    ]
+
+
+def test_a_changed_setting_replaces_the_pod(chart: Chart) -> None:
+    before, after = (chart.render(merged(REMOTE, {"token": {"audience": text}})) for text in ("one", "two"))
+    assert [w.object["spec"]["template"] for w in workloads(before)] != [
+        w.object["spec"]["template"] for w in workloads(after)
+    ]
+
+
+def _of_another_version(chart: Chart, folder: Path) -> Chart:
+    copy = assemble(VIRTUAL_NODE, folder)
+    about: dict[str, Any] = yaml.safe_load((copy / "Chart.yaml").read_text(encoding="utf-8"))
+    about.update(version="99.0.0", appVersion="99.0.0")
+    (copy / "Chart.yaml").write_text(yaml.safe_dump(about), encoding="utf-8")
+    return Chart(chart.helm, copy, folder)
+
+
+def _identities(objects: list[Object]) -> set[tuple[str, str | None, str]]:
+    return {(obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"]) for obj in objects}
+
+
+def _selectors(objects: list[Object]) -> Iterator[dict[str, str]]:
+    for workload in workloads(objects):
+        yield workload.object["spec"]["selector"]["matchLabels"]
+    for policy in of_kind(objects, "NetworkPolicy"):
+        yield policy["spec"]["podSelector"]["matchLabels"]
+    for service in of_kind(objects, "Service"):
+        yield service["spec"]["selector"]
+
+
+def _immutable(objects: list[Object]) -> dict[tuple[str, str | None, str], object]:
+    """What the API server refuses to change, by object."""
+    mutable_in_stateful_sets = {"replicas", "template", "updateStrategy", "minReadySeconds"}
+    found: dict[tuple[str, str | None, str], object] = {}
+    for obj in objects:
+        (identity,) = _identities([obj])
+        spec = obj.get("spec", {})
+        if obj["kind"] == "Deployment":
+            found[identity] = spec["selector"]
+        elif obj["kind"] == "StatefulSet":
+            found[identity] = {key: value for key, value in spec.items() if key not in mutable_in_stateful_sets}
+        elif obj["kind"] == "PersistentVolumeClaim":
+            found[identity] = {key: value for key, value in spec.items() if key != "resources"}
+        elif obj["kind"] in ("RoleBinding", "ClusterRoleBinding"):
+            found[identity] = obj["roleRef"]
+        elif obj["kind"] == "Secret":
+            found[identity] = obj["type"]
+    return found

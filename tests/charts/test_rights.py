@@ -1,0 +1,89 @@
+"""What the virtual kubelet may do in the cluster: its node, its pods, and no Secret beyond the namespaces of the values."""
+
+from collections.abc import Iterator
+
+from tests.charts.navigation import of_kind
+from tests.charts.rendering import VIRTUAL_NODE, Chart, Object, Release, Values, merged, read_values
+
+REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
+SENSITIVE = {"secrets", "configmaps", "serviceaccounts/token"}
+
+
+def test_no_rule_has_a_wildcard(objects: list[Object]) -> None:
+    for rule in _rules(objects, "Role", "ClusterRole"):
+        assert "*" not in str(rule)
+
+
+def test_secrets_are_read_in_the_namespaces_of_the_values_only(objects: list[Object], values: Values) -> None:
+    clusterwide = [rule for rule in _rules(objects, "ClusterRole") if SENSITIVE & set(rule["resources"])]
+    assert bool(clusterwide) == values.get("allNamespaces", False)
+    namespaces = {
+        role["metadata"]["namespace"]
+        for role in of_kind(objects, "Role")
+        if any(SENSITIVE & set(rule["resources"]) for rule in role["rules"])
+    }
+    expected = set() if values.get("allNamespaces") else set(values.get("namespaces", ["highrate"]))
+    assert namespaces == expected
+
+
+def test_nodes_and_leases_are_its_own_by_name(objects: list[Object], values: Values) -> None:
+    for rule in _rules(objects, "Role", "ClusterRole"):
+        if {"nodes", "nodes/status", "leases"} & set(rule["resources"]) and rule["verbs"] != ["create"]:
+            assert rule["resourceNames"] == [values["nodeName"]]
+
+
+def test_it_can_neither_make_pods_nor_give_itself_rights(objects: list[Object]) -> None:
+    for rule in _rules(objects, "Role", "ClusterRole"):
+        assert not {"escalate", "bind", "impersonate"} & set(rule["verbs"])
+        assert "rbac.authorization.k8s.io" not in rule["apiGroups"]
+        if "pods" in rule["resources"]:
+            assert not {"create", "update", "patch"} & set(rule["verbs"])
+
+
+def test_every_role_is_bound_to_the_service_account_of_the_pod(objects: list[Object]) -> None:
+    roles = {
+        (role["kind"], role["metadata"].get("namespace"), role["metadata"]["name"])
+        for role in of_kind(objects, "Role", "ClusterRole")
+    }
+    bound = set()
+    for binding in of_kind(objects, "RoleBinding", "ClusterRoleBinding"):
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "site-one-vk", "namespace": "highrate"}]
+        namespace = binding["metadata"].get("namespace") if binding["roleRef"]["kind"] == "Role" else None
+        bound.add((binding["roleRef"]["kind"], namespace, binding["roleRef"]["name"]))
+    assert roles <= bound
+    assert bound - roles <= {
+        ("ClusterRole", None, "system:auth-delegator"),
+        ("Role", "kube-system", "extension-apiserver-authentication-reader"),
+    }
+
+
+def test_the_edge_has_no_rights(objects: list[Object]) -> None:
+    for binding in of_kind(objects, "RoleBinding", "ClusterRoleBinding"):
+        assert all(not subject["name"].endswith("-edge") for subject in binding["subjects"])
+
+
+def test_the_clusters_client_authority_is_read_only_if_the_values_have_none(chart: Chart) -> None:
+    certificate = "-----BEGIN CERTIFICATE-----"
+    given = chart.render(merged(REMOTE, {"kubelet": {"clientCa": certificate}}))
+    assert _in_kube_system(chart.render(REMOTE)) and not _in_kube_system(given)
+
+
+def test_names_of_shared_places_carry_the_namespace(chart: Chart) -> None:
+    first, second = (
+        {
+            (o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"])
+            for o in chart.render(REMOTE, Release("same", namespace))
+            if o["metadata"].get("namespace") != namespace
+        }
+        for namespace in ("one", "two")
+    )
+    assert first and not first & second
+
+
+def _rules(objects: list[Object], *kinds: str) -> Iterator[Object]:
+    for role in of_kind(objects, *kinds):
+        yield from role["rules"]
+
+
+def _in_kube_system(objects: list[Object]) -> list[Object]:
+    return [obj for obj in objects if obj["metadata"].get("namespace") == "kube-system"]
