@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from joserfc.jwk import Key, RSAKey
-from oauth2_proxy.io.discovery import IssuerUnavailable, fetch_keys
+from oauth2_proxy.io.discovery import fetch_keys
 from oauth2_proxy.io.key_cache import KeyCache
 from oauth2_proxy.model.settings import Issuer, Keys
+from service_runtime.openid import IssuerError
 
 from tests.fakes.certificates import Authority
 from tests.fakes.issuer import FakeIssuer, Mode, running
@@ -144,7 +145,7 @@ async def answer(keys: tuple[Key, ...]) -> tuple[Key, ...]:
 
 async def test_the_cache_says_why_it_has_no_keys() -> None:
     async def fail() -> tuple[Key, ...]:
-        raise IssuerUnavailable("no route")
+        raise IssuerError("no route")
 
     cache = KeyCache("i", Keys(), fail)
     assert cache.failure is not None
@@ -162,7 +163,7 @@ async def test_keys_come_over_tls_from_an_issuer_of_a_private_authority(tmp_path
     async with running(FakeIssuer(), authority.server(tmp_path)) as fake:
         keys = await fetch_keys(issuer(fake.url, ca_file=authority.file), 5)
         assert [key.get("kid") for key in keys] == ["first"]
-        with pytest.raises(IssuerUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        with pytest.raises(IssuerError, match="CERTIFICATE_VERIFY_FAILED"):
             await fetch_keys(issuer(fake.url), 5)
 
 
@@ -181,7 +182,7 @@ async def test_a_named_address_of_keys_needs_no_discovery() -> None:
 @pytest.mark.parametrize("advertised", ["https://other.example/", "https://iam.example/realm"])
 async def test_a_description_of_another_issuer_is_not_believed(advertised: str) -> None:
     async with running(FakeIssuer(advertised=advertised)) as fake:
-        with pytest.raises(IssuerUnavailable, match="another issuer"):
+        with pytest.raises(IssuerError, match="another issuer"):
             await fetch_keys(issuer(fake.url), 5)
 
 
@@ -192,16 +193,16 @@ async def test_a_description_of_another_issuer_is_not_believed(advertised: str) 
         ("hang", "no answer within"),
         ("garbage", "JSONDecodeError"),
         ("empty", "another issuer"),
-        ("huge", "longer than"),
+        ("huge", "more than 524288 bytes"),
         ("redirect", "answers 302"),
     ],
 )
 async def test_each_way_to_fail_is_told(mode: Mode, words: str) -> None:
     async with running(FakeIssuer(mode=mode)) as fake:
-        with pytest.raises(IssuerUnavailable, match=words):
+        with pytest.raises(IssuerError, match=words):
             await fetch_keys(issuer(fake.url), 0.3)
 
 
 async def test_an_issuer_that_is_not_there_is_told() -> None:
-    with pytest.raises(IssuerUnavailable, match="Cannot connect"):
+    with pytest.raises(IssuerError, match="Cannot connect"):
         await fetch_keys(issuer("http://127.0.0.1:9/"), 5)

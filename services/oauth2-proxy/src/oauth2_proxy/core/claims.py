@@ -5,6 +5,7 @@ from typing import Any
 
 from joserfc.errors import ClaimError, ExpiredTokenError
 from joserfc.jwt import ClaimsOption, JWTClaimsRegistry
+from service_runtime.openid import same_issuer
 
 from oauth2_proxy.core.groups import groups_of, strings_of
 from oauth2_proxy.core.printable import printable
@@ -12,11 +13,6 @@ from oauth2_proxy.model.settings import Issuer
 from oauth2_proxy.model.verdict import Caller, Denied, Outcome
 
 Claims = Mapping[str, Any]
-
-
-def same_issuer(one: str, other: str) -> bool:
-    """Whether two issuers are one. INDIGO IAM advertises its issuer with a trailing slash, whatever `iss` has."""
-    return one.removesuffix("/") == other.removesuffix("/")
 
 
 def check_claims(claims: Claims, issuer: Issuer, now: int) -> Caller | Denied:

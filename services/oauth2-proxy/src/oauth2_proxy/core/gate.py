@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from service_runtime.openid import same_issuer
+
 from oauth2_proxy.core.bearer import Unverified, bearer_token, read_token
-from oauth2_proxy.core.claims import check_claims, same_issuer
+from oauth2_proxy.core.claims import check_claims
 from oauth2_proxy.core.printable import printable
 from oauth2_proxy.core.rules import authorise
 from oauth2_proxy.model.settings import Issuer

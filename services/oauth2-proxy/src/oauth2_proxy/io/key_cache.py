@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from joserfc.jwk import Key
 from service_runtime.backoff import Backoff
 from service_runtime.logs import get_logger
+from service_runtime.openid import IssuerError
 
 from oauth2_proxy import metrics
-from oauth2_proxy.io.discovery import IssuerUnavailable
 from oauth2_proxy.model.settings import Keys
 
 log = get_logger(__name__)
@@ -77,7 +77,7 @@ class KeyCache:
         self._fetching = True
         try:
             keys = await self._fetch()
-        except IssuerUnavailable as error:
+        except IssuerError as error:
             self._failure = str(error)
             metrics.key_refreshes.labels(self.issuer, "failed").inc()
             log.warning("keys.fetch_failed", issuer=self.issuer, error=self._failure, held=len(self.keys))

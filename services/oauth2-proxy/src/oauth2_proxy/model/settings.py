@@ -1,11 +1,10 @@
 """The configuration file, key by key."""
 
-import ipaddress
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ByteSize, Field, FilePath, PositiveFloat, PositiveInt, model_validator
 from service_runtime.listen import Listen
+from service_runtime.openid import is_loopback, same_issuer, trusted_url
 from service_runtime.settings import Section
 from service_runtime.tls import TlsFiles
 
@@ -15,33 +14,13 @@ Algorithm = Literal[
 ]
 
 
-def is_loopback(host: str) -> bool:
-    """Whether calls to `host` never leave this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _address(value: str) -> str:
     Listen.parse(value)
     return value
 
 
-def _trusted_url(value: str) -> str:
-    """An issuer's address: https, since whoever can change the keys on their way can be anybody."""
-    parts = urlsplit(value)
-    if not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError(f'"{value}" is no issuer address: use https://host[:port][/path]')
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
-        raise ValueError(f'"{value}" must be https (plain http only on this machine, for tests)')
-    return value
-
-
 Address = Annotated[str, AfterValidator(_address)]
-TrustedUrl = Annotated[str, AfterValidator(_trusted_url)]
+TrustedUrl = Annotated[str, AfterValidator(trusted_url)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 
@@ -157,8 +136,8 @@ class Settings(Section):
             raise ValueError("listen is plain http for others: use https, or say allow_plain_http: true")
         if Listen.parse(self.upstream).scheme == "https":
             raise ValueError("upstream must be unix or http")
-        names = [issuer.issuer.rstrip("/") for issuer in self.issuers]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        names = [issuer.issuer for issuer in self.issuers]
+        twice = [name for i, name in enumerate(names) if any(same_issuer(name, before) for before in names[:i])]
         if twice:
             raise ValueError(f"issuers: given twice: {', '.join(twice)}")
         return self
