@@ -28,8 +28,9 @@ def run(
     cwd: Path | None = None,
     timeout: float | None = None,
     check: bool = True,
+    shown: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """Run a short command and keep what it says. Raises CommandFailed unless ``check`` is off."""
+    """Run a short command and keep what it says. Raises CommandFailed (as ``shown``) unless ``check`` is off."""
     words = [str(word) for word in argv]
     done = subprocess.run(
         words,
@@ -43,7 +44,7 @@ def run(
         check=False,
     )
     if check and done.returncode:
-        raise CommandFailed(words, done.returncode, done.stdout + done.stderr)
+        raise CommandFailed(shown or words, done.returncode, done.stdout + done.stderr)
     return done
 
 
@@ -55,8 +56,9 @@ def run_logged(
     cwd: Path | None = None,
     stdin: str | None = None,
     timeout: float | None = None,
+    shown: Sequence[str] = (),
 ) -> None:
-    """Run a long command with its output appended to ``log``. Raises CommandFailed with the last lines."""
+    """Run a long command with its output appended to ``log``. Raises CommandFailed (as ``shown``) with the last lines."""
     words = [str(word) for word in argv]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as sink:
@@ -76,4 +78,4 @@ def run_logged(
         with log.open("rb") as source:
             source.seek(start)
             output = source.read().decode(errors="replace")
-        raise CommandFailed(words, done.returncode, output, log)
+        raise CommandFailed(shown or words, done.returncode, output, log)

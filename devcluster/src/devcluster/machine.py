@@ -224,7 +224,7 @@ class Machine:
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the machine and keep what it says. Raises CommandFailed unless ``check`` is off."""
-        return run(self.command(argv, user=user, env=env), stdin=stdin, timeout=timeout, check=check)
+        return run(self.command(argv, user=user, env=env), stdin=stdin, timeout=timeout, check=check, shown=argv)
 
     def run_logged(
         self,
@@ -236,7 +236,7 @@ class Machine:
         stdin: str | None = None,
     ) -> None:
         """Run a long command in the machine, its output appended to ``log``. Raises CommandFailed."""
-        run_logged(self.command(argv, user=user, env=env), log, stdin=stdin)
+        run_logged(self.command(argv, user=user, env=env), log, stdin=stdin, shown=argv)
 
     def command(self, argv: Sequence[str], *, user: str = "", env: Mapping[str, str] | None = None) -> list[str]:
         """The host's command line that runs ``argv`` in the machine, with a clean environment."""

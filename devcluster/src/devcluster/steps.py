@@ -19,6 +19,18 @@ from devcluster.commands import run_logged
 
 PARALLEL = 4
 
+_interrupted = threading.Event()
+
+
+class Interrupted(Exception):
+    """Somebody pressed Ctrl-C; raised in steps that wait for something."""
+
+
+def pause(seconds: float) -> None:
+    """Sleep inside of a step. Raises Interrupted at once after Ctrl-C."""
+    if _interrupted.wait(seconds):
+        raise Interrupted
+
 
 class StepFailed(Exception):
     """A step ended the run; the message says which one, why, and where its log is."""
@@ -72,32 +84,47 @@ def check_graph(steps: Sequence[Step]) -> None:
 
 
 def run_steps(steps: Sequence[Step], logs: Path, console: Console) -> None:
-    """Run all steps, up to PARALLEL at a time. Raises StepFailed after the steps already begun have ended."""
+    """Run all steps, up to PARALLEL at a time. Raises StepFailed after the steps already begun have ended.
+
+    Ctrl-C reaches the programs that steps run directly (they are in our process group) and the steps' waiting by pause().
+    """
     check_graph(steps)
     logs.mkdir(parents=True, exist_ok=True)
+    _interrupted.clear()
     with _Board(console) as board, ThreadPoolExecutor(PARALLEL) as pool:
-        waiting = list(steps)
-        running: dict[Future[None], Step] = {}
-        done: set[str] = set()
-        failed: list[tuple[Step, BaseException]] = []
-        while waiting or running:
-            ready = [] if failed else [step for step in waiting if done.issuperset(step.needs)]
-            for step in ready[: PARALLEL - len(running)]:
-                waiting.remove(step)
-                running[pool.submit(_run_one, step, logs, board)] = step
-            if not running:
-                break
-            ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in ended:
-                step = running.pop(future)
-                problem = future.exception()
-                if problem is None:
-                    done.add(step.name)
-                else:
-                    failed.append((step, problem))
+        try:
+            failed = _run_graph(steps, logs, board, pool)
+        except KeyboardInterrupt:
+            _interrupted.set()
+            raise
     if failed:
         step, problem = failed[0]
         raise StepFailed(f"{step.title}: {problem}\nlog: {logs / f'{step.name}.log'}") from problem
+
+
+def _run_graph(
+    steps: Sequence[Step], logs: Path, board: "_Board", pool: ThreadPoolExecutor
+) -> list[tuple[Step, BaseException]]:
+    waiting = list(steps)
+    running: dict[Future[None], Step] = {}
+    done: set[str] = set()
+    failed: list[tuple[Step, BaseException]] = []
+    while waiting or running:
+        ready = [] if failed else [step for step in waiting if done.issuperset(step.needs)]
+        for step in ready[: PARALLEL - len(running)]:
+            waiting.remove(step)
+            running[pool.submit(_run_one, step, logs, board)] = step
+        if not running:
+            break
+        ended, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in ended:
+            step = running.pop(future)
+            problem = future.exception()
+            if problem is None:
+                done.add(step.name)
+            else:
+                failed.append((step, problem))
+    return failed
 
 
 def _run_one(step: Step, logs: Path, board: "_Board") -> None:

@@ -14,7 +14,7 @@ from devcluster.kubernetes import certificates, cluster_dns, control_plane, node
 from devcluster.machine import Bind, Machine
 from devcluster.network import Network
 from devcluster.paths import Checkout
-from devcluster.steps import StepLog
+from devcluster.steps import StepLog, pause
 
 BIN = "/opt/kubernetes/bin"
 IMAGES = "/opt/images"
@@ -74,11 +74,11 @@ def prepare_certificates(checkout: Checkout, network: Network) -> pki.Authority:
     return authority
 
 
-def start_node(machine: Machine, network: Network, pause: Image) -> None:
+def start_node(machine: Machine, network: Network, pause_image: Image) -> None:
     """Start or repair the machine and the programs that need no API server."""
     machine.start()
     machine.write("/etc/hosts", network.plan.hosts_file())
-    node.write_configuration(machine, network.plan, pause.reference)
+    node.write_configuration(machine, network.plan, pause_image.reference)
     for program in (control_plane.etcd(), control_plane.apiserver(network.plan), node.containerd()):
         machine.supervise(program)
 
@@ -96,12 +96,12 @@ def start_clients(machine: Machine, network: Network) -> None:
 
 
 def wait_for_api(kubectl: Kubectl, seconds: float = 90) -> None:
-    _wait(lambda: kubectl("get", "--raw=/readyz", timeout=10) == "ok", seconds, "the API server")
+    wait_until(lambda: kubectl("get", "--raw=/readyz", timeout=10) == "ok", seconds, "the API server")
 
 
 def import_images(machine: Machine, images: Iterable[Image], log: StepLog) -> None:
     """Load into containerd what it doesn't have yet."""
-    _wait(lambda: bool(machine.run(["ctr", "version"], timeout=10).stdout), 60, "containerd")
+    wait_until(lambda: bool(machine.run(["ctr", "version"], timeout=10).stdout), 60, "containerd")
     present = set(machine.run(["ctr", "--namespace=k8s.io", "images", "list", "--quiet"]).stdout.split())
     for image in images:
         if image.reference not in present:
@@ -116,15 +116,16 @@ def install_dns(kubectl: Kubectl, network: Network, image: Image) -> None:
 
 def wait_for_node(kubectl: Kubectl, seconds: float = 90) -> None:
     jsonpath = '-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}'
-    _wait(lambda: kubectl("get", "node", certificates.NODE, jsonpath) == "True", seconds, "the node")
+    wait_until(lambda: kubectl("get", "node", certificates.NODE, jsonpath) == "True", seconds, "the node")
 
 
 def wait_for_dns(kubectl: Kubectl, seconds: float = 90) -> None:
     words = ("-n", "kube-system", "get", "deployment", "coredns", "-o=jsonpath={.status.readyReplicas}")
-    _wait(lambda: kubectl(*words) == "1", seconds, "the cluster's DNS")
+    wait_until(lambda: kubectl(*words) == "1", seconds, "the cluster's DNS")
 
 
-def _wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Look again and again; a failing command counts as "not yet". Raises NotReady."""
     limit = time.monotonic() + seconds
     last = ""
     while True:
@@ -135,4 +136,4 @@ def _wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
             last = f": {problem}"
         if time.monotonic() > limit:
             raise NotReady(f"{what} is not ready after {seconds:.0f} s{last}")
-        time.sleep(0.3)
+        pause(0.3)

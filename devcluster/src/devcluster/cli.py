@@ -1,0 +1,195 @@
+"""The command line: `python -m devcluster up|down|status|logs|kubeconfig|shell|demo`."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from fcntl import LOCK_EX, LOCK_NB, flock
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from devcluster.commands import CommandFailed
+from devcluster.paths import Checkout, find_checkout
+from devcluster.platform import Platform
+from devcluster.preflight import Condition, stops
+from devcluster.providers.embedded import Embedded
+from devcluster.providers.existing import Existing
+from devcluster.providers.kind import Kind
+from devcluster.providers.provider import Part, Provider
+from devcluster.steps import StepFailed, run_steps
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The platform on one machine, with real parts.")
+console = Console()
+
+
+class ProviderName(StrEnum):
+    EMBEDDED = "embedded"
+    KIND = "kind"
+    EXISTING = "existing"
+
+
+class Endpoint(StrEnum):
+    SCHEDD = "schedd"
+    CE = "ce"
+
+
+_PROVIDERS: dict[ProviderName, type[Provider]] = {
+    ProviderName.EMBEDDED: Embedded,
+    ProviderName.KIND: Kind,
+    ProviderName.EXISTING: Existing,
+}
+_MARKS = {"ok": "[green]ok[/]", "doubtful": "[yellow]doubtful[/]", "missing": "[red]missing[/]"}
+
+ProviderOption = Annotated[
+    ProviderName | None, typer.Option(help="Where Kubernetes comes from; the last `up` is remembered.")
+]
+EndpointOption = Annotated[list[Endpoint], typer.Option(help="The site's entrances to make virtual nodes for.")]
+
+
+@app.command()
+def up(provider: ProviderOption = None, endpoint: EndpointOption = [Endpoint.SCHEDD]) -> None:  # noqa: B006 - typer reads it
+    """Bring the platform up, or repair it. What is there already is kept."""
+    checkout = find_checkout()
+    with _alone(checkout):
+        _up(_provider(checkout, provider, [str(one) for one in endpoint]))
+
+
+@app.command()
+def down() -> None:
+    """Take everything away but the cache and the logs."""
+    checkout = find_checkout()
+    with _alone(checkout):
+        provider = _provider(checkout, None)
+        begin = time.monotonic()
+        left = provider.down()
+    for line in left:
+        console.print(f"[red]left:[/] {line}")
+    console.print(f"down in {time.monotonic() - begin:.1f} s")
+    if left:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(
+    quiet: Annotated[bool, typer.Option(help="Say nothing; exit with 0 if all is well, else 1.")] = False,
+) -> None:
+    """Show the parts of the platform and how they are."""
+    parts = _provider(find_checkout(), None).parts()
+    if not quiet:
+        console.print(_parts_table(parts))
+    if not all(part.well for part in parts):
+        raise typer.Exit(1)
+
+
+@app.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="A log of the list, such as node/kubelet; nothing: the list.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing what is added.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 100,
+) -> None:
+    """Show the logs of steps (up/...) and of programs in machines."""
+    folder = find_checkout().logs
+    if not name:
+        for place in sorted(folder.rglob("*.log")):
+            console.print(str(place.relative_to(folder).with_suffix("")), highlight=False)
+        return
+    place = folder / f"{name}.log"
+    if not place.is_file():
+        _fail(f"no log {name}; `python -m devcluster logs` lists them")
+    argv = ["tail", f"--lines={lines}", *(["--follow=name", "--retry"] if follow else []), str(place)]
+    raise typer.Exit(subprocess.run(argv, check=False).returncode)
+
+
+@app.command()
+def kubeconfig() -> None:
+    """Print the path of the kubeconfig: export KUBECONFIG=$(python -m devcluster kubeconfig)"""
+    place = find_checkout().kubeconfig
+    if not place.is_file():
+        _fail("the platform is not up: there is no kubeconfig")
+    sys.stdout.write(f"{place}\n")
+
+
+@app.command()
+def shell(place: Annotated[str, typer.Argument(help="The machine: node or site.")] = "node") -> None:
+    """Open a shell in one of the machines."""
+    try:
+        argv = _provider(find_checkout(), None).shell(place)
+    except ValueError as problem:
+        _fail(str(problem))
+    os.execvp(argv[0], argv)  # noqa: S606 - the terminal belongs to the shell from here on
+
+
+def _up(provider: Provider) -> None:
+    checkout = provider.platform.checkout
+    conditions = provider.conditions()
+    console.print(_conditions_table(conditions))
+    if stops(conditions):
+        _fail("this machine lacks something: see the list")
+    _remember(checkout, provider.name)
+    begin = time.monotonic()
+    try:
+        run_steps(provider.steps(), checkout.logs / "up", console)
+    except StepFailed as problem:
+        _fail(str(problem))
+    except KeyboardInterrupt:
+        console.print("[yellow]interrupted[/]; the same command goes on where this one stopped")
+        raise typer.Exit(130) from None
+    console.print(f"up in {time.monotonic() - begin:.1f} s; KUBECONFIG={checkout.kubeconfig}", soft_wrap=True)
+
+
+def _provider(checkout: Checkout, name: ProviderName | None, endpoints: Sequence[str] = ("schedd",)) -> Provider:
+    memory = checkout.run / "provider"
+    if name is None:
+        name = ProviderName(memory.read_text().strip()) if memory.is_file() else ProviderName.EMBEDDED
+    return _PROVIDERS[name](Platform(checkout, tuple(endpoints)))
+
+
+def _remember(checkout: Checkout, name: str) -> None:
+    checkout.run.mkdir(parents=True, exist_ok=True)
+    (checkout.run / "provider").write_text(f"{name}\n")
+
+
+@contextmanager
+def _alone(checkout: Checkout) -> Iterator[None]:
+    """Two commands that change the same platform would undo each other's work."""
+    checkout.logs.mkdir(parents=True, exist_ok=True)
+    with (checkout.logs / "lock").open("w") as lock:
+        try:
+            flock(lock, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            _fail("another devcluster command is at work in this checkout")
+        yield
+
+
+def _conditions_table(conditions: Sequence[Condition]) -> Table:
+    table = Table("condition", "", "seen", "what to do", box=None, pad_edge=False)
+    for condition in conditions:
+        remedy = "" if condition.verdict == "ok" else condition.remedy
+        table.add_row(condition.name, _MARKS[condition.verdict], condition.seen, remedy)
+    return table
+
+
+def _parts_table(parts: Sequence[Part]) -> Table:
+    table = Table("part", "", "", box=None, pad_edge=False)
+    for part in parts:
+        table.add_row(part.name, "[green]ok[/]" if part.well else "[red]not well[/]", part.detail)
+    return table
+
+
+def _fail(message: str) -> NoReturn:
+    console.print(f"[red]error:[/] {message}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    try:
+        app()
+    except CommandFailed as problem:
+        console.print(f"[red]error:[/] {problem}", highlight=False, soft_wrap=True)
+        sys.exit(1)

@@ -1,0 +1,174 @@
+"""The whole platform on this machine, without Docker: Kubernetes, identity provider and HTCondor site in machines of ours."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from devcluster import golang, rootfs
+from devcluster.cgroups import host_layout
+from devcluster.host_facts import install_packages, load_modules, look
+from devcluster.images import buildah, scratch
+from devcluster.images.reference import Image
+from devcluster.kubernetes import cluster, tools
+from devcluster.machine import Machine
+from devcluster.network import netns_path, netns_processes, network_down, network_up
+from devcluster.paths import Checkout
+from devcluster.preflight import Condition, judge_embedded
+from devcluster.providers.provider import Part, Provider, cluster_parts, remove_state
+from devcluster.steps import Step, StepLog
+
+MACHINE_NAMES = ("site", "node")  # in the order in which they are stopped
+
+
+class Embedded(Provider):
+    @property
+    def name(self) -> str:
+        return "embedded"
+
+    def conditions(self) -> Sequence[Condition]:
+        load_modules()
+        facts = look(self.platform.checkout)
+        if facts.missing_commands and install_packages(facts.missing_commands):
+            facts = look(self.platform.checkout)
+        return judge_embedded(facts)
+
+    def steps(self) -> Sequence[Step]:
+        return [*self._building(), *self._kubernetes()]
+
+    def _building(self) -> list[Step]:
+        """What ends in the cache. The compilers run while root file systems and tools are downloaded."""
+
+        def build(name: str) -> Step:
+            def compile_it(log: StepLog) -> None:
+                golang.ensure(self.platform.go_programs[name], self.platform.checkout, self.platform.cache, log)
+
+            # One compiler at a time: each uses all processors, and the second finds what the first one compiled.
+            needs = {"kubernetes": ("pause",), "coredns": ("kubernetes",)}.get(name, ())
+            return Step(name, f"{name} from its Go module", compile_it, needs)
+
+        def trees(log: StepLog) -> None:
+            for tree in (rootfs.BASE, rootfs.MACHINE):
+                log.note(tree.name)
+                rootfs.ensure(tree, self.platform.cache, log.path)
+
+        def fetch_tools(log: StepLog) -> None:
+            tools.ensure(self.platform.cache, log)
+
+        def images(log: StepLog) -> None:
+            platform = self.platform
+            buildah.ensure(list(platform.recipes.values()), platform.checkout, platform.cache, log)
+
+        return [
+            build("pause"),
+            build("kubernetes"),
+            Step("rootfs", "root file systems", trees),
+            Step("tools", "kubectl and helm", fetch_tools),
+            Step("images", "container images", images, ("rootfs",)),
+            build("coredns"),
+        ]
+
+    def _kubernetes(self) -> list[Step]:
+        platform = self.platform
+
+        def network(_: StepLog) -> None:
+            network_up(platform.network)
+
+        def certificates(_: StepLog) -> None:
+            cluster.prepare_certificates(platform.checkout, platform.network)
+
+        def node(_: StepLog) -> None:
+            cluster.start_node(platform.node, platform.network, self._program_image("pause"))
+
+        def own_images(log: StepLog) -> None:
+            cluster.import_images(platform.node, [self._program_image("pause"), self._program_image("coredns")], log)
+
+        def api(_: StepLog) -> None:
+            cluster.wait_for_api(platform.kubectl)
+            cluster.start_clients(platform.node, platform.network)
+
+        def dns(_: StepLog) -> None:
+            cluster.install_dns(platform.kubectl, platform.network, self._program_image("coredns"))
+            cluster.wait_for_node(platform.kubectl)
+            cluster.wait_for_dns(platform.kubectl)
+
+        def import_images(log: StepLog) -> None:
+            cluster.import_images(platform.node, [recipe.image for recipe in platform.recipes.values()], log)
+
+        return [
+            Step("network", "network namespaces", network),
+            Step("certificates", "certificates", certificates, ("network",)),
+            Step("node", "node's machine", node, ("certificates", "kubernetes", "pause", "rootfs")),
+            Step("api", "Kubernetes API", api, ("node", "tools")),
+            Step("system-images", "system images into the node", own_images, ("node", "coredns")),
+            Step("dns", "node and cluster DNS", dns, ("api", "system-images")),
+            Step("import-images", "images into the node", import_images, ("node", "images")),
+        ]
+
+    def _program_image(self, name: str) -> Image:
+        program = self.platform.go_programs[name]
+        return scratch.ensure(name, program.path(self.platform.cache) / program.outputs[0], self.platform.cache)
+
+    def down(self) -> list[str]:
+        checkout = self.platform.checkout
+        known = [checkout.machines / name for name in MACHINE_NAMES]
+        others = [folder for folder in checkout.machines.glob("*") if folder not in known]
+        for folder in (*known, *others):
+            machine = machine_at(checkout, folder)
+            machine.stop()
+            machine.erase()
+        network_down(self.platform.network)
+        left = leftovers(checkout)
+        remove_state(self.platform)
+        return left
+
+    def parts(self) -> Sequence[Part]:
+        checkout = self.platform.checkout
+        parts: list[Part] = []
+        for folder in sorted(checkout.machines.glob("*")):
+            parts += machine_parts(machine_at(checkout, folder))
+        if not parts:
+            return [Part("platform", False, "not up")]
+        return [*parts, *cluster_parts(self.platform.kubectl)]
+
+    def shell(self, place: str) -> list[str]:
+        machine = machine_at(self.platform.checkout, self.platform.checkout.machines / place)
+        if machine.pid is None:
+            running = sorted(folder.name for folder in self.platform.checkout.machines.glob("*"))
+            raise ValueError(f"no machine {place} is running; there are: {', '.join(running) or 'none'}")
+        return machine.command(
+            ["bash", "-l"], env={"TERM": "xterm-256color", "KUBECONFIG": "/etc/kubernetes/pki/admin.kubeconfig"}
+        )
+
+
+def machine_at(checkout: Checkout, folder: Path) -> Machine:
+    """A machine as `down` and `status` need it: by its folder, whatever it is made of."""
+    return Machine(checkout, folder.name, Path("/"), folder.name)
+
+
+def machine_parts(machine: Machine) -> list[Part]:
+    if machine.pid is None:
+        return [Part(f"machine {machine.name}", False, "not running")]
+    states = machine.programs()
+    parts = [Part(f"machine {machine.name}", True, f"pid {machine.pid}")]
+    for name in machine.wanted():
+        state = states.get(name)
+        well = bool(state and state.pid)
+        again = f", started {state.starts} times" if state and state.starts > 1 else ""
+        end = f"last ended with {state.last_exit}" if state and state.last_exit is not None else "not started yet"
+        parts.append(Part(f"{machine.name}/{name}", well, (f"runs{again}" if well else end)))
+    return parts
+
+
+def leftovers(checkout: Checkout) -> list[str]:
+    """What is still there after everything was stopped, in words; empty if `down` kept its promise."""
+    found = []
+    for name in ("hub", "site"):
+        netns = checkout.kernel_name(name)
+        if netns_path(netns).exists():
+            found.append(f"network namespace {netns} (processes: {netns_processes(netns)})")
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    found += [f"mount {point}" for point in mounts if Path(point).is_relative_to(checkout.state)]
+    layout = host_layout()
+    for hierarchy in layout.hierarchies if layout else ():
+        groups = (Path("/sys/fs/cgroup") / hierarchy.folder).glob(checkout.kernel_name("*"))
+        found += [f"cgroup {group}" for group in groups]
+    return found

@@ -1,0 +1,75 @@
+"""What every provider can do. A provider is remembered by `up`, so that the other commands need no option."""
+
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from devcluster.kubernetes.cluster import Kubectl
+from devcluster.platform import Platform
+from devcluster.preflight import Condition
+from devcluster.steps import Step
+
+
+@dataclass(frozen=True)
+class Part:
+    """One line of `status`: a thing that should be, and whether it is."""
+
+    name: str
+    well: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Provider(ABC):
+    platform: Platform
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """As on the command line."""
+
+    @abstractmethod
+    def conditions(self) -> Sequence[Condition]:
+        """What this machine must offer; missing programs that can be installed have been."""
+
+    @abstractmethod
+    def steps(self) -> Sequence[Step]:
+        """Everything from nothing to a running platform."""
+
+    @abstractmethod
+    def down(self) -> list[str]:
+        """Take away everything but the cache; what couldn't be removed is returned in words."""
+
+    @abstractmethod
+    def parts(self) -> Sequence[Part]:
+        """How the platform is."""
+
+    @abstractmethod
+    def shell(self, place: str) -> list[str]:
+        """The command line of a shell at ``place``. Raises ValueError for a place that this provider doesn't have."""
+
+
+def cluster_parts(kubectl: Kubectl) -> list[Part]:
+    """The nodes as Kubernetes sees them; one line that says so if it doesn't answer."""
+    form = '-o=jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
+    try:
+        text = kubectl("get", "nodes", form, "--request-timeout=5s")
+    except Exception as problem:  # noqa: BLE001 - status reports, whatever it is
+        return [Part("Kubernetes", False, str(problem).splitlines()[-1])]
+    nodes = [line.split() for line in text.splitlines()]
+    return [
+        Part(f"node {name}", ready == "True", f"Ready={ready}")
+        for name, ready in (words for words in nodes if len(words) == 2)
+    ]
+
+
+def remove_state(platform: Platform) -> None:
+    """What `down` deletes of the checkout's state: all but the logs."""
+    for entry in platform.checkout.state.iterdir() if platform.checkout.state.is_dir() else ():
+        if entry == platform.checkout.logs:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
