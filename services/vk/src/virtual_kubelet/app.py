@@ -1,0 +1,240 @@
+"""Wiring: what is made from the settings, which loops run, and in what order they end."""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from interlink.protocol.client import InterlinkClient
+from service_runtime.files import read_token
+from service_runtime.http_client import Deadlines, client_ssl_context
+from service_runtime.listen import Listen, serve_app
+from service_runtime.logs import get_logger
+from service_runtime.metrics import serve_observability
+
+from virtual_kubelet import __version__, metrics
+from virtual_kubelet.control.handover import Handover
+from virtual_kubelet.control.node_controller import NodeController
+from virtual_kubelet.control.pod_controller import Hands, PodController
+from virtual_kubelet.control.poller import Poller
+from virtual_kubelet.control.remote import Remote
+from virtual_kubelet.control.status_writer import StatusWriter
+from virtual_kubelet.control.sweeper import Sweeper
+from virtual_kubelet.core.create_request import Translation
+from virtual_kubelet.core.node_object import NodeIdentity
+from virtual_kubelet.core.polling import Cadence
+from virtual_kubelet.core.registry import Registry
+from virtual_kubelet.core.volumes import VolumePolicy
+from virtual_kubelet.io.api import ApiError, ApiServer
+from virtual_kubelet.io.certificate import kubelet_tls
+from virtual_kubelet.io.events import EventRecorder
+from virtual_kubelet.io.kubelet_access import KubeletAccess
+from virtual_kubelet.io.kubelet_port import KubeletPort
+from virtual_kubelet.io.node_lease import NodeLease
+from virtual_kubelet.io.node_registration import NodeRegistration
+from virtual_kubelet.io.objects import ObjectReader
+from virtual_kubelet.io.pod_watch import PodWatch
+from virtual_kubelet.model.known_pod import Stage
+from virtual_kubelet.settings import Settings
+
+DRAIN_SECONDS = 15.0
+GAUGE_SECONDS = 5.0
+API_RETRY_SECONDS = 2.0
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """All that runs."""
+
+    registry: Registry
+    events: EventRecorder
+    node: NodeController
+    pods: PodController
+    poller: Poller
+    sweeper: Sweeper
+    watch: PodWatch
+    port: KubeletPort
+
+    def ready(self) -> str | None:
+        """Why the node is not at work yet, for /readyz."""
+        if not self.node.registered:
+            return "the node is not registered"
+        return None if self.watch.synced.is_set() else "the pods of the node are not listed yet"
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Run the virtual node until `stop` is set."""
+    if settings.verbose_logging:
+        logging.getLogger().setLevel(logging.DEBUG)
+    client = InterlinkClient(
+        settings.interlink,
+        token=_token_reader(settings),
+        ssl_context=_ssl_context(settings),
+        deadlines=Deadlines(first_byte=settings.create_timeout, total=settings.create_timeout),
+    )
+    async with await ApiServer.connect(settings.kubeconfig) as api, client:
+        version = await _api_version(api, stop)
+        if version is None:
+            return
+        parts = _assemble(settings, api, client, version)
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(serve_observability(settings.metrics_address, parts.ready))
+            await stack.enter_async_context(_kubelet_port(settings, api, parts.port))
+            await _run(parts, stop)
+
+
+async def _api_version(api: ApiServer, stop: asyncio.Event) -> str | None:
+    """Wait for the API server; its version, or None if we were told to stop meanwhile."""
+    while not stop.is_set():
+        try:
+            version: str = (await api.get("/version"))["gitVersion"]
+            return version
+        except ApiError as error:
+            log.warning("api.waiting", status=error.status, error=error.message)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(API_RETRY_SECONDS):
+                await stop.wait()
+    return None
+
+
+def _token_reader(settings: Settings) -> Callable[[], str] | None:
+    path = settings.vk_token_file
+    return None if path is None else lambda: read_token(path)
+
+
+def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.interlink.startswith("https://"):
+        return None
+    tls = settings.tls
+    context = client_ssl_context(
+        (tls.ca_cert_file if tls.enabled else None) or settings.http.ca_cert,
+        tls.cert_file if tls.enabled else None,
+        tls.key_file if tls.enabled else None,
+    )
+    if settings.http.insecure:
+        log.warning("interlink.certificate_not_checked")
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_version: str) -> _Parts:
+    name, address = settings.node_name, settings.pod_ip
+    identity = NodeIdentity(
+        name=name,
+        address=address,
+        port=settings.kubelet_port,
+        version=f"{api_version}-highrate-{__version__}",
+        pod_cidr=settings.pod_cidr.subnet,
+        labels=settings.labels,
+        taints=settings.taints,
+    )
+    registry, events, wanted = Registry(), EventRecorder(api, name), asyncio.Event()
+    remote = Remote(client, name, settings.create_timeout)
+    writer = StatusWriter(api, registry)
+    node = NodeController(
+        identity=identity,
+        configured=settings.capacity,
+        remote=remote,
+        registration=NodeRegistration(api, identity),
+        lease=NodeLease(api, name),
+        events=events,
+        token=_token_reader(settings) or str,
+        ping_seconds=settings.ping_interval,
+        not_ready_after=settings.not_ready_after,
+        reconnected=lambda: _reconnected(pods, wanted),
+    )
+    handover = Handover(
+        remote=remote,
+        reader=ObjectReader(api, settings.namespaces),
+        writer=writer,
+        events=events,
+        translation=_translation(settings),
+        node=node.facts,
+    )
+    pods = PodController(registry, Hands(api, remote, events, handover, writer), wanted.set, address)
+    cadence = Cadence(settings.status_poll.minimum, settings.status_poll.maximum)
+    poller = Poller(registry, remote, pods.queue, cadence, wanted)
+    return _Parts(
+        registry=registry,
+        events=events,
+        node=node,
+        pods=pods,
+        poller=poller,
+        sweeper=Sweeper(api, registry, remote, settings.sweep_interval),
+        watch=PodWatch(api, name, registry, pods.queue.add),
+        port=KubeletPort(registry, client, KubeletAccess(api, name)),
+    )
+
+
+def _reconnected(pods: PodController, poll_wanted: asyncio.Event) -> None:
+    """The site is there again: what was put off is worth a try now."""
+    pods.queue.hurry()
+    poll_wanted.set()
+
+
+def _translation(settings: Settings) -> Translation:
+    policy = VolumePolicy(
+        projected=not settings.disable_projected_volumes,
+        api_token=settings.deliver_api_token,
+        root_ca=settings.kubernetes_api_ca_crt,
+    )
+    has_address = bool(settings.kubernetes_api_addr)
+    address = (settings.kubernetes_api_addr, settings.kubernetes_api_port) if has_address else None
+    return Translation(policy, address, settings.job_script_builder_url)
+
+
+@contextlib.asynccontextmanager
+async def _kubelet_port(settings: Settings, api: ApiServer, port: KubeletPort) -> AsyncIterator[None]:
+    given = None
+    if settings.kubelet_cert_file is not None and settings.kubelet_key_file is not None:
+        given = (settings.kubelet_cert_file, settings.kubelet_key_file)
+    tls = await kubelet_tls(
+        api, node=settings.node_name, address=settings.pod_ip, given=given, client_ca=settings.kubelet_client_ca
+    )
+    listen = Listen("https", host=settings.kubelet_url, port=settings.kubelet_port)
+    async with serve_app(port.application(), listen, tls, drain_seconds=2, require_client=False):
+        yield
+
+
+async def _run(parts: _Parts, stop: asyncio.Event) -> None:
+    """Run all loops; at the end, let what is under way finish, and write the events that are waiting."""
+    loops = [
+        parts.node.run_node(),
+        parts.node.run_lease(),
+        parts.events.run(),
+        parts.watch.run(),
+        _after(parts.watch.synced, parts.poller.run),
+        _after(parts.watch.synced, parts.sweeper.run),
+        _count(parts),
+    ]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(loop) for loop in loops]
+            await stop.wait()
+            await parts.pods.queue.drain(DRAIN_SECONDS)
+            for task in tasks:
+                task.cancel()
+    finally:
+        await parts.pods.queue.drain(0)
+    await parts.events.drain(2.0)
+
+
+async def _after(event: asyncio.Event, loop: Callable[[], Awaitable[None]]) -> None:
+    await event.wait()
+    await loop()
+
+
+async def _count(parts: _Parts) -> None:
+    """Refresh the gauges now and then."""
+    while True:
+        stages = Counter("ended" if pod.terminal else pod.stage.value for pod in parts.registry)
+        for stage in ("ended", *(stage.value for stage in Stage)):
+            metrics.PODS.labels(stage).set(stages[stage])
+        parts.pods.queue.count()
+        await asyncio.sleep(GAUGE_SECONDS)

@@ -1,0 +1,113 @@
+"""Hands a pod over to the other side: everything it needs is fetched, then one create, whose answer decides how it goes on."""
+
+import time
+from collections.abc import Callable
+
+from interlink.protocol.errors import InterlinkError, LostTrack, NotNow, Rejected
+from service_runtime.logs import get_logger
+
+from virtual_kubelet.control.remote import Remote
+from virtual_kubelet.control.status_writer import StatusWriter
+from virtual_kubelet.control.work_queue import PutOff
+from virtual_kubelet.core import status
+from virtual_kubelet.core.create_request import Translation, create_request, needed_objects
+from virtual_kubelet.core.field_reference import NodeFacts
+from virtual_kubelet.core.next_step import LOST_CREATES_LIMIT
+from virtual_kubelet.core.object_store import MissingObjectError
+from virtual_kubelet.core.status import PROVIDER_FAILED
+from virtual_kubelet.core.timestamp import rfc3339
+from virtual_kubelet.core.volumes import token_requests
+from virtual_kubelet.io.events import EventRecorder
+from virtual_kubelet.io.objects import ObjectReader
+from virtual_kubelet.model.known_pod import KnownPod, Stage
+
+WAITING = "ProviderNotReady"
+
+log = get_logger(__name__)
+
+
+class Handover:
+    """Turns FRESH pods into SUBMITTED, REFUSED or UNSURE ones."""
+
+    def __init__(
+        self,
+        *,
+        remote: Remote,
+        reader: ObjectReader,
+        writer: StatusWriter,
+        events: EventRecorder,
+        translation: Translation,
+        node: Callable[[], NodeFacts],
+    ) -> None:
+        self._remote = remote
+        self._reader = reader
+        self._writer = writer
+        self._events = events
+        self._translation = translation
+        self._node = node
+
+    async def create(self, known: KnownPod) -> None:
+        """One attempt. Raises PutOff while the pod has to wait, ApiError."""
+        pod = known.pod()
+        policy = self._translation.volumes
+        try:
+            store = await self._reader.fetch(pod, needed_objects(pod, policy), token_requests(pod, policy))
+            request = create_request(pod, store, self._node(), self._translation)
+        except MissingObjectError as error:
+            self._events.pod(known, "Warning", error.event, _as_event(error))
+            await self._wait(known, error.reason, str(error))
+            raise PutOff("missing object") from error
+        # from here until there is an answer, nobody knows
+        known.stage = Stage.UNSURE
+        try:
+            reply = await self._remote.create(request)
+        except Rejected as error:
+            self._refuse(known, error.reasons)
+        except NotNow as error:
+            known.stage = Stage.FRESH
+            self._events.pod(known, "Warning", "ProviderNotNow", f"not submitted yet, trying again: {error.reason}")
+            log.info("pod.not_now", pod_uid=known.uid, pod=known.reference, error=error.reason[:500])
+            await self._wait(known, WAITING, error.reason)
+            raise PutOff("not now", error.retry_after) from error
+        except InterlinkError as error:
+            self._lost(known, error)
+        else:
+            self._accepted(known, reply.PodUID, reply.PodJID)
+
+    def _accepted(self, known: KnownPod, uid: str, job_id: str) -> None:
+        if uid != known.uid:
+            self._lost(known, LostTrack(f'the answer to a create is about another pod, "{uid}"'))
+            return
+        known.stage, known.job_id, known.waiting = Stage.SUBMITTED, job_id or known.uid, None
+        self._events.pod(known, "Normal", "Submitted", f"handed over to the site as job {known.job_id}")
+        log.info("pod.submitted", pod_uid=known.uid, pod=known.reference, job=known.job_id)
+
+    def _refuse(self, known: KnownPod, reasons: tuple[str, ...]) -> None:
+        known.stage, known.refusal = Stage.REFUSED, reasons
+        self._events.pod(known, "Warning", PROVIDER_FAILED, "; ".join(reasons))
+        log.info("pod.refused", pod_uid=known.uid, pod=known.reference, reasons=reasons)
+
+    def _lost(self, known: KnownPod, error: InterlinkError) -> None:
+        """Nobody knows whether the job exists; the pod stays UNSURE until the other side was asked."""
+        known.lost_creates += 1
+        known.absence = None
+        log.warning("pod.lost_track", pod_uid=known.uid, pod=known.reference, error=error.reason[:500])
+        if not self._remote.idempotent and known.lost_creates >= LOST_CREATES_LIMIT:
+            self._refuse(known, (error.reason,))
+            return
+        self._events.pod(
+            known, "Warning", "ProviderLostTrack", f"no clear answer to the submission, asking: {error.reason}"
+        )
+
+    async def _wait(self, known: KnownPod, reason: str, message: str) -> None:
+        """Show why the pod waits; once, as long as the reason stays the same."""
+        if known.waiting == (reason, message):
+            return
+        pod = known.pod()
+        address = self._node().address
+        await self._writer.write(known, pod, status.waiting(pod, reason, message, address, rfc3339(time.time())))
+        known.waiting = (reason, message)
+
+
+def _as_event(error: MissingObjectError) -> str:
+    return str(error) if error.event == "FailedMount" else f"Error: {error}"

@@ -1,0 +1,145 @@
+"""Keeps the Node object, its lease, and what both say about the connection to the site."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from interlink.protocol.client import Ping
+from interlink.protocol.errors import InterlinkError
+from service_runtime.logs import get_logger
+
+from virtual_kubelet import metrics
+from virtual_kubelet.control.remote import Remote
+from virtual_kubelet.core.capacity import capacity, ping_taints
+from virtual_kubelet.core.connectivity import CONNECTED, Connectivity, after_failure, is_expired
+from virtual_kubelet.core.field_reference import NodeFacts
+from virtual_kubelet.core.node_object import NodeIdentity, NodeState
+from virtual_kubelet.io.api import ApiError
+from virtual_kubelet.io.events import EventRecorder
+from virtual_kubelet.io.node_lease import RENEW_SECONDS, NodeLease
+from virtual_kubelet.io.node_registration import NodeRegistration
+
+HEARTBEAT_SECONDS = 300.0
+RETRY_PING_SECONDS = 2.0
+
+log = get_logger(__name__)
+
+
+class NodeController:
+    """The node is Ready as long as we live; an outage of the site is a condition, a taint and an event."""
+
+    def __init__(
+        self,
+        *,
+        identity: NodeIdentity,
+        configured: dict[str, str],
+        remote: Remote,
+        registration: NodeRegistration,
+        lease: NodeLease,
+        events: EventRecorder,
+        token: Callable[[], str],
+        ping_seconds: float,
+        not_ready_after: float,
+        reconnected: Callable[[], None],
+    ) -> None:
+        self._identity = identity
+        self._configured = configured
+        self._remote = remote
+        self._registration = registration
+        self._lease = lease
+        self._events = events
+        self._token = token
+        self._ping_seconds = ping_seconds
+        self._not_ready_after = not_ready_after
+        self._reconnected = reconnected
+        self._outage_since: float | None = None
+        self._heartbeat = 0.0
+        self.state = NodeState(Connectivity(), configured)
+        self.registered = False
+
+    def facts(self) -> NodeFacts:
+        """What pods may learn about the node."""
+        return NodeFacts(self._identity.name, self._identity.address, self.state.capacity)
+
+    async def run_node(self) -> None:
+        """Ping, and keep the node object up to date, until cancelled."""
+        while True:
+            await self.ping()
+            await self._apply_logged()
+            healthy = self.state.connectivity.failures == 0 and self.registered
+            await asyncio.sleep(self._ping_seconds if healthy else RETRY_PING_SECONDS)
+
+    async def run_lease(self) -> None:
+        """Renew the lease until cancelled; a lease that is gone means that somebody deleted the node."""
+        while True:
+            if self.registered:
+                try:
+                    if not await self._lease.renew(self._registration.uid):
+                        log.warning("node.lease_gone")
+                        await self._register_again()
+                except ApiError as error:
+                    log.warning("node.lease_failed", status=error.status, error=error.message)
+            await asyncio.sleep(RENEW_SECONDS)
+
+    async def _register_again(self) -> None:
+        await self._registration.read()
+        await self._apply_logged()
+        await self._lease.renew(self._registration.uid)
+
+    async def ping(self) -> None:
+        """Ask the other side and take up what it says."""
+        before = self.state.connectivity
+        try:
+            ping = await self._remote.ping()
+        except InterlinkError as error:
+            self._failed(before, error)
+        else:
+            self._answered(ping)
+        self._tell(before, self.state.connectivity)
+
+    def _answered(self, ping: Ping) -> None:
+        metrics.LAST_PING.set_to_current_time()
+        amounts, problems = capacity(self._configured, ping.reply)
+        for problem in problems:
+            log.warning("ping.value_ignored", problem=problem)
+        self._outage_since = None
+        taints = ping_taints(ping.reply, list(self.state.ping_taints))
+        self.state = NodeState(CONNECTED, amounts, taints, ping.text)
+
+    def _failed(self, before: Connectivity, error: InterlinkError) -> None:
+        now = time.monotonic()
+        self._outage_since = self._outage_since or now
+        ready = not self._not_ready_after or now - self._outage_since < self._not_ready_after
+        connectivity = after_failure(before, error, error.http_status == 401 and self._token_expired())
+        self.state = replace(self.state, connectivity=connectivity, ready=ready)
+
+    def _token_expired(self) -> bool:
+        try:
+            return is_expired(self._token(), time.time())
+        except OSError:
+            return False
+
+    def _tell(self, before: Connectivity, after: Connectivity) -> None:
+        metrics.CONNECTED.set(1 if after.connected else 0)
+        if (before.connected, before.reason) == (after.connected, after.reason):
+            return
+        log.info("node.connectivity", connected=after.connected, reason=after.reason, message=after.message)
+        if after.connected is False:
+            self._events.node("Warning", f"Interlink{after.reason}", after.message)
+        elif after.connected and before.connected is False:
+            self._events.node("Normal", "InterlinkConnected", after.message)
+        if after.connected:
+            self._reconnected()
+
+    async def _apply_logged(self) -> None:
+        now = time.monotonic()
+        beat = now - self._heartbeat >= HEARTBEAT_SECONDS
+        try:
+            await self._registration.apply(self.state, heartbeat=beat)
+        except ApiError as error:
+            log.warning("node.write_failed", status=error.status, error=error.message)
+            return
+        if beat:
+            self._heartbeat = now
+        self.registered = True

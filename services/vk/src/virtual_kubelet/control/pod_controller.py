@@ -1,0 +1,141 @@
+"""Drives each pod: asks what to do next (core.next_step), does it, and asks again until there is nothing left to do now."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from interlink.protocol.errors import InterlinkError, LostTrack, NotNow
+from interlink.protocol.types import PodStatus
+from service_runtime.backoff import Backoff
+from service_runtime.logs import get_logger
+
+from virtual_kubelet.control.handover import Handover
+from virtual_kubelet.control.remote import Remote
+from virtual_kubelet.control.status_writer import StatusWriter
+from virtual_kubelet.control.work_queue import PutOff, WorkQueue
+from virtual_kubelet.core import status
+from virtual_kubelet.core.create_request import as_sent
+from virtual_kubelet.core.next_step import Step, let_go, next_step
+from virtual_kubelet.core.registry import Registry
+from virtual_kubelet.core.timestamp import rfc3339
+from virtual_kubelet.io.api import ApiError, ApiServer, pod_path
+from virtual_kubelet.io.events import EventRecorder
+from virtual_kubelet.model.known_pod import KnownPod
+
+LANES = {"create": 32, "delete": 24, "write": 32}
+RETRY = Backoff(1.0, 60.0)
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What the controller acts with."""
+
+    api: ApiServer
+    remote: Remote
+    events: EventRecorder
+    handover: Handover
+    writer: StatusWriter
+
+
+class PodController:
+    """One per node. `ask` has the other side asked soon about pods that it may or may not hold."""
+
+    def __init__(self, registry: Registry, hands: Hands, ask: Callable[[], None], host_ip: str) -> None:
+        self._registry = registry
+        self._hands = hands
+        self._ask = ask
+        self._host_ip = host_ip
+        self.queue = WorkQueue(self._handle, LANES, self._lane, RETRY)
+
+    def _lane(self, uid: str) -> str:
+        pod = self._registry.get(uid)
+        step = next_step(pod) if pod is not None else Step.NOTHING
+        if step is Step.CREATE:
+            return "create"
+        return "delete" if step in (Step.DELETE_JOB, Step.REMOVE_OBJECT) else "write"
+
+    async def _handle(self, uid: str) -> float | None:
+        done: Step | None = None
+        while (pod := self._registry.get(uid)) is not None:
+            step = next_step(pod)
+            if step is Step.NOTHING or step is done:
+                return None
+            try:
+                await self._do(step, pod)
+            except ApiError as error:
+                log.warning("pod.api_failed", pod_uid=uid, step=step.name, status=error.status, error=error.message)
+                raise PutOff("api") from error
+            if step in (Step.ASK, Step.SHOW, Step.FAIL):
+                return None
+            done = step
+        return None
+
+    async def _do(self, step: Step, pod: KnownPod) -> None:
+        match step:
+            case Step.CREATE:
+                await self._hands.handover.create(pod)
+            case Step.ASK:
+                self._ask()
+            case Step.SHOW:
+                await self._show(pod)
+            case Step.FAIL:
+                await self._fail(pod)
+            case Step.DELETE_JOB:
+                await self._delete_job(pod)
+            case Step.REMOVE_OBJECT:
+                await self._remove_object(pod)
+            case Step.FORGET:
+                self._registry.forget(pod.uid)
+                log.info("pod.forgotten", pod_uid=pod.uid, pod=pod.reference)
+            case Step.NOTHING:
+                pass
+
+    async def _show(self, known: KnownPod) -> None:
+        report = msgspec.json.decode(known.report, type=PodStatus) if known.report else None
+        pod = known.pod()
+        await self._hands.writer.write(known, pod, status.next_status(pod, report, self._host_ip, rfc3339(time.time())))
+
+    async def _fail(self, known: KnownPod) -> None:
+        pod = known.pod()
+        message = "\n".join(known.refusal)
+        await self._hands.writer.write(known, pod, status.refused(pod, message, self._host_ip, rfc3339(time.time())))
+
+    async def _delete_job(self, known: KnownPod) -> None:
+        try:
+            await self._hands.remote.delete(as_sent(known.pod()))
+        except InterlinkError as error:
+            self._delete_failed(known, error)
+        else:
+            log.info("pod.job_deleted", pod_uid=known.uid, pod=known.reference, job=known.job_id)
+        known.deleted_remotely = True
+
+    def _delete_failed(self, known: KnownPod, error: InterlinkError) -> None:
+        if not isinstance(error, NotNow):
+            known.delete_failures += 1
+        if let_go(known):
+            log.warning("pod.let_go", pod_uid=known.uid, pod=known.reference, error=error.reason[:500])
+            return
+        log.warning("pod.delete_failed", pod_uid=known.uid, pod=known.reference, error=error.reason[:500])
+        if not known.gone:
+            why = "not now" if isinstance(error, NotNow) else "failed"
+            message = f"deleting the job: {why}, trying again: {error.reason}"
+            self._hands.events.pod(known, "Warning", "ProviderDeleteFailed", message)
+        wait = error.retry_after if isinstance(error, NotNow) else None
+        raise PutOff("lost delete" if isinstance(error, LostTrack) else "delete", wait) from error
+
+    async def _remove_object(self, known: KnownPod) -> None:
+        """Take the pod from the API server. Whoever holds it by a finalizer gets to see an end first."""
+        pod = known.pod()
+        if pod["metadata"].get("finalizers") and not known.terminal:
+            await self._hands.writer.write(known, pod, status.deleted(pod, self._host_ip, rfc3339(time.time())))
+        precondition = {"preconditions": {"uid": known.uid}, "gracePeriodSeconds": 0}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", **precondition}
+        try:
+            await self._hands.api.delete(pod_path(known.namespace, known.name), body)
+        except ApiError as error:
+            if not (error.absent or error.conflict):
+                raise
+        known.removed = True

@@ -1,0 +1,43 @@
+"""The node's lease: the sign of life that Kubernetes' node controller looks at."""
+
+import time
+
+from virtual_kubelet.core.timestamp import rfc3339_micro
+from virtual_kubelet.io.api import ApiError, ApiServer
+from virtual_kubelet.model.pod import JsonObject
+
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+DURATION_SECONDS = 40
+RENEW_SECONDS = 10.0
+
+
+class NodeLease:
+    """One lease, named after the node and owned by it."""
+
+    def __init__(self, api: ApiServer, node: str) -> None:
+        self._api = api
+        self._node = node
+        self._made_for = ""
+
+    async def renew(self, node_uid: str) -> bool:
+        """Renew the lease, make it for a node that has none yet. False: it was there and is gone. Raises ApiError."""
+        now = rfc3339_micro(time.time())
+        spec: JsonObject = {"holderIdentity": self._node, "leaseDurationSeconds": DURATION_SECONDS, "renewTime": now}
+        owner: JsonObject = {"apiVersion": "v1", "kind": "Node", "name": self._node, "uid": node_uid}
+        patch: JsonObject = {"metadata": {"ownerReferences": [owner]}, "spec": spec}
+        try:
+            await self._api.patch(f"{LEASES}/{self._node}", patch, "application/merge-patch+json")
+        except ApiError as error:
+            if not error.absent:
+                raise
+            if self._made_for == node_uid:
+                self._made_for = ""
+                return False
+            await self._create(patch)
+        self._made_for = node_uid
+        return True
+
+    async def _create(self, lease: JsonObject) -> None:
+        metadata = {**lease["metadata"], "name": self._node, "namespace": "kube-node-lease"}
+        kind = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+        await self._api.post(LEASES, {**kind, "metadata": metadata, "spec": lease["spec"]})
