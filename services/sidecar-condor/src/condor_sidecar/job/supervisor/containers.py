@@ -1,0 +1,119 @@
+"""The containers that run: their processes, their logs, and what they say when they end."""
+
+import os
+import signal
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional
+
+from . import launcher
+from .lifecycle import NOT_STARTED
+from .logs import LogFile, Pump
+from .mailbox import Exited, Mailbox
+from .plan import Container
+from .prepare import Launch
+from .processes import Processes, descendants, kill_tree, outcome, send
+from .state import MESSAGE_LIMIT
+
+DRAIN = 3.0  # seconds to wait for the rest of a log after its container ended
+FALLBACK_LINES, FALLBACK_BYTES = 80, 2048  # of the log, for a container that left no message (Kubernetes' numbers)
+
+
+class Ending(NamedTuple):
+    """How a container ended."""
+
+    exit_code: int
+    signal: Optional[int]
+    reason: str
+    message: str
+
+
+class Running:
+    """One container from its start to its end."""
+
+    def __init__(self, container: Container, launch: Launch, pid: int, pump: Pump, log: LogFile) -> None:
+        self.container, self.launch, self.pid, self.pump, self.log = container, launch, pid, pump, log
+
+
+class Containers:
+    """Starts containers, signals them, and tells the mailbox when they end."""
+
+    def __init__(
+        self,
+        processes: Processes,
+        mailbox: Mailbox,
+        environment: Mapping[str, str],
+        logs: str,
+        kept_bytes: int,
+        on_line: Callable[[str, bytes], None],
+    ) -> None:
+        self._processes, self._mailbox, self._environment = processes, mailbox, environment
+        self._log_folder, self._kept_bytes, self._on_line = logs, kept_bytes, on_line
+        self._running: Dict[str, Running] = {}
+        self.logs: Dict[str, LogFile] = {}
+
+    def start(self, container: Container, launch: Launch) -> None:
+        """Start the container's process. Raises OSError."""
+        name = container.name
+        log = LogFile(os.path.join(self._log_folder, name + ".log"), self._kept_bytes)
+        self.logs[name] = log
+        outputs = [os.pipe(), os.pipe()]
+
+        def on_line(line: bytes) -> None:
+            log.write(line)
+            self._on_line(name, line)
+
+        pump = Pump(name, outputs[0][0], outputs[1][0], on_line)
+        try:
+            pid = self._processes.start(
+                launch.argv,
+                self._environment,
+                lambda status: self._mailbox.put(Exited(name, status)),
+                outputs[0][1],
+                outputs[1][1],
+            )
+        finally:
+            pump.start()
+            for _, write_end in outputs:
+                os.close(write_end)
+        self._running[name] = Running(container, launch, pid, pump, log)
+
+    def signal(self, name: str, signum: int) -> None:
+        """Pass a signal on to the container's first process; SIGKILL takes everything in the container.
+
+        Apptainer hands a signal on, but can't be handed SIGKILL: its container is killed, and Apptainer reports that.
+        """
+        pid = self._running[name].pid
+        if signum != signal.SIGKILL:
+            send(pid, signum)
+        elif descendants(pid):
+            kill_tree(pid, including_root=False)
+        else:
+            send(pid, signum)
+
+    def ended(self, name: str, status: int) -> Ending:
+        """The container's process ended with this wait status: what that means."""
+        running = self._running.pop(name)
+        running.pump.join(DRAIN)
+        code, signum = outcome(status)
+        start = _read(running.launch.status_file)
+        failure = launcher.failure(start, running.launch.command)
+        if not start and signum is None:
+            words = running.log.last_lines(FALLBACK_LINES, FALLBACK_BYTES).decode("utf-8", "replace").strip()
+            return Ending(NOT_STARTED, None, "StartError", "the container couldn't be made: " + words)
+        if failure and code == launcher.FAILED:
+            return Ending(NOT_STARTED, None, "StartError", failure)
+        message = _read(running.launch.message_file)
+        if not message and code != 0 and running.container.message_from_log:
+            message = running.log.last_lines(FALLBACK_LINES, FALLBACK_BYTES)
+        return Ending(code, signum, "", message.decode("utf-8", "replace"))
+
+    def names(self) -> List[str]:
+        """The containers that run."""
+        return list(self._running)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(MESSAGE_LIMIT)
+    except OSError:
+        return b""

@@ -1,0 +1,144 @@
+"""Container logs in CRI format: `<RFC 3339 time> stdout|stderr F|P <text>`, as a container runtime writes them.
+
+A line of the container is one line of the log, or several if it is longer than 16 KiB; all but the last are then marked P, and
+so is the end of an output that doesn't end with a newline. Logs are kept to a size: the head, and as much of the tail.
+"""
+
+import datetime
+import os
+import selectors
+import threading
+import time
+from typing import BinaryIO, Callable, Dict, List
+
+CHUNK = 16 * 1024  # containerd's limit of one log line
+HEAD = 256 * 1024  # of a log over its limit, this much of the beginning is kept
+
+OnLine = Callable[[bytes], None]
+
+
+def stamp(now: float) -> str:
+    """RFC 3339 in UTC with nine digits, as container runtimes write it."""
+    moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=now)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + "%09dZ" % (moment.microsecond * 1000)
+
+
+class LineFramer:
+    """Cuts one output of a container into CRI lines."""
+
+    def __init__(self, stream: str) -> None:
+        self._stream = stream.encode("ascii")
+        self._rest = b""
+
+    def feed(self, data: bytes, now: float) -> List[bytes]:
+        """The lines that are complete with `data`, each with its newline."""
+        pieces = (self._rest + data).split(b"\n")
+        self._rest = pieces.pop()
+        lines = []
+        for piece in pieces:
+            last = max(0, len(piece) - 1) // CHUNK * CHUNK
+            lines += [self._line(b"P", piece[start : start + CHUNK], now) for start in range(0, last, CHUNK)]
+            lines.append(self._line(b"F", piece[last:], now))
+        while len(self._rest) >= CHUNK:
+            lines.append(self._line(b"P", self._rest[:CHUNK], now))
+            self._rest = self._rest[CHUNK:]
+        return lines
+
+    def end(self, now: float) -> List[bytes]:
+        """What is left when the output ends."""
+        rest, self._rest = self._rest, b""
+        return [self._line(b"P", rest, now)] if rest else []
+
+    def _line(self, tag: bytes, text: bytes, now: float) -> bytes:
+        return stamp(now).encode("ascii") + b" " + self._stream + b" " + tag + b" " + text + b"\n"
+
+
+class LogFile:
+    """One container's log on disk. Up to `limit` bytes it is kept whole; of a longer one, the head and the latest lines."""
+
+    def __init__(self, path: str, limit: int) -> None:
+        self._paths = [path, path + ".older", path + ".newer"]
+        self._limit = limit
+        self._head_limit = min(HEAD, limit // 2)
+        self._dropped = 0
+        self._current = 0
+        self._size = 0
+        self._file: BinaryIO = open(path, "wb")
+
+    def write(self, line: bytes) -> None:
+        """Add a line: to the first file until that is full, then to two more that take turns."""
+        room = self._limit if self._current == 0 else (self._limit - self._head_limit) // 2
+        if self._size and self._size + len(line) > room:
+            self._file.close()
+            self._turn()
+        self._file.write(line)
+        self._file.flush()
+        self._size += len(line)
+
+    def _turn(self) -> None:
+        older, newer = self._paths[1:]
+        if self._current != 0:
+            if os.path.exists(older):
+                self._dropped += os.path.getsize(older)
+            os.replace(newer, older)
+        self._current, self._size = 2, 0
+        self._file = open(newer, "wb")
+
+    def content(self) -> bytes:
+        """The log so far, with a line that says how much was left out, where it was."""
+        first, older, newer = (_read(path) for path in self._paths)
+        if self._current == 0:
+            return first
+        cut = first.rfind(b"\n", 0, self._head_limit) + 1
+        head, tail = first[:cut], older + newer
+        left_out = self._dropped
+        if left_out:
+            left_out += len(first) - cut  # it doesn't join on to what is left of the later lines
+        else:
+            tail = first[cut:] + tail
+        excess = tail.find(b"\n", max(0, len(tail) - (self._limit - len(head)))) + 1
+        left_out += excess
+        gap = b"%s stderr F [%d bytes of log are left out here]\n" % (tail[excess:].split(b" ", 1)[0], left_out)
+        return head + gap + tail[excess:]
+
+    def last_lines(self, lines: int, size: int) -> bytes:
+        """The text of the last `lines` lines, at most `size` bytes of it: what a kubelet shows when a container left no message."""
+        return b"".join(_text(line) for line in self.content().split(b"\n")[-lines - 1 : -1])[-size:]
+
+
+def _text(line: bytes) -> bytes:
+    """What the container wrote, of a CRI line."""
+    _, _, tag, text = line.split(b" ", 3)
+    return text + b"\n" if tag == b"F" else text
+
+
+def _read(path: str) -> bytes:
+    if not os.path.exists(path):
+        return b""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+class Pump(threading.Thread):
+    """Moves both outputs of one container to its log, a line at a time, until the container closed them."""
+
+    def __init__(self, name: str, stdout: int, stderr: int, on_line: OnLine) -> None:
+        super().__init__(name="log of " + name, daemon=True)
+        self._outputs: Dict[int, LineFramer] = {stdout: LineFramer("stdout"), stderr: LineFramer("stderr")}
+        self._on_line = on_line
+
+    def run(self) -> None:
+        """Read what comes; ends at the end of both outputs."""
+        selector = selectors.DefaultSelector()
+        for descriptor in self._outputs:
+            selector.register(descriptor, selectors.EVENT_READ)
+        while selector.get_map():
+            for key, _ in selector.select():
+                framer = self._outputs[key.fd]
+                data = os.read(key.fd, 65536)
+                for line in framer.feed(data, time.time()) if data else framer.end(time.time()):
+                    self._on_line(line)
+                if not data:
+                    selector.unregister(key.fd)
+                    os.close(key.fd)
+        selector.close()

@@ -1,0 +1,78 @@
+"""Where threads and signal handlers leave what happened, for the one loop that decides.
+
+A deque and a pipe: both can be used from a signal handler, a queue with its lock can't.
+"""
+
+import collections
+import os
+import select
+from typing import Any, Deque, List, NamedTuple, Optional
+
+
+class Exited(NamedTuple):
+    """A container's process ended, with this wait status."""
+
+    name: str
+    status: int
+
+
+class Prepared(NamedTuple):
+    """All is ready to start a container; `launch` says how."""
+
+    name: str
+    launch: Any
+
+
+class PrepareFailed(NamedTuple):
+    """A container can't be started."""
+
+    name: str
+    reason: str
+    message: str
+
+
+class Signalled(NamedTuple):
+    """The job got this signal."""
+
+    signum: int
+
+
+class VolumeFull(NamedTuple):
+    """An emptyDir grew over its limit."""
+
+    message: str
+
+
+class Mailbox:
+    """Many leave events, one takes them."""
+
+    def __init__(self) -> None:
+        self._events: Deque[Any] = collections.deque()
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+
+    def put(self, event: Any) -> None:
+        """Leave `event`; safe in threads and signal handlers."""
+        self._events.append(event)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let `take` return, with no event if there is none."""
+        try:
+            os.write(self._write, b"!")
+        except BlockingIOError:
+            pass  # the pipe is full: it will wake up anyway
+
+    def take(self, timeout: Optional[float]) -> List[Any]:
+        """All events so far; waits for something to happen, at most `timeout` seconds."""
+        if not self._events:
+            select.select([self._read], [], [], None if timeout is None else max(0.0, timeout))
+        try:
+            os.read(self._read, 65536)
+        except BlockingIOError:
+            pass
+        events = []
+        while self._events:
+            events.append(self._events.popleft())
+        return events

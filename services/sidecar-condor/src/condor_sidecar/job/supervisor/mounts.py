@@ -1,0 +1,90 @@
+"""What a container sees beside its image: its volumes, /etc/hosts, and the folder that it starts from."""
+
+import os
+from typing import Dict, List, Mapping, NamedTuple
+
+from .plan import EMPTY, FILES, HOST, Container, Pod, Volume
+from .sandbox import Sandbox
+
+START_FOLDER = "/.highrate"  # in the container: the launcher, its status file, the termination message
+
+
+class Bind(NamedTuple):
+    """A file or directory of the worker node, and where the container sees it."""
+
+    source: str
+    path: str
+    read_only: bool
+
+
+class BadMount(Exception):
+    """A volume can't be mounted as the pod asks; the text is for the user."""
+
+
+def binds(pod: Pod, container: Container, sandbox: Sandbox) -> List[Bind]:
+    """The binds of a container's volumes, outer ones first. Raises BadMount."""
+    volumes = {volume.name: volume for volume in pod.volumes}
+    found = []
+    for mount in container.mounts:
+        volume = volumes[mount.volume]
+        source = _source(volume, sandbox)
+        if mount.sub_path:
+            source = _below(source, mount.sub_path, create=volume.kind == EMPTY, what=volume.name)
+        found.append(Bind(source, os.path.normpath(mount.path), mount.read_only or volume.kind == FILES))
+    return sorted(found, key=lambda bind: bind.path.count("/"))
+
+
+def _source(volume: Volume, sandbox: Sandbox) -> str:
+    if volume.kind != HOST:
+        # as it is, were it a link: Apptainer skips what comes from /dev/shm and goes below /dev
+        return sandbox.volume(volume.name)
+    check = {"": os.path.exists, "Directory": os.path.isdir, "File": os.path.isfile}[volume.path_type]
+    if not check(volume.path):
+        what = volume.path_type.lower() or "file or directory"
+        raise BadMount(
+            'MountVolume.SetUp failed for volume "%s": there is no %s %s on this machine'
+            % (volume.name, what, volume.path)
+        )
+    return volume.path
+
+
+def _below(root: str, sub_path: str, create: bool, what: str) -> str:
+    """The file or directory `sub_path` of a volume, made as a directory if need be. Symbolic links don't lead out of the volume."""
+    base, path = os.path.realpath(root), os.path.realpath(os.path.join(root, sub_path))
+    if os.path.commonpath([base, path]) != base:
+        raise BadMount('subPath "%s" of volume "%s" leads out of the volume' % (sub_path, what))
+    if not os.path.exists(path):
+        if not create:
+            raise BadMount('there is no "%s" in volume "%s"' % (sub_path, what))
+        os.makedirs(path, mode=0o755)
+    return os.path.join(root, os.path.relpath(path, base))
+
+
+def work_dir_in_volume(work_dir: str, mounted: List[Bind]) -> bool:
+    """Whether a container's working directory lies in a volume; it is made there if it is missing, as a container runtime does."""
+    inside = [bind for bind in mounted if work_dir == bind.path or work_dir.startswith(bind.path.rstrip("/") + "/")]
+    if not inside:
+        return False
+    bind = inside[-1]
+    path = os.path.join(bind.source, os.path.relpath(work_dir, bind.path))
+    if not bind.read_only and not os.path.lexists(path):
+        os.makedirs(path, mode=0o755, exist_ok=True)
+    return True
+
+
+def hosts_file(pod: Pod, machine: str, address: str) -> str:
+    """/etc/hosts of the pod: the machine's, whose network it shares, the pod's own name, and the names that the pod asks for."""
+    lines = ["# Kubernetes-managed hosts file.", *machine.splitlines()]
+    lines.append("%s\t%s" % (address or "127.0.0.1", pod.hostname))
+    for alias in pod.host_aliases:
+        lines.append("%s\t%s" % (alias.ip, "\t".join(alias.hostnames)))
+    return "\n".join(lines) + "\n"
+
+
+def gpu_environment(environment: Mapping[str, str]) -> Dict[str, str]:
+    """What HTCondor tells a job about the GPUs it was given."""
+    return {
+        name: environment[name]
+        for name in ("CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "HIP_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
+        if name in environment
+    }

@@ -1,0 +1,129 @@
+"""Makes ready all that a container needs to start; runs beside the main loop, since images can take their time."""
+
+import os
+from typing import List, Mapping, NamedTuple
+
+from . import apptainer, launcher, mounts, rootfs
+from .command import NoCommand, Process, encoded, process
+from .images import Images, NoImage, Unpacked
+from .plan import Container, Pod
+from .sandbox import Sandbox
+
+STATUS = "status"
+MESSAGE = "termination-message"
+
+
+class Launch(NamedTuple):
+    """How a container is started, and where it leaves what happened."""
+
+    argv: List[str]
+    command: str
+    image_id: str
+    status_file: str
+    message_file: str
+
+
+class CannotStart(Exception):
+    """The container can't be started: `reason` as a kubelet names it, the text for the user."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Machine(NamedTuple):
+    """What the supervisor knows of the worker node."""
+
+    program: str
+    processor: str
+    address: str
+    hosts: str
+    environment: Mapping[str, str]
+
+
+def prepare(pod: Pod, container: Container, sandbox: Sandbox, images: Images, machine: Machine) -> Launch:
+    """All ready to run `container`. Raises CannotStart."""
+    try:
+        image = images.get(container.image)
+        binds = mounts.binds(pod, container, sandbox)
+        return _lay_out(pod, container, sandbox, machine, image, binds)
+    except NoImage as error:
+        raise CannotStart(error.reason, str(error)) from error
+    except mounts.BadMount as error:
+        raise CannotStart("CreateContainerConfigError", str(error)) from error
+    except (NoCommand, launcher.UnknownMachine, rootfs.PathLoop, OSError) as error:
+        raise CannotStart("CreateContainerError", str(error)) from error
+
+
+def _lay_out(
+    pod: Pod, container: Container, sandbox: Sandbox, machine: Machine, image: Unpacked, binds: List[mounts.Bind]
+) -> Launch:
+    folder = os.path.join(sandbox.containers, container.name)
+    start = os.path.join(folder, "start")
+    os.makedirs(start, mode=0o700)
+    overlay, own = "", []
+    if not container.read_only_root:
+        overlay = os.path.join(folder, "overlay")
+        for number, path in enumerate(rootfs.prepare_upper(image.root, os.path.join(overlay, "upper"))):
+            own.append(mounts.Bind(os.path.join(folder, "empty-%d" % number), path, False))
+            os.mkdir(own[-1].source)
+        os.makedirs(os.path.join(overlay, "work"))
+    gpu_env = mounts.gpu_environment(machine.environment) if container.gpu else {}
+    target = process(container, image.config, pod.hostname, _passwd(image.root), gpu_env)
+    if not mounts.work_dir_in_volume(target.work_dir, binds) and overlay:
+        rootfs.ensure_directory(image.root, os.path.join(overlay, "upper"), target.work_dir)
+    _write_launcher(container, target, machine, start)
+    hosts = os.path.join(folder, "hosts")
+    with open(hosts, "w", encoding="utf-8") as file:
+        file.write(mounts.hosts_file(pod, machine.hosts, machine.address))
+    own.append(mounts.Bind(hosts, "/etc/hosts", False))
+    if not container.message_path.startswith("/dev/"):
+        own.append(mounts.Bind(os.path.join(start, MESSAGE), container.message_path, False))
+    own = [bind for bind in own if bind.path not in [other.path for other in binds]]
+    return Launch(
+        apptainer.command(
+            machine.program,
+            image.root,
+            overlay,
+            own + binds + [mounts.Bind(start, mounts.START_FOLDER, False)],
+            pod.hostname,
+            target.work_dir,
+            container.gpu,
+            mounts.START_FOLDER + "/launch",
+        ),
+        target.argv[0],
+        image.image_id,
+        os.path.join(start, STATUS),
+        os.path.join(start, MESSAGE),
+    )
+
+
+def _write_launcher(container: Container, target: Process, machine: Machine, folder: str) -> None:
+    inside = mounts.START_FOLDER.encode("ascii")
+    for name in (STATUS, MESSAGE):
+        with open(os.path.join(folder, name), "wb"):
+            pass
+    links = []
+    if container.message_path.startswith("/dev/"):  # nothing can be mounted below /dev, but links can be made there
+        links = [(inside + b"/" + MESSAGE.encode("ascii"), container.message_path.encode("utf-8"))]
+    program = launcher.build(
+        machine.processor,
+        inside + b"/" + STATUS.encode("ascii"),
+        encoded(target.paths),
+        encoded(target.argv),
+        encoded(["%s=%s" % pair for pair in target.env]),
+        links,
+    )
+    path = os.path.join(folder, "launch")
+    with open(path, "wb") as file:
+        file.write(program)
+    os.chmod(path, 0o500)
+
+
+def _passwd(root: str) -> str:
+    path = rootfs.find([root], "/etc/passwd")
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except OSError:
+        return ""

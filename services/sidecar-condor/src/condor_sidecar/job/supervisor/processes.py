@@ -1,0 +1,113 @@
+"""Child processes: each in a session of its own, all reaped in one place, killed with everything they started."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import threading
+from typing import Callable, Dict, List, Mapping, Optional, Tuple
+
+PR_SET_CHILD_SUBREAPER = 36
+
+OnExit = Callable[[int], None]
+
+
+class Processes:
+    """Starts children and reaps whatever ends: our children, and orphans of theirs that the kernel gives to us."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._running: Dict[int, "Tuple[subprocess.Popen[bytes], OnExit]"] = {}
+        try:
+            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        except (OSError, AttributeError):
+            pass  # without it, orphans go to the machine's own init
+
+    def start(
+        self,
+        argv: List[str],
+        env: Mapping[str, str],
+        on_exit: OnExit,
+        stdout: Optional[int] = None,
+        stderr: Optional[int] = None,
+    ) -> int:
+        """Start `argv` with nothing on its standard input; its process id. `on_exit` gets the wait status. Raises OSError."""
+        with self._lock:  # so that the child can't be reaped before it is known
+            process = subprocess.Popen(
+                argv,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+                close_fds=True,
+            )
+            self._running[process.pid] = (process, on_exit)
+        return process.pid
+
+    def reap(self) -> None:
+        """Collect all children that ended, and tell whom it concerns."""
+        while True:
+            with self._lock:
+                try:
+                    pid, status = os.waitpid(-1, os.WNOHANG)
+                except ChildProcessError:
+                    return
+                if pid == 0:
+                    return
+                known = self._running.pop(pid, None)
+            if known is not None:
+                process, on_exit = known
+                process.returncode = status  # it is reaped: Popen must not wait for it
+                on_exit(status)
+
+    def running(self) -> List[int]:
+        """Process ids of our own children that run."""
+        with self._lock:
+            return list(self._running)
+
+
+def send(pid: int, signum: int) -> None:
+    """Send `signum` to the process, if it is still there."""
+    try:
+        os.kill(pid, signum)
+    except ProcessLookupError:
+        pass
+
+
+def kill_tree(pid: int, including_root: bool) -> None:
+    """Kill all descendants of `pid`, and `pid` itself if asked.
+
+    Without it, Apptainer lives on for the moment that it needs to report how its container ended.
+    """
+    for child in descendants(pid):
+        send(child, signal.SIGKILL)
+    if including_root:
+        send(pid, signal.SIGKILL)
+
+
+def descendants(pid: int) -> List[int]:
+    """Process ids below `pid`, parents first."""
+    children: Dict[int, List[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open("/proc/%s/stat" % name, "rb") as file:
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
+            except (OSError, IndexError, ValueError):
+                continue
+            children.setdefault(parent, []).append(int(name))
+    found: List[int] = []
+    pending = [pid]
+    while pending:
+        below = children.get(pending.pop(0), [])
+        found += below
+        pending += below
+    return found
+
+
+def outcome(status: int) -> Tuple[int, Optional[int]]:
+    """Exit code as a container runtime reports it, and the signal that ended the process, of a wait status."""
+    if os.WIFSIGNALED(status):
+        return 128 + os.WTERMSIG(status), os.WTERMSIG(status)
+    return os.WEXITSTATUS(status), None

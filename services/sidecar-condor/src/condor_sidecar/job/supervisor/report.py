@@ -1,0 +1,126 @@
+"""Brings states and logs out of the job: the result file, the framed standard output, the job attribute."""
+
+import io
+import os
+import sys
+import tarfile
+import threading
+import time
+from typing import BinaryIO, Dict, List, Set
+
+from .chirp import Publisher
+from .logs import LogFile, stamp
+from .sandbox import RESULT, Sandbox
+from .state import PodState
+
+STATE_FILE = "state.json"
+QUEUE_LIMIT = 4 * 1024 * 1024
+CLOSING = 10.0  # seconds
+CUT = b"[the log goes on; what follows here comes when the pod ends]"
+
+
+class Stream(threading.Thread):
+    """The supervisor's own standard output, which HTCondor streams back: `S <record>` and `L <container> <CRI line>`.
+
+    It never holds up a container. A log stops in the stream when `limit` bytes of log are out, because they fill the submit
+    machine's disk, or when so much waits to be taken that the other end must be away; states go on.
+    """
+
+    def __init__(self, output: BinaryIO, limit: int) -> None:
+        super().__init__(name="stream", daemon=True)
+        self._output, self._limit = output, limit
+        self._used = 0
+        self._cut: Set[str] = set()
+        self._changed = threading.Condition()
+        self._queue: List[bytes] = []
+        self._queued = 0
+        self._closing = False
+
+    def record(self, record: bytes) -> None:
+        """The pod's record."""
+        with self._changed:
+            self._put(b"S " + record + b"\n")
+
+    def line(self, name: str, line: bytes) -> None:
+        """One line of a container's log, with its newline."""
+        with self._changed:
+            if name in self._cut:
+                return
+            if self._used + len(line) > self._limit or self._queued > QUEUE_LIMIT:
+                self._cut.add(name)
+                line = stamp(time.time()).encode("ascii") + b" stderr F " + CUT + b"\n"
+            self._used += len(line)
+            self._put(b"L " + name.encode("ascii") + b" " + line)
+
+    def _put(self, data: bytes) -> None:
+        self._queue.append(data)
+        self._queued += len(data)
+        self._changed.notify()
+
+    def run(self) -> None:
+        """Write what comes until closed."""
+        while True:
+            with self._changed:
+                while not self._queue and not self._closing:
+                    self._changed.wait()
+                data, self._queue, self._queued = b"".join(self._queue), [], 0
+            if not data:
+                return
+            try:
+                self._output.write(data)
+                self._output.flush()
+            except OSError:
+                return  # nobody listens any more; the result file has it all
+
+    def close(self) -> None:
+        """Write what is left, soon."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self.join(CLOSING)
+
+
+class Reporter:
+    """Publishes the pod's record every way there is."""
+
+    def __init__(self, sandbox: Sandbox, state: PodState, streamed: int) -> None:
+        self._sandbox, self._state = sandbox, state
+        self.stream = Stream(sys.stdout.buffer, streamed)
+        self._publisher = Publisher(sandbox.scratch)
+        self._published = b""
+        self._publisher.start()
+        self.stream.start()
+
+    def publish(self) -> bool:
+        """Publish the state, if it changed; whether it did."""
+        if self._state.record() == self._published:
+            return False
+        self._state.revision += 1
+        self._published = self._state.record()
+        self.stream.record(self._published)
+        self._publisher.publish(self._state.compact())
+        return True
+
+    def save(self, logs: Dict[str, LogFile]) -> None:
+        """Write the result file, in one go: the state, and the given logs."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            _add(archive, STATE_FILE, self._state.record())
+            for name, log in logs.items():
+                _add(archive, "logs/%s.log" % name, log.content())
+        path = os.path.join(self._sandbox.scratch, RESULT)
+        fresh = os.path.join(self._sandbox.root, RESULT)
+        with open(fresh, "wb") as file:
+            file.write(buffer.getvalue())
+        os.replace(fresh, path)
+
+    def close(self) -> None:
+        """Send what is left."""
+        self._publisher.close()
+        self.stream.close()
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode, member.mtime = len(content), 0o600, int(time.time())
+    archive.addfile(member, io.BytesIO(content))

@@ -1,0 +1,108 @@
+"""Paths inside an image's root directory, and the upper tree that makes all of it writable.
+
+An unprivileged overlay lets the job's user write only where the image's directories let it. Directories that already exist in
+the upper layer belong to the user; so each directory of the image is made there before the container starts.
+"""
+
+import os
+from typing import Iterator, List, Optional, Tuple
+
+LINK_LIMIT = 40
+
+
+class PathLoop(Exception):
+    """Too many symbolic links on the way to a path."""
+
+
+def resolve(layers: List[str], path: str) -> str:
+    """`path` as a program whose root is the stack of `layers` (uppermost first) would reach it, with no symbolic link left in it.
+
+    The path need not exist: what doesn't is taken as written. It never leaves the root. Raises PathLoop.
+    """
+    pending = [part for part in path.split("/") if part]
+    done: List[str] = []
+    links = 0
+    while pending:
+        part = pending.pop(0)
+        if part == ".":
+            continue
+        if part == "..":
+            del done[-1:]
+            continue
+        target = _link(layers, "/".join([*done, part]))
+        if target is None:
+            done.append(part)
+            continue
+        links += 1
+        if links > LINK_LIMIT:
+            raise PathLoop("too many symbolic links in %s" % path)
+        if target.startswith("/"):
+            done = []
+        pending = [step for step in target.split("/") if step] + pending
+    return "/" + "/".join(done)
+
+
+def _link(layers: List[str], relative: str) -> Optional[str]:
+    """What the symbolic link `relative` points to, None if it isn't one. The uppermost layer that has the name decides."""
+    for layer in layers:
+        path = os.path.join(layer, relative)
+        if os.path.islink(path):
+            return os.readlink(path)
+        if os.path.lexists(path):
+            return None
+    return None
+
+
+def find(layers: List[str], path: str) -> str:
+    """Where in `layers` the file at `path` really is; "" if nowhere."""
+    relative = resolve(layers, path).lstrip("/")
+    for layer in layers:
+        candidate = os.path.join(layer, relative)
+        if os.path.lexists(candidate):
+            return candidate
+    return ""
+
+
+def directories(root: str) -> Iterator[Tuple[str, int]]:
+    """Every directory below `root` (relative path, permission bits), parents first; nothing below one that can't be read."""
+    pending = [""]
+    while pending:
+        relative = pending.pop()
+        try:
+            entries = list(os.scandir(os.path.join(root, relative)))
+        except OSError:
+            continue
+        for entry in entries:
+            try:
+                if not entry.is_dir(follow_symlinks=False):
+                    continue
+                mode = entry.stat(follow_symlinks=False).st_mode & 0o1777
+            except OSError:
+                continue
+            child = os.path.join(relative, entry.name)
+            yield child, mode
+            pending.append(child)
+
+
+def prepare_upper(root: str, upper: str) -> List[str]:
+    """Make in `upper` every directory of `root`, writable for the user, with its other permissions as in the image.
+
+    Returns those that the user may not read in the image, such as a /root of mode 0700: no upper layer makes them usable.
+    """
+    os.makedirs(upper, exist_ok=True)
+    os.chmod(upper, 0o755)
+    unreadable = []
+    for relative, mode in directories(root):
+        path = os.path.join(upper, relative)
+        os.mkdir(path)
+        os.chmod(path, mode | 0o700)
+        if not os.access(os.path.join(root, relative), os.R_OK | os.X_OK):
+            unreadable.append("/" + relative)
+    return unreadable
+
+
+def ensure_directory(root: str, upper: str, path: str) -> None:
+    """See that the directory `path` exists in the container whose root is `upper` over `root`; it is made in `upper`."""
+    resolved = resolve([upper, root], path)
+    if not find([upper, root], resolved):
+        os.makedirs(os.path.join(upper, resolved.lstrip("/")), mode=0o755, exist_ok=True)

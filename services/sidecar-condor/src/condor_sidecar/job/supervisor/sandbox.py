@@ -1,0 +1,126 @@
+"""The job's scratch directory: where the payload is unpacked, where everything is kept, and what is wiped at the end.
+
+HTCondor brings back what lies at the top of the scratch directory, and directories stay behind: only `out.tar` is written at the
+top, all else in `pod/`.
+"""
+
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+import time
+from typing import List
+
+from .plan import EMPTY, FILES, PLAN_FILE, VOLUMES, Pod, UnreadablePlan, Volume, decode
+
+PAYLOAD = "payload.tar"
+RESULT = "out.tar"
+SHARED_MEMORY = "/dev/shm"
+
+
+class Sandbox:
+    """The folders of one pod."""
+
+    def __init__(self, scratch: str) -> None:
+        self.scratch = scratch
+        self.root = os.path.join(scratch, "pod")
+        self.volumes = os.path.join(self.root, "volumes")
+        self.containers = os.path.join(self.root, "containers")
+        self.logs = os.path.join(self.root, "logs")
+        self.runtime = os.path.join(self.root, "runtime")
+        self.images = os.path.join(self.root, "images")
+        self._elsewhere: List[str] = []
+
+    def unpack(self) -> Pod:
+        """Make the folders, unpack the payload, delete it, and return the plan. Raises UnreadablePlan."""
+        for path in (self.root, self.volumes, self.containers, self.logs, self.runtime, self.images):
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        payload = os.path.join(self.scratch, PAYLOAD)
+        try:
+            with tarfile.open(payload) as archive:
+                members = archive.getmembers()
+                plan = next((member for member in members if member.name == PLAN_FILE), None)
+                content = archive.extractfile(plan) if plan is not None else None
+                if content is None:
+                    raise UnreadablePlan("the payload has no " + PLAN_FILE)
+                pod = decode(content.read())
+                for volume in pod.volumes:
+                    if volume.kind == FILES:
+                        self._write_files(volume, archive, members)
+        except (OSError, tarfile.TarError) as error:
+            raise UnreadablePlan("the payload can't be read: %s" % error) from error
+        os.unlink(payload)
+        for volume in pod.volumes:
+            if volume.kind == EMPTY:
+                self._make_empty(volume)
+        return pod
+
+    def volume(self, name: str) -> str:
+        """The folder of a volume that belongs to the pod."""
+        return os.path.join(self.volumes, name)
+
+    def _write_files(self, volume: Volume, archive: tarfile.TarFile, members: List[tarfile.TarInfo]) -> None:
+        """Write a volume's files as a kubelet does: in a dated folder, `..data` points to it, and the names point through that.
+
+        Replacing `..data` then changes all files at once.
+        """
+        folder = self.volume(volume.name)
+        dated = time.strftime("..%Y_%m_%d_%H_%M_%S.", time.gmtime()) + "000000001"
+        os.makedirs(os.path.join(folder, dated), mode=0o755)
+        os.symlink(dated, os.path.join(folder, "..data"))
+        prefix = "%s/%s/" % (VOLUMES, volume.name)
+        for member in members:
+            if not member.name.startswith(prefix):
+                continue
+            parts = member.name[len(prefix) :].split("/")
+            content = archive.extractfile(member)
+            if content is None or any(part in ("", ".", "..") for part in parts):
+                raise UnreadablePlan("%r is no file of a volume" % member.name)
+            path = os.path.join(folder, dated, *parts)
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            with open(path, "wb") as file:
+                shutil.copyfileobj(content, file)
+            os.chmod(path, member.mode & 0o777)
+            if not os.path.lexists(os.path.join(folder, parts[0])):
+                os.symlink(os.path.join("..data", parts[0]), os.path.join(folder, parts[0]))
+
+    def _make_empty(self, volume: Volume) -> None:
+        folder = self.volume(volume.name)
+        if volume.memory:
+            self._elsewhere.append(tempfile.mkdtemp(prefix="pod-", dir=SHARED_MEMORY))
+            os.symlink(self._elsewhere[-1], folder)
+        else:
+            os.mkdir(folder)
+        os.chmod(folder, 0o777)
+
+    def wipe(self) -> None:
+        """Delete everything of the pod but the result."""
+        for path in [self.root, *self._elsewhere]:
+            remove_tree(path)
+
+
+def remove_tree(path: str) -> None:
+    """Delete a tree as far as possible, directories without permissions included (an overlay's work directory is one)."""
+    for folder, names, _ in os.walk(path):
+        for name in names:
+            child = os.path.join(folder, name)
+            try:
+                mode = os.lstat(child).st_mode
+                if stat.S_ISDIR(mode) and mode & 0o700 != 0o700:
+                    os.chmod(child, 0o700)
+            except OSError:
+                continue
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def used_bytes(path: str) -> int:
+    """The disk space of everything in `path`."""
+    total = 0
+    for folder, _, names in os.walk(os.path.realpath(path)):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
+            except OSError:
+                continue
+    return total

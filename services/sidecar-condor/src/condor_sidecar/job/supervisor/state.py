@@ -1,0 +1,104 @@
+"""The record of the pod that the supervisor keeps and publishes: one JSON object, and a compact form for a job attribute."""
+
+import json
+from typing import Any, Dict, List, Optional
+
+from .logs import stamp
+from .plan import Pod
+
+WAITING, RUNNING, TERMINATED = "waiting", "running", "terminated"
+
+STARTING = "starting"  # of the pod: init containers, or nothing yet
+ENDING = "ending"  # told to stop, waiting for the containers
+ENDED = "ended"
+
+MESSAGE_LIMIT = 4096  # bytes of a container's message, as in Kubernetes
+
+
+class ContainerState:
+    """What happened to one container so far."""
+
+    def __init__(self, name: str, kind: str, image: str) -> None:
+        self.name, self.kind, self.image = name, kind, image
+        self.image_id = ""
+        self.state = WAITING
+        self.reason = "PodInitializing"
+        self.message = ""
+        self.started: Optional[float] = None
+        self.finished: Optional[float] = None
+        self.exit_code: Optional[int] = None
+        self.signal: Optional[int] = None
+
+    def as_json(self) -> Dict[str, Any]:
+        """As it stands in the record."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "image": self.image,
+            "image_id": self.image_id,
+            "state": self.state,
+            "reason": self.reason,
+            "message": self.message,
+            "started": None if self.started is None else stamp(self.started),
+            "finished": None if self.finished is None else stamp(self.finished),
+            "exit_code": self.exit_code,
+            "signal": self.signal,
+        }
+
+
+class PodState:
+    """What happened to the pod so far. `revision` grows with every change that is published."""
+
+    def __init__(self, pod: Pod, host: str, address: str) -> None:
+        self.uid = pod.uid
+        self.host, self.address = host, address
+        self.revision = 0
+        self.phase = STARTING
+        self.reason = ""
+        self.message = ""
+        self.containers: List[ContainerState] = [
+            ContainerState(container.name, container.kind, container.image.name) for container in pod.containers
+        ]
+
+    def container(self, name: str) -> ContainerState:
+        """The container called `name`."""
+        return next(container for container in self.containers if container.name == name)
+
+    def record(self) -> bytes:
+        """The whole record on one line."""
+        return json.dumps(
+            {
+                "version": 1,
+                "uid": self.uid,
+                "revision": self.revision,
+                "phase": self.phase,
+                "reason": self.reason,
+                "message": self.message,
+                "host": self.host,
+                "address": self.address,
+                "containers": [container.as_json() for container in self.containers],
+            },
+            separators=(",", ":"),
+        ).encode("ascii")
+
+    def compact(self) -> str:
+        """The record without texts, for the job attribute `ChirpIL`: `1;<revision>;<phase>;<reason>;<container>;...`.
+
+        Containers stand in the pod's order, as `w`, `r:<started>` or `t:<exit code>:<started>:<finished>:<reason>`, times in
+        seconds since 1970, 0 for none.
+        """
+        parts = ["1", str(self.revision), self.phase, self.reason]
+        for container in self.containers:
+            started, finished = int(container.started or 0), int(container.finished or 0)
+            if container.state == RUNNING:
+                parts.append("r:%d" % started)
+            elif container.state == TERMINATED:
+                parts.append("t:%d:%d:%d:%s" % (container.exit_code or 0, started, finished, container.reason))
+            else:
+                parts.append("w")
+        return ";".join(parts)
+
+
+def clipped(text: str) -> str:
+    """`text`, cut to what Kubernetes keeps of a container's message."""
+    return text.encode("utf-8", "replace")[:MESSAGE_LIMIT].decode("utf-8", "ignore")
