@@ -1,0 +1,177 @@
+"""Ends pods: brings their job's output, stores it, journals the end, and only then lets the job go.
+
+A job stays in the schedd's queue until its output is safely here (its `leave_in_queue` looks at an attribute that we set),
+so a crash at any point repeats work and loses nothing.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service_runtime.backoff import Backoff
+from service_runtime.logs import get_logger
+
+from condor_sidecar.app.health import Health
+from condor_sidecar.app.pods import Pod, PodTable
+from condor_sidecar.core.job_end import JobEnd, completed_end
+from condor_sidecar.core.state import Stage
+from condor_sidecar.io.journal import JournalError
+from condor_sidecar.io.output_store import OutputStore, Sandbox
+from condor_sidecar.io.schedd import Schedd, ScheddError
+
+MOST_AT_ONCE = 50
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Task:
+    pod: Pod
+    end: JobEnd | None
+    failures: int = 0
+    not_before: float = 0.0
+
+
+class Fetcher:
+    """The loop that ends pods. Pods are queued once; a second request for the same pod changes nothing."""
+
+    def __init__(
+        self, table: PodTable, schedd: Schedd, store: OutputStore, health: Health, patience_seconds: float
+    ) -> None:
+        self._table = table
+        self._schedd = schedd
+        self._store = store
+        self._health = health
+        self._patience = patience_seconds
+        self._backoff = Backoff(2, 60)
+        self._tasks: OrderedDict[str, _Task] = OrderedDict()  # bounded by the table: one for a pod
+        self._wake = asyncio.Event()
+        self.transfer = asyncio.Lock()
+        """Held while a sandbox is written or read: a running job's output goes to the same files."""
+
+    def fetch(self, pod: Pod) -> None:
+        """The pod's job has completed."""
+        self._add(pod, None)
+
+    def end(self, pod: Pod, end: JobEnd) -> None:
+        """The pod's job is over in this way; what output there is, is brought first."""
+        self._add(pod, end)
+
+    def _add(self, pod: Pod, end: JobEnd | None) -> None:
+        if pod.uid not in self._tasks:
+            self._tasks[pod.uid] = _Task(pod, end)
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._wake.clear()
+            ready = self._ready()
+            if not ready:
+                try:
+                    async with asyncio.timeout(1 if self._tasks else None):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+                continue
+            await self._bring([task for task in ready if self._wants_output(task)])
+            if any(not self._wants_output(task) for task in ready):
+                await self._finish([task for task in ready if not self._wants_output(task)], {})
+
+    def _ready(self) -> list[_Task]:
+        now = time.monotonic()
+        for uid in [uid for uid, task in self._tasks.items() if task.pod.deleting or task.pod.stage is Stage.ENDED]:
+            del self._tasks[uid]
+        return [task for task in self._tasks.values() if task.not_before <= now][:MOST_AT_ONCE]
+
+    def _wants_output(self, task: _Task) -> bool:
+        ad = task.pod.ad
+        return task.end is None or (ad is not None and bool(ad.starts) and task.failures == 0)
+
+    async def _bring(self, tasks: Sequence[_Task]) -> None:
+        """Fetch for all at once; if that fails, for each by itself, so that one bad job holds up no other."""
+        if not tasks:
+            return
+        async with self.transfer:
+            try:
+                await self._retrieve(tasks)
+            except ScheddError as error:
+                if len(tasks) == 1:
+                    await self._failed(tasks[0], self._health.explain(error))
+                    return
+                tasks = await self._one_by_one(tasks)
+            sandboxes = {task.pod.uid: await asyncio.to_thread(self._keep, task.pod.uid) for task in tasks}
+        await self._finish(tasks, sandboxes)
+
+    async def _one_by_one(self, tasks: Sequence[_Task]) -> list[_Task]:
+        brought = []
+        for task in tasks:
+            try:
+                await self._retrieve([task])
+                brought.append(task)
+            except ScheddError as error:
+                await self._failed(task, self._health.explain(error))
+        return brought
+
+    async def _retrieve(self, tasks: Sequence[_Task]) -> None:
+        pods = [task.pod for task in tasks if task.pod.ad is not None]
+        await self._schedd.retrieve(
+            [pod.ad.job_id for pod in pods if pod.ad is not None], [self._store.sandbox(pod.uid) for pod in pods]
+        )
+
+    def _keep(self, uid: str) -> Sandbox:
+        """In a thread: read what came and store it."""
+        sandbox = self._store.read_sandbox(uid)
+        result = sandbox.final or sandbox.streamed
+        if result is not None:
+            self._store.store(uid, result)
+        return sandbox
+
+    async def _finish(self, tasks: Sequence[_Task], sandboxes: dict[str, Sandbox]) -> None:
+        completed: list[str] = []
+        others: list[str] = []
+        for task in tasks:
+            pod = task.pod
+            sandbox = sandboxes.get(pod.uid) or Sandbox(None, None, "")
+            end = task.end
+            if sandbox.final is None:
+                self._table.take_record(pod, sandbox.streamed)
+                if end is None and pod.ad is not None:
+                    end = completed_end(pod.ad, sandbox.problem)
+            try:
+                await self._table.end(pod, sandbox.final, end)
+            except JournalError as error:
+                await self._failed(task, str(error))
+                continue
+            log.info("pod.ended", pod_uid=pod.uid, job=pod.ad.job_id if pod.ad else "", request=pod.record.request)
+            self._tasks.pop(pod.uid, None)
+            if pod.ad is not None:
+                (completed if task.end is None else others).append(pod.ad.job_id)
+            await asyncio.to_thread(self._store.clear_sandbox, pod.uid)
+        await self._let_go(completed, others)
+
+    async def _let_go(self, completed: list[str], others: list[str]) -> None:
+        """The jobs may leave the queue. If this fails, the poller sees them there and does it again."""
+        try:
+            if completed:
+                await self._schedd.mark_fetched(completed)
+            if others:
+                await self._schedd.remove_jobs(others, "its pod has ended")
+        except ScheddError as error:
+            log.warning("job.not_let_go", count=len(completed) + len(others), reason=self._health.explain(error))
+
+    async def _failed(self, task: _Task, reason: str) -> None:
+        pod = task.pod
+        task.failures += 1
+        task.not_before = time.monotonic() + self._backoff.delay(task.failures - 1)
+        if pod.fetch_failing_since is None:
+            pod.fetch_failing_since = time.monotonic()
+        pod.note = reason
+        self._table.show(pod)
+        log.warning("output.fetch_failed", pod_uid=pod.uid, attempt=task.failures, reason=reason)
+        # only a schedd that answers can be given up on: an unreachable one may come back with the output
+        given_up = self._health.trouble is None and time.monotonic() - pod.fetch_failing_since > self._patience
+        if task.end is None and pod.ad is not None and given_up:
+            task.end = completed_end(pod.ad, reason)

@@ -1,0 +1,111 @@
+"""Accepting pods: compile, journal, answer. After the answer a pod is ours, whatever happens to this process."""
+
+import asyncio
+import time
+from typing import Any
+
+from interlink.protocol.errors import NotNow, Rejected
+from interlink.protocol.types import CreateReply, RetrievedPodData
+from service_runtime.logs import get_logger
+
+from condor_sidecar.app.pods import PodTable
+from condor_sidecar.app.submitter import Submitter
+from condor_sidecar.core.compile import compile_pod
+from condor_sidecar.core.payload import pack
+from condor_sidecar.core.policy import Policy
+from condor_sidecar.core.submit_batch import UnsafeValue, check
+from condor_sidecar.io.journal import JournalError
+from condor_sidecar.model.plan import Plan, Rejection
+from condor_sidecar.model.pod_record import ContainerRecord, PodRecord
+from condor_sidecar.settings import Limits
+
+RETRY_SECONDS = 10.0
+
+log = get_logger(__name__)
+
+
+class Intake:
+    """Creates, idempotent by the pod's UID: asking again gives the same answer and no second job.
+
+    What runs in `tasks` is finished even when the caller hangs up: a journaled pod is always in the table as well.
+    """
+
+    def __init__(
+        self, table: PodTable, submitter: Submitter, policy: Policy, limits: Limits, tasks: asyncio.TaskGroup
+    ) -> None:
+        self._table = table
+        self._submitter = submitter
+        self._policy = policy
+        self._limits = limits
+        self._tasks = tasks
+        self._under_way: dict[str, asyncio.Task[NotNow | None]] = {}
+
+    async def create(self, message: RetrievedPodData, request: str) -> CreateReply:
+        """Take a pod. Raises Rejected with every reason, or NotNow while the journal can't take it."""
+        uid = _uid(message.pod)
+        known = self._table.get(uid)
+        if known is not None and not known.deleting:
+            return CreateReply(uid, known.record.jid)
+        if uid in self._table.tombstones:
+            raise Rejected([f"pod UID {uid} was deleted here; a deleted pod does not come back"])
+        task = self._under_way.get(uid)
+        if task is None:
+            record, payload = self._compile(message, request)
+            self._check_room(len(payload))
+            task = self._under_way[uid] = self._tasks.create_task(self._accept(record, payload))
+        failure = await asyncio.shield(task)
+        if failure is not None:
+            raise failure
+        return CreateReply(uid, f"il-{uid}")
+
+    def _compile(self, message: RetrievedPodData, request: str) -> tuple[PodRecord, bytes]:
+        plan = compile_pod(message, self._policy)
+        if isinstance(plan, Rejection):
+            raise Rejected(plan.reasons)
+        record = _record(plan, request)
+        try:
+            check(record)
+        except UnsafeValue as error:
+            raise Rejected([str(error)]) from error
+        return record, pack(plan)
+
+    def _check_room(self, size: int) -> None:
+        waiting = sum(1 for pod in self._table.pods.values() if pod.payload_size is not None) + len(self._under_way)
+        if waiting >= self._limits.journal_pods or self._table.payload_bytes() + size > self._limits.journal_bytes:
+            raise NotNow(f"the journal is full: {waiting} pods wait for their job to start", RETRY_SECONDS)
+
+    async def _accept(self, record: PodRecord, payload: bytes) -> NotNow | None:
+        try:
+            await self._table.journal.accept(record, payload)
+        except JournalError as error:
+            log.error("create.journal_failed", pod_uid=record.uid, reason=str(error))
+            return NotNow("the journal can't be written; see the sidecar's log", RETRY_SECONDS)
+        finally:
+            del self._under_way[record.uid]
+        self._table.show(self._table.add(record, len(payload)))
+        self._submitter.wake.set()
+        log.info("pod.accepted", pod_uid=record.uid, request=record.request, plan=record.plan_hash)
+        return None
+
+
+def _uid(pod: dict[str, Any]) -> str:
+    metadata = pod.get("metadata")
+    uid = metadata.get("uid") if isinstance(metadata, dict) else None
+    if not isinstance(uid, str) or not uid:
+        raise Rejected(["metadata.uid is missing: the pod does not come from a Kubernetes API server"], 400)
+    return uid
+
+
+def _record(plan: Plan, request: str) -> PodRecord:
+    return PodRecord(
+        uid=plan.uid,
+        namespace=plan.namespace,
+        name=plan.name,
+        submit=dict(plan.submit),
+        containers=tuple(ContainerRecord(c.name, c.kind, c.image) for c in plan.containers),
+        grace_seconds=plan.grace_seconds,
+        wall_seconds=plan.wall_seconds,
+        plan_hash=plan.plan_hash,
+        accepted_at=time.time(),
+        request=request,
+    )

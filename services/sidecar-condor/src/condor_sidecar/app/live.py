@@ -1,0 +1,83 @@
+"""Output of running jobs, fetched while somebody wants it.
+
+`retrieve` of a running job brings its whole streamed output (HTCondor keeps it up to date within a second or so), so one
+fetch serves every follower of every container of the pod, and no pod is fetched more often than the configured interval.
+"""
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from service_runtime.logs import get_logger
+
+from condor_sidecar.app.fetcher import Fetcher
+from condor_sidecar.app.pods import Pod, PodTable
+from condor_sidecar.core.result import parse_stream
+from condor_sidecar.io.output_store import OutputStore
+from condor_sidecar.io.schedd import Schedd, ScheddError
+from condor_sidecar.model.job_ad import JobStatus
+from condor_sidecar.model.result import JobResult, UnreadableResult
+
+FORGET_SECONDS = 60.0
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Cached:
+    logs: Mapping[str, bytes] = field(default_factory=dict)
+    fetched: float = float("-inf")
+    used: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class LiveLogs:
+    """Logs of pods whose job runs."""
+
+    def __init__(
+        self, table: PodTable, schedd: Schedd, store: OutputStore, fetcher: Fetcher, interval_seconds: float
+    ) -> None:
+        self._table = table
+        self._schedd = schedd
+        self._store = store
+        self._fetcher = fetcher
+        self.interval = interval_seconds
+        self._cache: dict[str, _Cached] = {}
+
+    async def log(self, pod: Pod, container: str) -> bytes:
+        """The container's lines so far, at most an interval old; what was there last if the schedd doesn't answer."""
+        self._forget_unused()
+        cached = self._cache.setdefault(pod.uid, _Cached())
+        cached.used = time.monotonic()
+        async with cached.lock:
+            if time.monotonic() - cached.fetched >= self.interval and self._runs(pod):
+                await self._fetch(pod, cached)
+        return cached.logs.get(container, b"")
+
+    def _runs(self, pod: Pod) -> bool:
+        return pod.ad is not None and pod.ad.status in (JobStatus.RUNNING, JobStatus.TRANSFERRING_OUTPUT)
+
+    async def _fetch(self, pod: Pod, cached: _Cached) -> None:
+        assert pod.ad is not None
+        try:
+            async with self._fetcher.transfer:
+                await self._schedd.retrieve([pod.ad.job_id], [self._store.sandbox(pod.uid)])
+                record = await asyncio.to_thread(self._read, pod.uid)
+        except (ScheddError, UnreadableResult) as error:
+            log.warning("log.fetch_failed", pod_uid=pod.uid, reason=str(error))
+            record = None
+        cached.fetched = time.monotonic()
+        if record is not None:
+            cached.logs = record.logs
+            self._table.take_record(pod, dataclasses.replace(record, logs={}))
+            self._table.show(pod)
+
+    def _read(self, uid: str) -> JobResult | None:
+        return parse_stream(self._store.read_stream(uid))
+
+    def _forget_unused(self) -> None:
+        limit = time.monotonic() - FORGET_SECONDS
+        for uid in [uid for uid, cached in self._cache.items() if cached.used < limit and not cached.lock.locked()]:
+            del self._cache[uid]

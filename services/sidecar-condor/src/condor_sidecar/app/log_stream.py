@@ -1,0 +1,99 @@
+"""A container's log as an HTTP body: finished, running, or followed until it ends."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from interlink.protocol.errors import NotNow, Rejected
+from interlink.protocol.types import LogRequest
+
+from condor_sidecar.app.live import LiveLogs
+from condor_sidecar.app.pods import Pod, PodTable
+from condor_sidecar.core.log_lines import LogLine, LogWriter, after, last, lines
+from condor_sidecar.core.state import Stage
+from condor_sidecar.io.output_store import OutputStore
+from condor_sidecar.model.pod_view import Terminated
+
+_OVERLAP = 512
+
+
+class LogStreams:
+    """Opens logs by the wire's requests."""
+
+    def __init__(self, table: PodTable, live: LiveLogs, store: OutputStore) -> None:
+        self._table = table
+        self._live = live
+        self._store = store
+
+    def find(self, request: LogRequest) -> Pod:
+        """The pod of a log request that can be served. Raises Rejected (400) or NotNow (404)."""
+        pod = self._table.get(request.PodUID)
+        if pod is None:
+            raise NotNow(f"pod {request.PodName} (UID {request.PodUID}) is not known here", http_status=404)
+        if request.Opts.Previous:
+            raise NotNow(f"previous terminated container {request.ContainerName} not found", http_status=404)
+        names = [container.name for container in pod.record.containers]
+        if request.ContainerName not in names:
+            raise Rejected(
+                [f"container {request.ContainerName} is not in pod {request.PodName} ({', '.join(names)})"], 400
+            )
+        return pod
+
+    async def read(self, pod: Pod, request: LogRequest) -> AsyncIterator[bytes]:
+        """The text that was asked for, in pieces; with Follow until the container has ended."""
+        options = request.Opts
+        writer = LogWriter(options)
+        container = request.ContainerName
+        over = self._is_over(pod, container)
+        data = await self._data(pod, container)
+        piece = writer.text(last(after(lines(data), options, time.time()), options.Tail))
+        if piece:
+            yield piece
+        while options.Follow and not over and not writer.full:
+            changed = pod.changed
+            try:
+                async with asyncio.timeout(self._live.interval):
+                    await changed.wait()
+            except TimeoutError:
+                pass
+            over = self._is_over(pod, container)  # before the data: what was written until the end is in it
+            fresh = await self._data(pod, container)
+            new = _news(data, fresh)
+            data = fresh or data
+            piece = writer.text(new)
+            if piece:
+                yield piece
+
+    def _is_over(self, pod: Pod, container: str) -> bool:
+        if pod.stage is Stage.ENDED or self._table.get(pod.uid) is None:
+            return True
+        return pod.view is not None and any(
+            c.name == container and isinstance(c.state, Terminated) for c in pod.view.containers
+        )
+
+    async def _data(self, pod: Pod, container: str) -> bytes:
+        if pod.stage is Stage.ENDED:
+            return await asyncio.to_thread(self._stored, pod.uid, container)
+        if pod.ad is None or not pod.ad.has_started:
+            return b""
+        return await self._live.log(pod, container)
+
+    def _stored(self, uid: str, container: str) -> bytes:
+        try:
+            return self._store.log_file(uid, container).read_bytes()
+        except FileNotFoundError:
+            return b""
+
+
+def _news(old: bytes, fresh: bytes) -> list[LogLine]:
+    """Lines of `fresh` that aren't in `old`: normally it goes on where the other ends; the log of a finished job can
+    have its middle cut out, then what is later than the last line counts."""
+    end = old.rfind(b"\n") + 1
+    tail = old[max(0, end - _OVERLAP) : end]
+    if fresh[max(0, end - _OVERLAP) : end] == tail:
+        return list(lines(fresh[end:]))
+    at = fresh.rfind(tail) if tail else -1
+    if at >= 0:
+        return list(lines(fresh[at + len(tail) :]))
+    seen = list(lines(old))
+    return [line for line in lines(fresh) if not seen or line.time > seen[-1].time]

@@ -1,0 +1,233 @@
+"""The table of pods: everything the service knows, in memory, so that a status call is a look-up.
+
+Loops change pods here and nowhere else; between two awaits a pod is consistent. What an answer depends on is journaled
+before the table shows it.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from interlink.protocol.types import PodStatus
+
+from condor_sidecar import metrics
+from condor_sidecar.core.adoption import adopt
+from condor_sidecar.core.container_status import pod_status
+from condor_sidecar.core.duplicates import choose
+from condor_sidecar.core.job_end import JobEnd
+from condor_sidecar.core.latch import latch
+from condor_sidecar.core.result import parse_chirp
+from condor_sidecar.core.state import Evidence, Stage, look
+from condor_sidecar.io.journal import Journal, Remembered
+from condor_sidecar.model.job_ad import JobAd
+from condor_sidecar.model.pod_record import PodRecord, Tombstone
+from condor_sidecar.model.pod_view import PodView
+from condor_sidecar.model.result import JobResult
+
+
+@dataclass(slots=True, eq=False)
+class Pod:
+    """One pod. `since` is when its stage began (monotonic clock); `unseen` until a query has shown its job."""
+
+    record: PodRecord
+    stage: Stage
+    since: float
+    view: PodView | None = None
+    jobs: dict[str, JobAd] = field(default_factory=dict)
+    ad: JobAd | None = None
+    live: JobResult | None = None
+    unseen: bool = False
+    payload_size: int | None = None
+    note: str = ""
+    alone: bool = False
+    refusals: int = 0
+    not_before: float = 0.0
+    releases: int = 0
+    fetch_failing_since: float | None = None
+    deleting: bool = False
+    order: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _status: PodStatus | None = None
+
+    @property
+    def uid(self) -> str:
+        """The key, everywhere."""
+        return self.record.uid
+
+    def enter(self, stage: Stage) -> None:
+        """Go to another stage."""
+        self.stage = stage
+        self.since = time.monotonic()
+
+    def touch(self) -> None:
+        """Something changed: wake those who follow this pod."""
+        self._status = None
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class PodTable:
+    """All pods, by UID, and the tombstones of deleted ones."""
+
+    def __init__(self, instance: str, journal: Journal) -> None:
+        self.instance = instance
+        self.journal = journal
+        self.pods: dict[str, Pod] = {}
+        self.tombstones: dict[str, Tombstone] = {}
+        self.clock_offset = 0.0
+        self.strays: list[JobAd] = []
+        """Jobs that nobody wants any more: their pod is deleted, or they don't say whose they are."""
+        self._orders = 0
+
+    def restore(self, remembered: Remembered) -> None:
+        """Take over what the journal remembers. A pod that may have been submitted waits for the first query."""
+        self.tombstones = {stone.uid: stone for stone in remembered.tombstones}
+        for record in remembered.pods:
+            pod = self.add(record, remembered.unstarted.get(record.uid))
+            if (view := remembered.ends.get(record.uid)) is not None:
+                pod.view = view
+                pod.enter(Stage.ENDED)
+            elif record.attempted or pod.payload_size is None:
+                pod.enter(Stage.UNCERTAIN)
+            stone = self.tombstones.get(record.uid)
+            pod.deleting = stone is not None and stone.done_at is None
+
+    def add(self, record: PodRecord, payload_size: int | None) -> Pod:
+        """A pod that was just journaled."""
+        self._orders += 1
+        pod = Pod(record, Stage.QUEUED, time.monotonic(), payload_size=payload_size, order=self._orders)
+        self.pods[record.uid] = pod
+        return pod
+
+    def get(self, uid: str) -> Pod | None:
+        """The pod, if it is known."""
+        return self.pods.get(uid)
+
+    def now(self) -> float:
+        """The schedd's clock, as far as it is known."""
+        return time.time() + self.clock_offset
+
+    def in_stage(self, *stages: Stage) -> Iterator[Pod]:
+        """Pods in any of `stages`, oldest first."""
+        return (pod for pod in self.pods.values() if pod.stage in stages)
+
+    async def take_ads(self, ads: Iterable[JobAd], gone: Iterable[str], complete: bool) -> set[str]:
+        """Put a poll's answer into the table; gives the UIDs of pods that it touched."""
+        touched: set[str] = set()
+        adopted: list[PodRecord] = []
+        seen: set[str] = set()
+        for count, ad in enumerate(ads):
+            pod = self.pods.get(ad.uid)
+            if pod is None:
+                stone = self.tombstones.get(ad.uid)
+                record = adopt(ad)
+                if record is None or (stone is not None and stone.done_at is not None):
+                    self.strays.append(ad)
+                    continue
+                pod = self.add(record, None)
+                pod.enter(Stage.UNCERTAIN)
+                pod.deleting = stone is not None
+                adopted.append(record)
+            pod.jobs[ad.job_id] = ad
+            pod.unseen = False
+            seen.add(ad.job_id)
+            touched.add(ad.uid)
+            if count % 200 == 199:
+                await asyncio.sleep(0)
+        left = set(gone)
+        if complete or left:
+            touched |= self._drop_jobs(left, seen if complete else None)
+        if adopted:
+            await self.journal.adopt(adopted)
+        return touched
+
+    def _drop_jobs(self, gone: set[str], all_there_is: set[str] | None) -> set[str]:
+        touched: set[str] = set()
+        for pod in self.pods.values():
+            if pod.unseen:
+                continue
+            lost = [j for j in pod.jobs if j in gone or (all_there_is is not None and j not in all_there_is)]
+            for job_id in lost:
+                del pod.jobs[job_id]
+                touched.add(pod.uid)
+        return touched
+
+    def settle_job(self, pod: Pod) -> tuple[JobAd, ...]:
+        """Choose the pod's own job among those in the queue; gives the others, to be removed."""
+        if not pod.jobs:
+            return ()
+        choice = choose(pod.jobs.values())
+        before, pod.ad = pod.ad, choice.kept
+        if choice.kept.state and (before is None or before.state != choice.kept.state):
+            planned = [container.planned() for container in pod.record.containers]
+            self.take_record(pod, parse_chirp(choice.kept.state, planned))
+        return choice.surplus
+
+    def take_record(self, pod: Pod, record: JobResult | None) -> None:
+        """A newer word from the running supervisor, whichever way it came."""
+        if record is not None and (pod.live is None or record.revision >= pod.live.revision):
+            pod.live = record
+            pod.touch()
+
+    def show(self, pod: Pod) -> None:
+        """Bring the pod's view up to date with what is known."""
+        if pod.stage is Stage.ENDED:
+            return
+        seen = look(self._evidence(pod))
+        view = latch(pod.view, seen)
+        if view != pod.view:
+            pod.view = view
+            pod.touch()
+
+    async def end(self, pod: Pod, final: JobResult | None, end: JobEnd | None) -> None:
+        """Journal how the pod ended, then show it. Raises JournalError."""
+        evidence = self._evidence(pod, final, end)
+        view = latch(pod.view, look(evidence))
+        await self.journal.end(pod.uid, view)
+        pod.view = view
+        pod.payload_size = None
+        pod.enter(Stage.ENDED)
+        pod.touch()
+
+    def status(self, pod: Pod) -> PodStatus:
+        """The wire's message; made once per change."""
+        if pod._status is None or pod.stage is Stage.QUEUED:
+            if pod.stage is Stage.QUEUED or pod.view is None:
+                self.show(pod)
+            assert pod.view is not None
+            record = pod.record
+            pod._status = pod_status(record.uid, record.namespace, record.name, record.jid, pod.view)
+        return pod._status
+
+    def forget(self, uid: str) -> None:
+        """A delete is done."""
+        pod = self.pods.pop(uid, None)
+        if pod is not None:
+            pod.touch()
+
+    def payload_bytes(self) -> int:
+        """Size of all payloads that the journal keeps."""
+        return sum(pod.payload_size or 0 for pod in self.pods.values())
+
+    def count(self) -> None:
+        """Bring the gauges up to date."""
+        counts = dict.fromkeys(Stage, 0)
+        for pod in self.pods.values():
+            counts[pod.stage] += 1
+        for stage, number in counts.items():
+            metrics.PODS.labels(stage.value).set(number)
+        metrics.JOURNAL_BYTES.set(self.payload_bytes())
+        metrics.DELETES_PENDING.set(sum(stone.done_at is None for stone in self.tombstones.values()))
+
+    def _evidence(self, pod: Pod, final: JobResult | None = None, end: JobEnd | None = None) -> Evidence:
+        return Evidence(
+            containers=pod.record.containers,
+            stage=pod.stage,
+            now=self.now(),
+            ad=pod.ad,
+            live=pod.live,
+            final=final,
+            end=end,
+            note=pod.note,
+        )

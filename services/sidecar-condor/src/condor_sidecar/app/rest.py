@@ -1,0 +1,138 @@
+"""interLink's plugin side over HTTP: create, status, logs, delete, and the list of pods.
+
+Handlers only translate; each is a look-up or one journaled change.
+"""
+
+import time
+
+from aiohttp import web
+from interlink.protocol import features, serving
+from interlink.protocol.errors import NotNow, Rejected
+from interlink.protocol.types import CreateReply, JsonObject, LogRequest, PodStatus, RetrievedPodData
+
+from condor_sidecar import metrics
+from condor_sidecar.app.announcement import announcement
+from condor_sidecar.app.health import Health
+from condor_sidecar.app.intake import Intake
+from condor_sidecar.app.log_stream import LogStreams
+from condor_sidecar.app.pods import PodTable
+from condor_sidecar.app.remover import Remover
+from condor_sidecar.io.journal import JournalError
+from condor_sidecar.settings import Resources
+
+ANNOUNCED = features.format_features((features.STATUS_BATCH, features.LIST, features.RETRY_CREATE))
+
+
+class Rest:
+    """The routes and what they need."""
+
+    def __init__(
+        self,
+        table: PodTable,
+        *,
+        intake: Intake,
+        remover: Remover,
+        logs: LogStreams,
+        health: Health,
+        resources: Resources,
+    ) -> None:
+        self._table = table
+        self._intake = intake
+        self._remover = remover
+        self._logs = logs
+        self._health = health
+        self._resources = resources
+
+    def application(self, max_body_bytes: int) -> web.Application:
+        """The aiohttp application."""
+        app = web.Application(client_max_size=max_body_bytes, middlewares=[measured, serving.error_middleware])
+        app.router.add_post("/create", self.create)
+        app.router.add_post("/delete", self.delete)
+        for method in ("GET", "POST"):
+            app.router.add_route(method, "/status", self.status)
+            app.router.add_route(method, "/getLogs", self.get_logs)
+        app.router.add_get("/pods", self.list_pods)
+        return app
+
+    async def create(self, request: web.Request) -> web.Response:
+        """One pod, or the list of one that servers before 0.5 send."""
+        body = (await request.read()).lstrip()
+        message: RetrievedPodData
+        if body.startswith(b"["):
+            messages = await serving.read_json(request, list[RetrievedPodData])
+            if len(messages) != 1:
+                raise Rejected([f"a create takes one pod, not {len(messages)}"], 400)
+            message = messages[0]
+        else:
+            message = await serving.read_json(request, RetrievedPodData)
+        reply: CreateReply = await self._intake.create(message, serving.session_of(request))
+        return serving.json_response(reply)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Always taken, also for a pod that nobody knows."""
+        pod = await serving.read_json(request, JsonObject)
+        uid = _uid(pod)
+        try:
+            await self._remover.delete(uid, serving.session_of(request))
+        except JournalError as error:
+            raise NotNow(f"the journal can't be written: {error}", 10) from error
+        return serving.json_response({"PodUID": uid, "message": "deletion is under way"})
+
+    async def status(self, request: web.Request) -> web.Response:
+        """The pods that were asked for, as far as they are known; nothing asked for is a ping."""
+        pods = await serving.read_json(request, list[JsonObject])
+        if not pods:
+            reply = announcement(self._resources, self._health)
+            return serving.json_response(reply, {features.FEATURES_HEADER: ANNOUNCED})
+        return serving.json_response([s for s in (self._status_of(pod) for pod in pods) if s is not None])
+
+    def _status_of(self, asked: JsonObject) -> PodStatus | None:
+        pod = self._table.get(_uid(asked))
+        return None if pod is None else self._table.status(pod)
+
+    async def list_pods(self, request: web.Request) -> web.Response:
+        """Every pod held here, but for those being deleted. A sidecar serves one node: others get an empty list."""
+        if not self._health.knows_all:
+            # after a start without a journal only the schedd knows the pods; half a list would be taken for a whole one
+            raise NotNow("the schedd has not been asked yet which pods it has", 5)
+        node = request.query.get("node", self._table.instance)
+        held = self._table.pods.values() if node == self._table.instance else ()
+        return serving.json_response([self._table.status(pod) for pod in held if not pod.deleting])
+
+    async def get_logs(self, request: web.Request) -> web.StreamResponse:
+        """A container's log. The reply's head is sent at once: callers give a silent one up after seconds."""
+        asked = await serving.read_json(request, LogRequest)
+        pod = self._logs.find(asked)
+        response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
+        await response.prepare(request)
+        async for piece in self._logs.read(pod, asked):
+            await response.write(piece)
+        await response.write_eof()
+        return response
+
+
+@web.middleware
+async def measured(request: web.Request, handler: serving.Handler) -> web.StreamResponse:
+    """Count requests and take their time."""
+    began = time.monotonic()
+    path = request.match_info.route.resource.canonical if request.match_info.route.resource else "other"
+    status = "error"
+    try:
+        response = await handler(request)
+        status = str(response.status)
+        return response
+    except web.HTTPException as error:
+        status = str(error.status)
+        raise
+    finally:
+        metrics.CALLS.labels(path, status).inc()
+        if path != "/getLogs":
+            metrics.CALL_SECONDS.labels(path).observe(time.monotonic() - began)
+
+
+def _uid(pod: JsonObject) -> str:
+    metadata = pod.get("metadata")
+    uid = metadata.get("uid") if isinstance(metadata, dict) else None
+    if not isinstance(uid, str) or not uid:
+        raise Rejected(["a pod without metadata.uid"], 400)
+    return uid

@@ -1,0 +1,132 @@
+"""Puts the service together and runs it: the loops in one task group, REST while they run, everything closed at the end."""
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+
+from service_runtime.files import write_atomically
+from service_runtime.listen import Listen, serve_app
+from service_runtime.logs import get_logger
+from service_runtime.metrics import serve_observability
+
+from condor_sidecar import metrics
+from condor_sidecar.app.fetcher import Fetcher
+from condor_sidecar.app.health import Health
+from condor_sidecar.app.intake import Intake
+from condor_sidecar.app.live import LiveLogs
+from condor_sidecar.app.log_stream import LogStreams
+from condor_sidecar.app.pods import PodTable
+from condor_sidecar.app.poller import Poller
+from condor_sidecar.app.remover import Remover
+from condor_sidecar.app.rest import Rest
+from condor_sidecar.app.submitter import Submitter
+from condor_sidecar.core.reaction import HoldRules
+from condor_sidecar.io.journal import Journal, JournalError
+from condor_sidecar.io.output_store import OutputStore
+from condor_sidecar.io.schedd import Schedd
+from condor_sidecar.job.executable import executable
+from condor_sidecar.model.calls import ConnectionSettings
+from condor_sidecar.settings import Output, Settings, condor_params, site_policy
+
+HOUSEKEEPING_SECONDS = 60.0
+
+log = get_logger(__name__)
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Run until `stop` is set. Raises JournalError when the data folder can't be used."""
+    endpoint = settings.endpoint
+    connection = ConnectionSettings(endpoint.collector, endpoint.schedd, condor_params(endpoint.auth))
+    await serve_with(settings, stop, Schedd(settings.instance, connection))
+
+
+async def serve_with(settings: Settings, stop: asyncio.Event, schedd: Schedd) -> None:
+    """The same with a given schedd."""
+    os.umask(0o077)
+    store = OutputStore(settings.data)
+    await asyncio.to_thread(store.prepare)
+    program = await asyncio.to_thread(_install_executable, settings.data)
+    journal = Journal(settings.data / "journal.sqlite")
+    table = PodTable(settings.instance, journal)
+    table.restore(await journal.open())
+    log.info("journal.read", pods=len(table.pods), tombstones=len(table.tombstones))
+    try:
+        await _run(settings, stop, schedd, table, store=store, program=program)
+    finally:
+        await schedd.close()
+        await journal.close()
+
+
+async def _run(
+    settings: Settings, stop: asyncio.Event, schedd: Schedd, table: PodTable, *, store: OutputStore, program: Path
+) -> None:
+    limits = settings.endpoint.limits
+    health = Health(settings.endpoint.auth.token_file)
+    look_soon = asyncio.Event()
+    submitter = Submitter(table, schedd, store, health, limits=limits, executable=program, look_soon=look_soon)
+    fetcher = Fetcher(table, schedd, store, health, settings.output.fetch_patience_seconds)
+    rules = HoldRules(settings.endpoint.mode, settings.hold.grace)
+    poller = Poller(
+        table,
+        schedd,
+        health,
+        submitter=submitter,
+        fetcher=fetcher,
+        look_soon=look_soon,
+        intervals=settings.poll,
+        hold=settings.hold,
+        rules=rules,
+    )
+    remover = Remover(table, schedd, store, health, poller)
+    live = LiveLogs(table, schedd, store, fetcher, settings.output.live_seconds)
+    async with asyncio.TaskGroup() as accepts:
+        intake = Intake(table, submitter, site_policy(settings), limits, accepts)
+        rest = Rest(
+            table,
+            intake=intake,
+            remover=remover,
+            logs=LogStreams(table, live, store),
+            health=health,
+            resources=settings.resources,
+        )
+        app = rest.application(settings.max_body_bytes)
+        async with (
+            serve_observability(settings.metrics, lambda: health.trouble),
+            serve_app(app, Listen.parse(settings.listen), settings.tls),
+            asyncio.TaskGroup() as loops,
+        ):
+            submitter.wake.set()
+            running = [
+                loops.create_task(submitter.run(), name="submitter"),
+                loops.create_task(poller.run(), name="poller"),
+                loops.create_task(fetcher.run(), name="fetcher"),
+                loops.create_task(remover.run(), name="remover"),
+                loops.create_task(_keep_house(store, table, remover, settings.output), name="housekeeping"),
+            ]
+            await stop.wait()
+            for task in running:
+                task.cancel()
+
+
+async def _keep_house(store: OutputStore, table: PodTable, remover: Remover, output: Output) -> None:
+    """Bound what grows: logs on the disk, tombstones."""
+    while True:
+        try:
+            known = list(table.pods)
+            left = await asyncio.to_thread(store.prune, output.keep_deleted_seconds, output.max_bytes, known)
+            metrics.STORED_BYTES.set(left)
+            await remover.forget_old()
+        except (OSError, JournalError) as error:
+            log.warning("housekeeping.failed", reason=str(error))
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+
+def _install_executable(data: Path) -> Path:
+    """The file that every job transfers as its executable; named by its content, so that a new version never changes
+    one that is being sent."""
+    content = executable()
+    path = data / f"supervisor-{hashlib.sha256(content).hexdigest()[:12]}"
+    if not path.exists():
+        write_atomically(path, content, mode=0o700)
+    return path

@@ -1,0 +1,35 @@
+"""A pod that only the schedd remembers: its record rebuilt from its job's attributes.
+
+The journal is on a volume that can be lost; the jobs aren't.
+"""
+
+from condor_sidecar.model.job_ad import JobAd
+from condor_sidecar.model.plan import ContainerKind
+from condor_sidecar.model.pod_record import ContainerRecord, PodRecord
+
+_KINDS = {"i": ContainerKind.INIT, "m": ContainerKind.MAIN}
+
+
+def adopt(ad: JobAd) -> PodRecord | None:
+    """The record of `ad`'s pod; None if the attributes don't describe one."""
+    containers = []
+    for word in (ad.containers or "").split():
+        letter, _, name = word.partition(":")
+        if letter not in _KINDS or not name:
+            return None
+        containers.append(ContainerRecord(name, _KINDS[letter]))
+    if not containers:
+        return None
+    return PodRecord(
+        uid=ad.uid,
+        namespace=ad.namespace or "",
+        name=ad.name or "",
+        submit={},
+        containers=tuple(containers),
+        grace_seconds=ad.grace_seconds or 30,
+        wall_seconds=ad.wall_seconds or 0,
+        plan_hash=ad.plan_hash or "",
+        accepted_at=float(ad.queued or 0),
+        generation=ad.generation,
+        attempted=True,
+    )

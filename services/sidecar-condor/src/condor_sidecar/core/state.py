@@ -1,0 +1,196 @@
+"""How a pod looks, from what is known of its job: the one place that turns HTCondor's words into Kubernetes'.
+
+Pure: the same evidence gives the same view. Two rules hold for every evidence: each container of the pod is in the view
+in exactly one state, and nothing is terminated without something that says so (absence never ends a pod).
+"""
+
+import datetime
+from dataclasses import dataclass
+from enum import StrEnum
+
+from condor_sidecar.core.job_end import JobEnd, missing_end
+from condor_sidecar.model.job_ad import JobAd, JobStatus
+from condor_sidecar.model.plan import ContainerKind
+from condor_sidecar.model.pod_record import ContainerRecord
+from condor_sidecar.model.pod_view import ContainerView, PodView, Running, State, Terminated, Waiting
+from condor_sidecar.model.result import ContainerResult, ContainerState, JobResult
+
+NO_CHIRP_SECONDS = 60
+"""A job that has run this long without a word from its supervisor is taken to run its containers."""
+
+
+class Stage(StrEnum):
+    """Where a pod's job is on its way into and out of the queue."""
+
+    QUEUED = "queued"
+    """Journaled; certainly not in the schedd's queue."""
+    SUBMITTING = "submitting"
+    """A worker is submitting it now."""
+    UNCERTAIN = "uncertain"
+    """It may be in the schedd's queue; a query will tell."""
+    PRESENT = "present"
+    """In the schedd's queue, or known to have left it."""
+    MISSING = "missing"
+    """Was in the schedd's queue, and isn't now, and nothing says why."""
+    ENDED = "ended"
+    """The pod's end is known and journaled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of one pod.
+
+    `live` is the newest record of the running supervisor, `final` the one in `out.tar`, `end` how the job as a whole
+    ended, where that is decided. `note` is a sentence for a pod that waits (what keeps it).
+    """
+
+    containers: tuple[ContainerRecord, ...]
+    stage: Stage
+    now: float
+    ad: JobAd | None = None
+    live: JobResult | None = None
+    final: JobResult | None = None
+    end: JobEnd | None = None
+    note: str = ""
+
+
+def look(evidence: Evidence) -> PodView:
+    """The pod's view by this evidence alone; `core.latch` joins it with what was shown before."""
+    if evidence.final is not None or evidence.end is not None:
+        return _ended(evidence)
+    ad = evidence.ad
+    if ad is None or evidence.stage in (Stage.QUEUED, Stage.SUBMITTING):
+        return _all_waiting(evidence, "Queued", evidence.note or "waiting to be submitted to HTCondor")
+    alive = (JobStatus.RUNNING, JobStatus.TRANSFERRING_OUTPUT, JobStatus.SUSPENDED)
+    if ad.status in alive or (ad.status == JobStatus.COMPLETED and evidence.live is not None):
+        return _alive(evidence, ad)
+    reason, message = _why_waiting(ad)
+    return _all_waiting(evidence, reason, f"{message}; {evidence.note}" if evidence.note else message)
+
+
+def _why_waiting(ad: JobAd) -> tuple[str, str]:
+    job = f"HTCondor job {ad.job_id}"
+    if ad.status == JobStatus.COMPLETED:
+        return "RetrievingOutput", f"{job} has ended; its output is being fetched"
+    if ad.spooling:
+        return "Staging", f"{job}: its input is being transferred"
+    if ad.status == JobStatus.HELD:
+        return "JobHeld", f"{job} is held: {ad.hold_reason or 'no reason given'}"
+    if ad.status == JobStatus.REMOVED:
+        return "Removing", f"{job} is being removed"
+    routed = f" (routed to {ad.routed_to})" if ad.routed_to else ""
+    return "Pending", f"{job} waits for a free slot{routed}"
+
+
+def _ended(evidence: Evidence) -> PodView:
+    """The supervisor's last word where there is one, the job's end for every container that it leaves open."""
+    result = evidence.final or evidence.live
+    end = evidence.end or missing_end(evidence.ad, evidence.now)
+    known = {c.name: c for c in result.containers} if result is not None else {}
+    failed_init = next(
+        (c for c in known.values() if c.kind is ContainerKind.INIT and c.exit_code not in (None, 0)), None
+    )
+    views = []
+    for container in evidence.containers:
+        found = known.get(container.name)
+        views.append(_view(container, _final_state(found, result, end, failed_init), found))
+    return PodView(tuple(views))
+
+
+def _final_state(
+    found: ContainerResult | None, result: JobResult | None, end: JobEnd, failed_init: ContainerResult | None
+) -> Terminated:
+    if found is not None and found.state is ContainerState.TERMINATED:
+        return _terminated(found)
+    started = epoch(found.started) if found is not None else None
+    if found is not None and found.state is ContainerState.WAITING and result is not None:
+        if failed_init is not None:
+            message = f"not started: init container {failed_init.name} ended with exit code {failed_init.exit_code}"
+            return Terminated(1, "Error", message, None, end.finished)
+        if result.ended and result.reason:
+            code = 137 if result.reason == "DeadlineExceeded" else 143 if result.reason == "Terminated" else 1
+            return Terminated(code, result.reason, result.message or "not started", None, end.finished)
+    return Terminated(end.exit_code, end.reason, end.message, started, end.finished, end.signal)
+
+
+def _alive(evidence: Evidence, ad: JobAd) -> PodView:
+    live = evidence.live
+    if live is None:
+        return _alive_without_record(evidence, ad)
+    known = {c.name: c for c in live.containers}
+    mains = [c for c in live.containers if c.kind is ContainerKind.MAIN]
+    # a pod's end needs the job's end: until then the last main containers count as running
+    over = bool(mains) and all(c.state is ContainerState.TERMINATED for c in mains)
+    inits_open = any(c.kind is ContainerKind.INIT and c.exit_code != 0 for c in live.containers)
+    views = []
+    for container in evidence.containers:
+        found = known.get(container.name)
+        is_main = container.kind is ContainerKind.MAIN
+        state: State
+        if found is None or found.state is ContainerState.WAITING:
+            reason = "PodInitializing" if inits_open and is_main else "ContainerCreating"
+            state = Waiting((found.reason if found else "") or reason, found.message if found else "")
+        elif found.state is ContainerState.RUNNING or (over and is_main):
+            state = Running(epoch(found.started) or _job_start(ad, evidence.now))
+        else:
+            state = _terminated(found)
+        views.append(_view(container, state, found))
+    return PodView(tuple(views))
+
+
+def _alive_without_record(evidence: Evidence, ad: JobAd) -> PodView:
+    began = _job_start(ad, evidence.now)
+    silent = evidence.now - began >= NO_CHIRP_SECONDS
+    inits = [c for c in evidence.containers if c.kind is ContainerKind.INIT]
+    first = (inits or list(evidence.containers))[0].name
+    views = []
+    for container in evidence.containers:
+        state: State
+        if inits and container.name != first:
+            state = Waiting("PodInitializing")
+        elif silent:
+            state = Running(began)
+        else:
+            state = Waiting("ContainerCreating", f"HTCondor job {ad.job_id} started{_on(ad)}")
+        views.append(_view(container, state, None))
+    return PodView(tuple(views))
+
+
+def _all_waiting(evidence: Evidence, reason: str, message: str) -> PodView:
+    return PodView(tuple(_view(c, Waiting(reason, message), None) for c in evidence.containers))
+
+
+def _view(container: ContainerRecord, state: State, found: ContainerResult | None) -> ContainerView:
+    image = (found.image if found is not None else "") or container.image
+    image_id = found.image_id if found is not None else ""
+    return ContainerView(container.name, container.kind, state, image, image_id)
+
+
+def _terminated(found: ContainerResult) -> Terminated:
+    code = found.exit_code if found.exit_code is not None else 137
+    reason = found.reason or ("Completed" if code == 0 else "Error")
+    return Terminated(code, reason, found.message, epoch(found.started), epoch(found.finished), found.signal)
+
+
+def _on(ad: JobAd) -> str:
+    return f" on {ad.host}" if ad.host else ""
+
+
+def _job_start(ad: JobAd, now: float) -> float:
+    return float(ad.executing or ad.started or ad.first_started or now)
+
+
+def epoch(rfc3339: str | None) -> float | None:
+    """Seconds since the epoch; None for nothing or for what is no time."""
+    if not rfc3339:
+        return None
+    try:
+        # Python reads at most six digits of a fraction before 3.13
+        text = rfc3339.replace("Z", "+00:00")
+        head, dot, rest = text.partition(".")
+        if dot:
+            digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+            text = f"{head}.{digits[:6]}{rest[len(digits) :]}"
+        return datetime.datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None

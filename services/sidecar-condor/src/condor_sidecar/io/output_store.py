@@ -1,0 +1,146 @@
+"""Fetched output on disk: each container's log, and nothing that could be a secret of the pod.
+
+`outputs/UID/logs/CONTAINER.log` has CRI lines; `sandboxes/UID` is where HTCondor writes what it brings back (a job's ad
+names that folder, so it is the pod's own). Deleted pods' logs stay for a while, and all of it within a budget.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from service_runtime.files import sync_folder, write_atomically
+
+from condor_sidecar.core.result import parse_out_tar, parse_stream
+from condor_sidecar.core.submit_batch import ERRORS, OUTPUT, STREAM
+from condor_sidecar.model.result import JobResult, UnreadableResult
+
+_DELETED = ".deleted"
+_STREAM_LIMIT = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What HTCondor brought back of one job: the final record or the newest streamed one, and the tail of its errors."""
+
+    final: JobResult | None
+    streamed: JobResult | None
+    problem: str
+
+
+class OutputStore:
+    """Blocking file work: call it in a thread."""
+
+    def __init__(self, data: Path) -> None:
+        self._outputs = data / "outputs"
+        self._sandboxes = data / "sandboxes"
+
+    def prepare(self) -> None:
+        """Make the folders, private to this account."""
+        for folder in (self._outputs, self._sandboxes):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def sandbox(self, uid: str) -> Path:
+        """The job's folder at this side: `initialdir` of its submit description."""
+        return self._sandboxes / uid
+
+    def read_sandbox(self, uid: str) -> Sandbox:
+        """Read what was brought back, and take the pod's payload away again (HTCondor sends the input back, too)."""
+        folder = self.sandbox(uid)
+        (folder / "payload.tar").unlink(missing_ok=True)
+        problem = ""
+        final = streamed = None
+        try:
+            final = parse_out_tar((folder / OUTPUT).read_bytes())
+        except FileNotFoundError:
+            problem = f"the job left no {OUTPUT}"
+        except (OSError, UnreadableResult) as error:
+            problem = f"{OUTPUT} can't be read: {error}"
+        if final is None:
+            streamed = self._read_stream(folder / STREAM)
+            problem += self._errors(folder / ERRORS)
+        return Sandbox(final, streamed, problem)
+
+    def read_stream(self, uid: str) -> bytes:
+        """The supervisor's standard output as brought back last; empty if there is none."""
+        folder = self.sandbox(uid)
+        (folder / "payload.tar").unlink(missing_ok=True)
+        try:
+            with (folder / STREAM).open("rb") as stream:
+                return stream.read(_STREAM_LIMIT)
+        except OSError:
+            return b""
+
+    def store(self, uid: str, result: JobResult) -> None:
+        """Keep the logs for good: they survive a power cut when this returns."""
+        logs = self._outputs / uid / "logs"
+        logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for container, lines in result.logs.items():
+            write_atomically(logs / f"{container}.log", lines, durable=True)
+        sync_folder(self._outputs / uid)
+        sync_folder(self._outputs)
+
+    def log_file(self, uid: str, container: str) -> Path:
+        """Where a finished container's log is, if it is kept."""
+        return self._outputs / uid / "logs" / f"{container}.log"
+
+    def clear_sandbox(self, uid: str) -> None:
+        """Remove what HTCondor brought back: what counts is stored."""
+        shutil.rmtree(self.sandbox(uid), ignore_errors=True)
+
+    def mark_deleted(self, uid: str) -> None:
+        """The pod is gone: its logs may go when their time is up."""
+        self.clear_sandbox(uid)
+        folder = self._outputs / uid
+        if folder.is_dir():
+            (folder / _DELETED).touch(mode=0o600)
+
+    def prune(self, keep_seconds: float, most_bytes: int, known: Iterable[str]) -> int:
+        """Remove logs of pods deleted longer ago than `keep_seconds`, then the oldest (deleted pods' first) until all
+        take at most `most_bytes`. Gives the bytes that are left. Folders of pods that nobody knows count as deleted."""
+        held = set(known)
+        now = time.time()
+        kept: list[tuple[bool, float, int, Path]] = []
+        for folder in self._outputs.iterdir():
+            marker = folder / _DELETED
+            if folder.name not in held and not marker.exists():
+                marker.touch(mode=0o600)
+            deleted = marker.exists()
+            since = marker.stat().st_mtime if deleted else folder.stat().st_mtime
+            if deleted and now - since > keep_seconds:
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                kept.append((not deleted, since, _size(folder), folder))
+        total = sum(size for _, _, size, _ in kept)
+        for _, _, size, folder in sorted(kept):
+            if total <= most_bytes:
+                break
+            shutil.rmtree(folder, ignore_errors=True)
+            total -= size
+        for folder in self._sandboxes.iterdir():
+            if folder.name not in held:
+                shutil.rmtree(folder, ignore_errors=True)
+        return total
+
+    def _read_stream(self, path: Path) -> JobResult | None:
+        try:
+            with path.open("rb") as stream:
+                return parse_stream(stream.read(_STREAM_LIMIT))
+        except (OSError, UnreadableResult):
+            return None
+
+    def _errors(self, path: Path) -> str:
+        try:
+            with path.open("rb") as stream:
+                stream.seek(0, os.SEEK_END)
+                stream.seek(max(0, stream.tell() - 2000))
+                text = stream.read().decode("utf-8", "replace").strip()
+        except OSError:
+            return ""
+        return f"; the supervisor said: {text}" if text else ""
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,271 @@
+"""The sidecar's configuration: one YAML file, every key known, every problem told at once."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+from service_runtime.listen import Listen
+from service_runtime.settings import Section, load_settings
+from service_runtime.tls import TlsFiles
+
+from condor_sidecar.core import policy
+
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Auth(Section):
+    """How to log in at the collector and the schedd."""
+
+    methods: tuple[Literal["SCITOKENS", "IDTOKENS"], ...] = ("SCITOKENS",)
+    """Tried in this order."""
+    token_file: Path | None = None
+    """SCITOKENS: a bearer token, read again at every login; replace it by rename."""
+    token_directory: Path | None = None
+    """IDTOKENS: a folder of tokens that the pool issued."""
+    ca_file: Path | None = None
+    """CA certificates of the collector and the schedd (SCITOKENS)."""
+    login_seconds: Positive = 5
+    """Most time for one login."""
+    session_seconds: Positive = 300
+    """Most time before a new token is taken up."""
+
+    @model_validator(mode="after")
+    def _has_credentials(self) -> Self:
+        if not self.methods:
+            raise ValueError("methods must name SCITOKENS, IDTOKENS or both")
+        if "SCITOKENS" in self.methods and self.token_file is None:
+            raise ValueError("method SCITOKENS needs token_file")
+        if "IDTOKENS" in self.methods and self.token_directory is None:
+            raise ValueError("method IDTOKENS needs token_directory")
+        return self
+
+
+class Limits(Section):
+    """What is asked of the schedd at most."""
+
+    batch: Annotated[int, Field(gt=0, le=1000)] = 200
+    """Jobs in one submission."""
+    idle_jobs: Positive = 1000
+    """Jobs in the queue that haven't started; further pods wait in the journal."""
+    journal_pods: Positive = 20000
+    """Accepted pods whose job hasn't started; past that a create is answered with 503."""
+    journal_bytes: Positive = 2 << 30
+    """Payloads of those pods, in bytes; past that a create is answered with 503."""
+
+
+class Endpoint(Section):
+    """The schedd, or the compute element in front of it."""
+
+    mode: policy.EndpointMode = policy.EndpointMode.SCHEDD
+    """`schedd`: a schedd of the pool; `ce`: an HTCondor-CE, whose job router makes a second job of ours."""
+    collector: str
+    """Collector that knows the schedd, `host:port`; the host's name must be in the server's certificate."""
+    schedd: str | None = None
+    """Name of the schedd; the collector's only one where it is left out."""
+    auth: Auth
+    limits: Limits = Limits()
+    submit: Mapping[str, str] = {}
+    """Further lines for every submit description, such as `accounting_group`."""
+
+
+class Resources(Section):
+    """What the virtual node offers: announced at every ping, as Kubernetes quantities."""
+
+    cpu: str = "1000"
+    memory: str = "4Ti"
+    pods: str = "1000"
+    accelerators: Mapping[str, str] = {}
+    """Such as `nvidia.com/gpu: "8"`."""
+
+
+class JobDefaults(Section):
+    """What a pod gets that asks for nothing, and the overhead that every job gets on top."""
+
+    cpus: Positive = 1
+    memory_mib: Positive = 2048
+    disk_mib: Positive = 10240
+    memory_overhead_mib: Annotated[int, Field(ge=0)] = 64
+    disk_overhead_mib: Annotated[int, Field(ge=0)] = 256
+
+
+class JobLimits(Section):
+    """The largest job that the site takes; larger pods are rejected. Nothing: no limit here."""
+
+    cpus: Positive | None = None
+    memory_mib: Positive | None = None
+    disk_mib: Positive | None = None
+    gpus: Annotated[int, Field(ge=0)] | None = None
+
+
+class WallTime(Section):
+    """Seconds a job may run."""
+
+    default_seconds: Positive = 24 * 3600
+    max_seconds: Positive = 72 * 3600
+    margin_seconds: Positive = 60
+    """Kept at the end for bringing states and logs back, after the grace period."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.default_seconds > self.max_seconds:
+            raise ValueError("default_seconds must not exceed max_seconds")
+        return self
+
+
+class Images(Section):
+    """Where images may come from."""
+
+    unpacked_roots: tuple[str, ...] = policy.ImagePolicy().unpacked_roots
+    """Searched on the worker node for an image's name, in order."""
+    path_prefixes: tuple[str, ...] = policy.ImagePolicy().path_prefixes
+    """Where a pod may name an unpacked image by its path."""
+    docker_fallback: bool = True
+    """Let worker nodes pull what they don't find."""
+
+
+class HostPath(Section):
+    """A part of the worker nodes' file system that pods may mount."""
+
+    path: str
+    """The prefix as pods write it."""
+    target: str = ""
+    """The prefix that is mounted instead; empty: the same."""
+    read_only: bool = True
+
+
+class PodPolicy(Section):
+    """What pods may ask for beyond resources."""
+
+    user_annotations: tuple[str, ...] = tuple(sorted(policy.Policy().user_annotations))
+    """Keys under `htcondor-job.vk.io/` that pods may set."""
+    max_grace_seconds: Positive = 600
+    accept_user_ids: bool = False
+    """Take pods that ask for user and group ids although they run as the job's account."""
+    keep_service_account_token: bool = False
+    """Hand a pod's default Kubernetes token to the site."""
+
+
+class PollIntervals(Section):
+    """Seconds between two queries of the schedd."""
+
+    busy: Seconds = 2
+    """While jobs start, end or are being removed."""
+    live: Seconds = 5
+    idle: Seconds = 30
+    """While there is no job."""
+
+
+class Hold(Section):
+    """Patience with held jobs, in seconds."""
+
+    grace: Seconds = 1800
+    """For holds that somebody else may lift."""
+    staging: Seconds = 30
+    """For a job whose input nobody is delivering any more; it is then made anew."""
+
+
+class Output(Section):
+    """Logs kept at this side, and fetched while jobs run."""
+
+    keep_deleted_seconds: Annotated[float, Field(ge=0)] = 3600
+    """How long logs outlive their pod."""
+    max_bytes: Positive = 20 << 30
+    """All of them; the oldest go first."""
+    live_seconds: Seconds = 3
+    """Time between two fetches of a running job's output while somebody follows it."""
+    fetch_patience_seconds: Seconds = 600
+    """How long fetching a finished job's output is tried before the pod ends by the job's exit code alone."""
+    kept_mib: Positive = 10
+    """Of each container's log: the beginning and the end, a gap marked."""
+    streamed_mib: Positive = 16
+    """Of each job's output while it runs."""
+
+
+class Settings(Section):
+    """The whole file."""
+
+    instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+    """Name of this sidecar among all that use the schedd: the virtual node's name. Never change it while jobs exist."""
+    listen: str = "unix:///run/condor-sidecar/plugin.sock"
+    """`unix:///path`, `http://host:port` or `https://host:port`."""
+    tls: TlsFiles | None = None
+    """Certificate for https."""
+    data: Path = Path("/var/lib/condor-sidecar")
+    """Folder for journal and logs; survives restarts."""
+    metrics: str = "127.0.0.1:9102"
+    """Metrics and health, `host:port`."""
+    max_body_bytes: Positive = 32 << 20
+    """Larger requests are refused (413)."""
+    endpoint: Endpoint
+    resources: Resources = Resources()
+    defaults: JobDefaults = JobDefaults()
+    job_limits: JobLimits = JobLimits()
+    wall_time: WallTime = WallTime()
+    images: Images = Images()
+    hostpath: tuple[HostPath, ...] = (HostPath(path="/cvmfs"),)
+    policy: PodPolicy = PodPolicy()
+    poll: PollIntervals = PollIntervals()
+    hold: Hold = Hold()
+    output: Output = Output()
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        Listen.parse(value)
+        return value
+
+    @field_validator("data")
+    @classmethod
+    def _is_absolute(cls, value: Path) -> Path:
+        if not value.is_absolute():
+            raise ValueError("must be an absolute path: jobs' ads name folders below it")
+        return value
+
+    @model_validator(mode="after")
+    def _has_certificate(self) -> Self:
+        if self.listen.startswith("https://") and self.tls is None:
+            raise ValueError("listen is https: tls.cert and tls.key are needed")
+        return self
+
+
+def load(path: Path, _environment: Mapping[str, str]) -> Settings:
+    """Read the file. Raises SettingsError with every problem in it."""
+    return load_settings(Settings, path)
+
+
+def site_policy(settings: Settings) -> policy.Policy:
+    """The rules that the compile step works by."""
+    return policy.Policy(
+        mode=settings.endpoint.mode,
+        resources=policy.ResourceDefaults(**settings.defaults.model_dump()),
+        limits=policy.ResourceLimits(**settings.job_limits.model_dump()),
+        wall_time=policy.WallTime(**settings.wall_time.model_dump()),
+        images=policy.ImagePolicy(**settings.images.model_dump()),
+        logs=policy.LogLimits(settings.output.kept_mib << 20, settings.output.streamed_mib << 20),
+        host_paths=tuple(policy.HostPathRule(**rule.model_dump()) for rule in settings.hostpath),
+        user_annotations=frozenset(settings.policy.user_annotations),
+        max_grace_seconds=settings.policy.max_grace_seconds,
+        accept_user_ids=settings.policy.accept_user_ids,
+        keep_service_account_token=settings.policy.keep_service_account_token,
+        submit_extra=dict(settings.endpoint.submit),
+    )
+
+
+def condor_params(auth: Auth) -> dict[str, str]:
+    """HTCondor's own configuration for a client that has nothing but a token."""
+    params = {
+        "SEC_CLIENT_AUTHENTICATION_METHODS": ", ".join(auth.methods),
+        "SEC_CLIENT_AUTHENTICATION_TIMEOUT": str(auth.login_seconds),
+        "SEC_DEFAULT_SESSION_DURATION": str(auth.session_seconds),
+        # a host without IPv6 routes waits for its time-outs otherwise
+        "ENABLE_IPV6": "False",
+    }
+    if auth.token_file is not None:
+        params["SCITOKENS_FILE"] = str(auth.token_file)
+    if auth.token_directory is not None:
+        params["SEC_TOKEN_DIRECTORY"] = str(auth.token_directory)
+    if auth.ca_file is not None:
+        params["AUTH_SSL_CLIENT_CAFILE"] = str(auth.ca_file)
+    return params
