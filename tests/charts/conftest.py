@@ -1,21 +1,24 @@
 """The charts, assembled once, and a Helm to render them with."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 from devcluster.charts import assemble
+from devcluster.kubernetes import tools
+from devcluster.paths import cache_root
+from devcluster.steps import StepLog
 
 from tests.charts.rendering import CI_VALUES, VIRTUAL_NODE, Chart, Object, Values, read_values
 
 
 @pytest.fixture(scope="session")
-def helm() -> Path:
-    """$HELM, or the one that the development cluster uses."""
-    found = os.environ.get("HELM") or shutil.which("helm")
-    assert found, "no helm"
-    return Path(found)
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """$HIGHRATE_HELM, to try another version, or the one that the development cluster uses."""
+    if chosen := os.environ.get("HIGHRATE_HELM"):
+        return Path(chosen)
+    log = StepLog(tmp_path_factory.mktemp("helm") / "log", lambda _: None)
+    return tools.ensure(cache_root(), log)["helm"]
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 from tests.charts.navigation import of_kind
 from tests.charts.rendering import Object, Values
 
-SUPPORTED = ("1.29", "1.31", "1.34", "1.37")
+SUPPORTED = ("1.30", "1.32", "1.34", "1.37")
 CERTIFICATE_OR_TOKEN = re.compile(r"PRIVATE KEY|eyJ[A-Za-z0-9_-]{10}|client[-_]?secret:|refresh[-_]?token:", re.I)
 
 

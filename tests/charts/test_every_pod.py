@@ -122,13 +122,14 @@ def test_gets_the_kubernetes_token_only_where_it_is_needed(objects: list[Object]
 
 def test_shows_the_clients_secret_to_the_token_refresher_alone(objects: list[Object]) -> None:
     for workload in workloads(objects):
-        assert set(_containers_mounting(workload, "/run/highrate/client")) <= {"token-refresher"}
+        for path in ("/run/highrate/client", "/run/highrate/exchanged"):
+            assert set(_containers_mounting(workload, path)) <= {"token-refresher"}
 
 
 def test_keeps_tokens_in_memory(objects: list[Object]) -> None:
     for workload in workloads(objects):
         for volume in workload.pod["volumes"]:
-            if volume["name"] == "token":
+            if volume["name"] in ("token", "exchanged"):
                 assert volume["emptyDir"]["medium"] == "Memory"
 
 

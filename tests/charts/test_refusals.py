@@ -60,6 +60,7 @@ SENTENCES: list[tuple[Values, Values, str, str]] = [
         "issuer: https://iam",
     ),
     (REMOTE, {"token": {"clientId": ""}}, "token.clientId is missing", "clientId: "),
+    (REMOTE, {"token": {"clientAuthentication": "none"}}, "contradict each other: without", "grant: refresh_token"),
     (REMOTE, {"token": {"existingSecret": ""}}, "token.existingSecret is missing", "kubectl create secret generic"),
     (
         REMOTE,

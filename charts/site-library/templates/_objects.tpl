@@ -2,7 +2,7 @@
 {{- define "site.objects" -}}
 {{- include "site.validate" . -}}
 {{- $names := list
-  "site.ca.configMap" "site.vk.configMap" "site.vk.serviceAccount" "site.rbac" "site.vk.deployment" "site.podMonitor" -}}
+  "site.ca.configMap" "site.vk.configMap" "site.vk.serviceAccount" "site.rbac" "site.admission" "site.vk.deployment" "site.podMonitor" -}}
 {{- if .values.networkPolicy.enabled -}}
 {{- $names = append $names "site.policy.vk" -}}
 {{- end -}}

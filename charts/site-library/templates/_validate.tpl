@@ -107,6 +107,13 @@ token.clientId is missing: the client that is registered with the provider for t
     token:
       clientId: my-site-virtual-node
 {{ end }}
+{{- if and (eq .token.clientAuthentication "none") (eq .token.grant "client_credentials") }}
+token.clientAuthentication none and token.grant client_credentials contradict each other: without a secret, a client has
+nothing to ask for tokens with but a refresh token.
+
+    token:
+      grant: refresh_token
+{{ end }}
 {{- if not .token.existingSecret }}
 token.existingSecret is missing: secrets don't stand in values. Make a Secret and name it.
 
