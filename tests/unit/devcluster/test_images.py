@@ -1,0 +1,107 @@
+"""An image's tag follows from what it is made of, and from nothing else."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+from devcluster.images import docker, scratch
+from devcluster.images.recipe import folder_key, recipes
+from devcluster.images.reference import Image
+from devcluster.paths import Checkout
+
+
+def checkout_at(root: Path) -> Checkout:
+    """A checkout with one plain image and the services image, and one service."""
+    for name in ("hello", "services"):
+        (root / "images" / name).mkdir(parents=True)
+        (root / "images" / name / "Containerfile").write_text("FROM scratch\n")
+    (root / "images" / "hello" / "hello").write_text("echo hello\n")
+    service = root / "services" / "vk"
+    (service / "src").mkdir(parents=True)
+    (service / "pyproject.toml").write_text('[project]\nname = "vk"\ndependencies = []\n')
+    (service / "src" / "vk.py").write_text("print()\n")
+    (root / "libs").mkdir()
+    (root / "requirements.lock").write_text("")
+    return Checkout(root)
+
+
+def tags(checkout: Checkout) -> dict[str, str]:
+    return {name: recipe.image.tag for name, recipe in recipes(checkout, Path("/cache")).items()}
+
+
+def test_every_folder_with_a_containerfile_is_an_image(tmp_path: Path) -> None:
+    checkout = checkout_at(tmp_path)
+    (tmp_path / "images" / "notes").mkdir()
+    assert set(tags(checkout)) == {"hello", "services"}
+
+
+def test_equal_inputs_in_another_checkout_give_equal_tags(tmp_path: Path) -> None:
+    assert tags(checkout_at(tmp_path / "one")) == tags(checkout_at(tmp_path / "other"))
+
+
+def test_a_changed_file_changes_its_image_only(tmp_path: Path) -> None:
+    checkout = checkout_at(tmp_path)
+    before = tags(checkout)
+    (tmp_path / "images" / "hello" / "hello").write_text("echo goodbye\n")
+    after = tags(checkout)
+    assert after["hello"] != before["hello"]
+    assert after["services"] == before["services"]
+
+
+def test_a_services_source_and_the_lock_change_the_services_image(tmp_path: Path) -> None:
+    checkout = checkout_at(tmp_path)
+    seen = {tags(checkout)["services"]}
+    (tmp_path / "services" / "vk" / "src" / "vk.py").write_text("print(1)\n")
+    seen.add(tags(checkout)["services"])
+    (tmp_path / "requirements.lock").write_text("attrs==1.0 --hash=sha256:00\n")
+    seen.add(tags(checkout)["services"])
+    assert len(seen) == 3
+
+
+def test_what_python_leaves_behind_changes_nothing(tmp_path: Path) -> None:
+    checkout = checkout_at(tmp_path)
+    before = tags(checkout)
+    cached = tmp_path / "services" / "vk" / "src" / "__pycache__"
+    cached.mkdir()
+    (cached / "vk.pyc").write_bytes(b"x")
+    assert tags(checkout) == before
+
+
+def test_moving_text_between_files_and_the_execute_bit_count(tmp_path: Path) -> None:
+    for name, texts in (("one", ("ab", "c")), ("other", ("a", "bc"))):
+        (tmp_path / name).mkdir()
+        for file, text in zip("xy", texts, strict=True):
+            (tmp_path / name / file).write_text(text)
+    before = folder_key(tmp_path / "one")
+    assert before != folder_key(tmp_path / "other")
+    (tmp_path / "one" / "x").chmod(0o755)
+    assert folder_key(tmp_path / "one") != before
+
+
+def test_a_scratch_image_is_an_archive_that_runs_its_program() -> None:
+    data = scratch.archive("localhost/highrate/pause:1", "pause", b"program")
+    with tarfile.open(fileobj=io.BytesIO(data)) as outer:
+        files = {member.name: read(outer, member) for member in outer.getmembers()}
+    (manifest,) = json.loads(files["manifest.json"])
+    assert manifest["RepoTags"] == ["localhost/highrate/pause:1"]
+    configuration = json.loads(files[manifest["Config"]])
+    assert configuration["config"]["Entrypoint"] == ["/pause"]
+    with tarfile.open(fileobj=io.BytesIO(files[manifest["Layers"][0]])) as layer:
+        (program,) = layer.getmembers()
+        assert (program.name, program.mode) == ("pause", 0o755)
+        assert read(layer, program) == b"program"
+
+
+def test_names_of_one_image_in_its_places() -> None:
+    image = Image("hello", "abc", Path("/cache"))
+    assert image.reference == "localhost/highrate/hello:abc"
+    assert image.unpacked == "/cvmfs/unpacked.highrate.test/hello:abc"
+    assert docker.build_command(image, Path("/c/hello"))[-2:] == ["--tag=localhost/highrate/hello:abc", "/c/hello"]
+    assert docker.save_command(image, Path("/c/x.tar"))[2:] == ["--output=/c/x.tar", "localhost/highrate/hello:abc"]
+
+
+def read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    source = archive.extractfile(member)
+    assert source is not None
+    return source.read()
