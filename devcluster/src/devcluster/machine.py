@@ -268,6 +268,7 @@ class Machine:
             "name": self.name,
             "hostname": self.hostname,
             "folder": str(self.folder),
+            "logs": str(self.log_folder),
             "tree": str(self.tree),
             "netns": str(netns_path(self.netns)) if self.netns else "",
             "cgroup": self.cgroup,

@@ -53,6 +53,7 @@ def become_root(spec_file: Path) -> None:
     _mount_kernel(root)
     _mount("tmpfs", root / "run", "-o", "mode=755")
     _bind(folder / "control", root / "run/devcluster")
+    _bind(Path(spec["logs"]), root / "run/devcluster/logs")
     for item in spec["binds"]:
         _bind(Path(item["source"]), root / item["target"].lstrip("/"), read_only=item["read_only"])
     subprocess.run(["hostname", spec["hostname"]], check=True)
