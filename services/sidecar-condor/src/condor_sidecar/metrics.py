@@ -25,6 +25,9 @@ SUBMIT_RETRIES = Counter("condor_sidecar_submit_retries_total", "Submissions tha
 HOLDS = Counter("condor_sidecar_holds_total", "Holds seen, by HoldReasonCode", ["code"])
 DUPLICATES = Counter("condor_sidecar_duplicate_jobs_total", "Jobs removed because their pod had another one")
 DELETES_PENDING = Gauge("condor_sidecar_deletes_pending", "Deletes answered, but not done yet")
+LOOP_FAILURES = Counter(
+    "condor_sidecar_loop_failures_total", "Unexpected errors in a loop, which then goes on", ["loop"]
+)
 LAST_POLL = Gauge("condor_sidecar_last_poll_timestamp_seconds", "When the schedd last answered a query")
 TOKEN_EXPIRY = Gauge(
     "condor_sidecar_token_expiry_timestamp_seconds", "When the token in the token file expires (0: none)"

@@ -99,11 +99,16 @@ class Fetcher:
                 await self._retrieve(tasks)
             except ScheddError as error:
                 if len(tasks) == 1:
-                    await self._failed(tasks[0], self._health.explain(error))
+                    self._failed(tasks[0], self._health.explain(error))
                     return
                 tasks = await self._one_by_one(tasks)
-            sandboxes = {task.pod.uid: await asyncio.to_thread(self._keep, task.pod.uid) for task in tasks}
-        await self._finish(tasks, sandboxes)
+            sandboxes: dict[str, Sandbox] = {}
+            for task in tasks:
+                try:
+                    sandboxes[task.pod.uid] = await asyncio.to_thread(self._keep, task.pod.uid)
+                except OSError as error:
+                    self._failed(task, f"its output can't be stored: {error}")
+        await self._finish([task for task in tasks if task.pod.uid in sandboxes], sandboxes)
 
     async def _one_by_one(self, tasks: Sequence[_Task]) -> list[_Task]:
         brought = []
@@ -112,7 +117,7 @@ class Fetcher:
                 await self._retrieve([task])
                 brought.append(task)
             except ScheddError as error:
-                await self._failed(task, self._health.explain(error))
+                self._failed(task, self._health.explain(error))
         return brought
 
     async def _retrieve(self, tasks: Sequence[_Task]) -> None:
@@ -143,7 +148,7 @@ class Fetcher:
             try:
                 await self._table.end(pod, sandbox.final, end)
             except JournalError as error:
-                await self._failed(task, str(error))
+                self._failed(task, str(error))
                 continue
             log.info("pod.ended", pod_uid=pod.uid, job=pod.ad.job_id if pod.ad else "", request=pod.record.request)
             self._tasks.pop(pod.uid, None)
@@ -162,7 +167,7 @@ class Fetcher:
         except ScheddError as error:
             log.warning("job.not_let_go", count=len(completed) + len(others), reason=self._health.explain(error))
 
-    async def _failed(self, task: _Task, reason: str) -> None:
+    def _failed(self, task: _Task, reason: str) -> None:
         pod = task.pod
         task.failures += 1
         task.not_before = time.monotonic() + self._backoff.delay(task.failures - 1)

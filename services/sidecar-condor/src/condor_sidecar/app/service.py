@@ -11,6 +11,7 @@ from service_runtime.logs import get_logger
 from service_runtime.metrics import serve_observability
 
 from condor_sidecar import metrics
+from condor_sidecar.app.boundary import keep_running
 from condor_sidecar.app.fetcher import Fetcher
 from condor_sidecar.app.health import Health
 from condor_sidecar.app.intake import Intake
@@ -98,11 +99,13 @@ async def _run(
         ):
             submitter.wake.set()
             running = [
-                loops.create_task(submitter.run(), name="submitter"),
-                loops.create_task(poller.run(), name="poller"),
-                loops.create_task(fetcher.run(), name="fetcher"),
-                loops.create_task(remover.run(), name="remover"),
-                loops.create_task(_keep_house(store, table, remover, settings.output), name="housekeeping"),
+                loops.create_task(keep_running("submitter", submitter.run)),
+                loops.create_task(keep_running("poller", poller.run)),
+                loops.create_task(keep_running("fetcher", fetcher.run)),
+                loops.create_task(keep_running("remover", remover.run)),
+                loops.create_task(
+                    keep_running("housekeeping", lambda: _keep_house(store, table, remover, settings.output))
+                ),
             ]
             await stop.wait()
             for task in running:

@@ -96,6 +96,14 @@ class Submitter:
         for pod in pods:
             pod.enter(Stage.SUBMITTING)
         try:
+            return await self._send(pods)
+        finally:
+            for pod in pods:
+                if pod.stage is Stage.SUBMITTING:  # something unexpected, or the end of this process
+                    pod.enter(Stage.UNCERTAIN)
+
+    async def _send(self, pods: Sequence[Pod]) -> bool:
+        try:
             await self._mark_attempted([pod for pod in pods if not pod.record.attempted])
             payloads = await self._table.journal.payloads(pod.uid for pod in pods)
         except JournalError as error:
@@ -122,10 +130,6 @@ class Submitter:
             self._failed(pods, error)
             # a refused pod waits by itself, and holds up nobody
             return error.kind is FailureKind.REFUSED
-        except asyncio.CancelledError:
-            for pod in pods:
-                pod.enter(Stage.UNCERTAIN)
-            raise
         now = int(self._table.now())
         for number, pod in enumerate(pods):
             ad = JobAd(

@@ -80,12 +80,13 @@ def _batch(keys: tuple[str, ...], members: list[tuple[PodRecord, dict[str, str]]
         if len(distinct) == 1:
             description[key] = distinct.pop()
         else:
-            varying[key] = f"il_{index}"
-            description[key] = f"$(il_{index})"
+            # a name that ends in an underscore and digits makes the queue statement unreadable (htcondor 25.14)
+            varying[key] = f"ilvar{index}"
+            description[key] = f"$(ilvar{index})"
     values = tuple({variable: commands[key] for key, variable in varying.items()} for _, commands in members)
     # a batch of one, or of equal pods, still needs a variable: items without any are no items
     if not varying:
-        values = tuple({"il_item": str(number)} for number in range(len(members)))
+        values = tuple({"ilvar": str(number)} for number in range(len(members)))
     return Batch(description, tuple(record for record, _ in members), values)
 
 
