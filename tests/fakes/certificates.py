@@ -45,14 +45,29 @@ class Authority:
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .sign(self.key, hashes.SHA256())
         )
-        files = TlsFiles(cert=folder / f"{name}.crt", key=folder / f"{name}.key")
-        files.cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        files.key.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
+        return _written(folder, name, key, certificate)
+
+    def client(self, folder: Path, name: str, organization: str = "") -> TlsFiles:
+        """A client's certificate with the common name `name`, written to NAME.crt and NAME.key in `folder`."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
+        if organization:
+            subject.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
+        certificate = (
+            _builder(x509.Name(subject), self.certificate.subject, key)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+            .sign(self.key, hashes.SHA256())
         )
-        return files
+        return _written(folder, name, key, certificate)
+
+
+def _written(folder: Path, name: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> TlsFiles:
+    files = TlsFiles(cert=folder / f"{name}.crt", key=folder / f"{name}.key")
+    files.cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    files.key.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return files
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
