@@ -75,6 +75,7 @@ async def serve_app(
     tls: TlsFiles | None = None,
     drain_seconds: float = 10,
     socket_mode: int = 0o660,
+    *,
     require_client: bool = True,
 ) -> AsyncIterator[tuple[str, int] | None]:
     """Serve `app` inside the context; gives the bound (host, port), None for a unix socket.
