@@ -5,6 +5,7 @@ For faults alone: what a real provider does is tested with a real one.
 
 import asyncio
 import contextlib
+import functools
 import json
 import time
 import uuid
@@ -18,6 +19,13 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, Key, KeyParameters, RSAKey
 from service_runtime.listen import Listen, serve_app
 from service_runtime.tls import TlsFiles
+
+
+@functools.cache
+def first_key() -> RSAKey:
+    """The key that every issuer begins with: making one takes a good part of a second."""
+    return RSAKey.generate_key(2048, {"kid": "first", "use": "sig"})
+
 
 Mode = Literal["ok", "fail", "hang", "garbage", "empty", "huge", "redirect"]
 
@@ -40,11 +48,13 @@ class FakeIssuer:
     advertised: str | None = None
     """The issuer that discovery names, if not the real one."""
     published: list[Key] = field(default_factory=list)
-    signing: Key = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "first", "use": "sig"}))
+    signing: Key = field(default_factory=first_key)
     fetches: dict[str, int] = field(default_factory=lambda: {"discovery": 0, "keys": 0, "token": 0})
     token_requests: list[TokenRequest] = field(default_factory=list)
     reply: Callable[[TokenRequest], tuple[int, Mapping[str, Any]]] | None = None
     """What the token endpoint answers: status and fields."""
+    retry_after: str | None = None
+    """The Retry-After header of the token endpoint's replies."""
     reply_format: Literal["json", "form"] = "json"
 
     def __post_init__(self) -> None:
@@ -110,7 +120,10 @@ class FakeIssuer:
             made = web.Response(status=status, text=urlencode(fields), content_type="application/x-www-form-urlencoded")
         else:
             made = web.json_response(fields, status=status)
-        return await _as(self.token_mode, made)
+        reply = await _as(self.token_mode, made)
+        if self.retry_after is not None:
+            reply.headers["Retry-After"] = self.retry_after
+        return reply
 
     def grant(self, asked: TokenRequest, **claims: Any) -> dict[str, Any]:
         """A successful reply: a token for the audience and scope that were asked for."""

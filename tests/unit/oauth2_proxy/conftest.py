@@ -108,6 +108,13 @@ async def edge(start_edge: StartEdge) -> AsyncIterator[Edge]:
         yield running_edge
 
 
+def forger(url: str) -> FakeIssuer:
+    """Somebody who signs in the name of the issuer at `url`, with a key of the same name."""
+    fake = FakeIssuer(url=url)
+    fake.rotate("first")
+    return fake
+
+
 async def eventually(condition: Callable[[], bool], what: str, seconds: float = 5) -> None:
     """Wait until `condition` holds."""
     try:

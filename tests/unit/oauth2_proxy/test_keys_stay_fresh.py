@@ -14,7 +14,7 @@ from service_runtime.openid import IssuerError
 
 from tests.fakes.certificates import Authority
 from tests.fakes.issuer import FakeIssuer, Mode, running
-from tests.unit.oauth2_proxy.conftest import StartEdge, eventually
+from tests.unit.oauth2_proxy.conftest import StartEdge, eventually, forger
 
 OFTEN = {"refresh": 0.05, "pause": 0.01}
 
@@ -98,7 +98,7 @@ async def test_a_key_unknown_while_the_issuer_is_down_is_503_and_a_forged_signat
         assert (await edge.call()).status == 200
         edge.issuer.mode = "fail"
         await asyncio.sleep(0.02)
-        forged = FakeIssuer(url=edge.issuer.url)
+        forged = forger(edge.issuer.url)
         assert (await edge.call(headers={"Authorization": f"Bearer {forged.token()}"})).status == 401
         edge.issuer.rotate("second", keep_old=True)
         assert (await edge.call()).status == 503

@@ -14,8 +14,7 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 from service_runtime.logs import configure_logs
 
-from tests.fakes.issuer import FakeIssuer
-from tests.unit.oauth2_proxy.conftest import Edge, StartEdge, eventually
+from tests.unit.oauth2_proxy.conftest import Edge, StartEdge, eventually, forger
 
 
 def counted(name: str, **labels: str) -> float:
@@ -242,7 +241,7 @@ async def test_no_part_of_a_token_is_ever_logged(start_edge: StartEdge, log_line
         await try_it(edge, good[:-10])
         await try_it(edge, good + ".a.b")
         await try_it(edge, issuer.token(header={"kid": "unknown"}))
-        await try_it(edge, FakeIssuer(url=issuer.url).token())
+        await try_it(edge, forger(issuer.url).token())
         await try_it(edge, issuer.token(filler="y" * 5_000))
         await try_it(edge, issuer.token(filler="y" * 20_000))
         sent.append(half := issuer.token())

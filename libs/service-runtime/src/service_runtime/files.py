@@ -5,9 +5,12 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes, mode: int = 0o600, durable: bool = False) -> None:
+def write_atomically(
+    path: Path, data: bytes, mode: int = 0o600, durable: bool = False, group: int | None = None
+) -> None:
     """Replace `path` by `data` so that a reader sees the old or the new content, never a part of it.
 
+    The file belongs to `group` (a number) if one is given, before anybody else can read it.
     `durable` flushes file and folder to the disk first: what was answered for must survive a power cut.
     Raises OSError; the old file is then untouched.
     """
@@ -15,6 +18,8 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600, durable: bool =
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
+            if group is not None:
+                os.fchown(stream.fileno(), -1, group)
             os.fchmod(stream.fileno(), mode)
             stream.write(data)
             if durable:

@@ -68,7 +68,7 @@ async def fetch_json(url: str, ca_file: Path | None = None) -> Any:
     """The JSON document at `url`, of a server known to the system's authorities or to `ca_file`. Raises IssuerError."""
     try:
         async with (
-            HttpClient(origin(url), ssl_context=client_ssl_context(ca_file)) as client,
+            connect(url, ca_file) as client,
             client.request("GET", target(url), headers={"Accept": "application/json"}) as response,
         ):
             if response.status != 200:
@@ -90,10 +90,11 @@ async def read_limited(response: aiohttp.ClientResponse, longest: int = LONGEST_
     return text
 
 
-def origin(url: str) -> str:
-    """`https://host:port` of `url`."""
+def connect(url: str, ca_file: Path | None = None) -> HttpClient:
+    """A client for the server of `url`. Its authorities are read now: `ca_file` may have been replaced meanwhile."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    context = client_ssl_context(ca_file) if parts.scheme == "https" else None
+    return HttpClient(f"{parts.scheme}://{parts.netloc}", ssl_context=context)
 
 
 def target(url: str) -> str:

@@ -1,0 +1,1 @@
+"""Plain data: the settings, and what an issuer granted."""
