@@ -1,0 +1,62 @@
+"""The site and its identity provider as steps of `up`.
+
+``steps`` needs the steps named "rootfs" (the machines' tree) and "network" before it, and "images" for the edge. Each step
+looks first: a second run repairs what is missing and leaves running jobs alone.
+"""
+
+from devcluster.iam import installation, registry, service
+from devcluster.machine import Machine
+from devcluster.platform import Platform
+from devcluster.site import edge, images, layout, pool
+from devcluster.site import machine as site
+from devcluster.steps import Step, StepLog
+
+ROOTFS = "rootfs"
+NETWORK = "network"
+IMAGES = "images"
+READY = "site-pool"
+EDGE_READY = "edge"
+
+
+def steps(platform: Platform, slots: layout.Slots | None = None) -> list[Step]:
+    """Provider, pool, compute element, and the edge of every endpoint of the platform."""
+
+    def start_edge(_: StepLog) -> None:
+        machine = site_machine(platform)
+        known = registry.ensure_secrets(service.secrets_file(platform.checkout))
+        images.publish(machine, [recipe.image for recipe in platform.recipes.values()])
+        edge.start(machine, platform.network, platform.endpoints, platform.image("services"), known)
+
+    title = f"edge for {' and '.join(platform.endpoints)}"
+    return [
+        *site_steps(platform, slots or layout.Slots()),
+        Step(EDGE_READY, title, start_edge, (READY, "iam", IMAGES)),
+    ]
+
+
+def site_steps(platform: Platform, slots: layout.Slots) -> list[Step]:
+    """The provider, the pool and the compute element, without edge and images."""
+
+    def install_iam(log: StepLog) -> None:
+        installation.ensure(platform.cache, log)
+
+    def start_iam(_: StepLog) -> None:
+        machine = service.iam_machine(platform.checkout, platform.network, platform.tree, platform.cache)
+        service.start(machine, platform.network)
+
+    def start_machine(_: StepLog) -> None:
+        site.start(site_machine(platform), platform.network)
+
+    def start_pool(_: StepLog) -> None:
+        pool.start(site_machine(platform), platform.network, slots)
+
+    return [
+        Step("iam-program", "identity provider's packages", install_iam),
+        Step("iam", "identity provider", start_iam, ("iam-program", ROOTFS, NETWORK)),
+        Step("site", "site's machine", start_machine, (ROOTFS, NETWORK)),
+        Step(READY, "HTCondor pool and compute element", start_pool, ("site",)),
+    ]
+
+
+def site_machine(platform: Platform) -> Machine:
+    return site.site_machine(platform.checkout, platform.network, platform.tree, platform.cache)
