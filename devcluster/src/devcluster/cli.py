@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from devcluster.commands import CommandFailed
+from devcluster.demo import run_demo
+from devcluster.kubernetes.cluster import NotReady
 from devcluster.paths import Checkout, find_checkout
 from devcluster.platform import Platform
 from devcluster.preflight import Condition, stops
@@ -58,6 +60,23 @@ def up(provider: ProviderOption = None, endpoint: EndpointOption = [Endpoint.SCH
     checkout = find_checkout()
     with _alone(checkout):
         _up(_provider(checkout, provider, [str(one) for one in endpoint]))
+
+
+@app.command()
+def demo(
+    provider: ProviderOption = None,
+    endpoint: Annotated[Endpoint, typer.Option(help="The site's entrance to go through.")] = Endpoint.SCHEDD,
+) -> None:
+    """Bring the platform up and run a pod as an HTCondor job."""
+    checkout = find_checkout()
+    with _alone(checkout):
+        chosen = _provider(checkout, provider, [str(endpoint)])
+        _up(chosen)
+        try:
+            code = run_demo(chosen.platform, str(endpoint), console)
+        except NotReady as problem:
+            _fail(str(problem))
+    raise typer.Exit(code)
 
 
 @app.command()

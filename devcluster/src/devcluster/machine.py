@@ -16,15 +16,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster import cgroups
+from devcluster import cgroups, machine_programs
 from devcluster.commands import CommandFailed, run, run_logged
 from devcluster.machine_enter import install_init
 from devcluster.machine_init import PATH
+from devcluster.machine_programs import Program, ProgramState
 from devcluster.network import netns_path
 from devcluster.paths import Checkout, content_key
+
+__all__ = ["Bind", "Machine", "Program", "ProgramState", "running"]
 
 START_SECONDS = 20.0
 
@@ -36,30 +39,6 @@ class Bind:
     source: Path
     target: str
     read_only: bool = False
-
-
-@dataclass(frozen=True)
-class Program:
-    """Something that shall run: started in ``order``, stopped in the reverse one, started again when it dies."""
-
-    name: str
-    argv: tuple[str, ...]
-    env: Mapping[str, str] = field(default_factory=dict)
-    cwd: str = "/"
-    user: str = ""
-    order: int = 50
-    stop_signal: str = "SIGTERM"
-    stop_seconds: float = 10.0
-
-
-@dataclass(frozen=True)
-class ProgramState:
-    """What PID 1 last said: pid inside the machine (0: not running), number of starts, exit status of the last run."""
-
-    name: str
-    pid: int
-    starts: int
-    last_exit: int | None
 
 
 @dataclass(frozen=True)
@@ -179,19 +158,12 @@ class Machine:
 
     def supervise(self, program: Program) -> None:
         """Keep the program running from now on; a changed description restarts it."""
-        wanted = self.control / "programs"
-        wanted.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(asdict(program))
-        place = wanted / f"{program.name}.json"
-        if not place.is_file() or place.read_text() != text:
-            draft = place.with_suffix(".draft")
-            draft.write_text(text)
-            draft.replace(place)
+        if machine_programs.want(self.control, program):
             self._wake()
 
     def forget(self, name: str) -> None:
         """Stop the program and don't start it again."""
-        (self.control / "programs" / f"{name}.json").unlink(missing_ok=True)
+        machine_programs.forget(self.control, name)
         self._wake()
 
     def restart(self, name: str) -> None:
@@ -202,16 +174,11 @@ class Machine:
 
     def programs(self) -> dict[str, ProgramState]:
         """What runs, as PID 1 reports it."""
-        states: dict[str, ProgramState] = {}
-        for place in sorted((self.control / "state").glob("*.json")):
-            with contextlib.suppress(OSError, json.JSONDecodeError):
-                state = ProgramState(**json.loads(place.read_text()))
-                states[state.name] = state
-        return states
+        return machine_programs.states(self.control)
 
     def wanted(self) -> tuple[str, ...]:
         """Names of all programs that shall run."""
-        return tuple(sorted(place.stem for place in (self.control / "programs").glob("*.json")))
+        return machine_programs.wanted(self.control)
 
     def run(
         self,

@@ -5,8 +5,10 @@ is refused by every Python client while Go clients are content. So all extension
 """
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -34,8 +36,9 @@ class Authority:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.pair = KeyPair(folder / "ca.crt", folder / "ca.key")
-        if not (self.pair.certificate.is_file() and self.pair.key.is_file()):
-            self._create()
+        with _one_at_a_time(folder):
+            if not (self.pair.certificate.is_file() and self.pair.key.is_file()):
+                self._create()
         self._certificate = x509.load_pem_x509_certificate(self.pair.certificate.read_bytes())
         key = serialization.load_pem_private_key(self.pair.key.read_bytes(), None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
@@ -110,6 +113,15 @@ def signing_key(place: Path) -> Path:
         pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         _write(public, pem, 0o644)
     return place
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Steps that run side by side must not make an authority each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        yield
 
 
 def _now() -> datetime.datetime:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from devcluster import golang, rootfs
+from devcluster import golang, releases, rootfs
 from devcluster.cgroups import host_layout
 from devcluster.host_facts import install_packages, load_modules, look
 from devcluster.images import buildah, scratch
@@ -14,9 +14,11 @@ from devcluster.network import netns_path, netns_processes, network_down, networ
 from devcluster.paths import Checkout
 from devcluster.preflight import Condition, judge_embedded
 from devcluster.providers.provider import Part, Provider, cluster_parts, remove_state
+from devcluster.site import steps as site
+from devcluster.site.layout import ENDPOINTS
 from devcluster.steps import Step, StepLog
 
-MACHINE_NAMES = ("site", "node")  # in the order in which they are stopped
+MACHINE_NAMES = ("site", "iam", "node")  # in the order in which they are stopped
 
 
 class Embedded(Provider):
@@ -32,7 +34,7 @@ class Embedded(Provider):
         return judge_embedded(facts)
 
     def steps(self) -> Sequence[Step]:
-        return [*self._building(), *self._kubernetes()]
+        return [*self._building(), *self._kubernetes(), *site.steps(self.platform), *self._virtual_nodes()]
 
     def _building(self) -> list[Step]:
         """What ends in the cache. The compilers run while root file systems and tools are downloaded."""
@@ -102,6 +104,26 @@ class Embedded(Provider):
             Step("dns", "node and cluster DNS", dns, ("api", "system-images")),
             Step("import-images", "images into the node", import_images, ("node", "images")),
         ]
+
+    def _virtual_nodes(self) -> list[Step]:
+        def install(endpoint: str) -> list[Step]:
+            name = ENDPOINTS[endpoint].node_name
+            return [
+                Step(
+                    f"release-{endpoint}",
+                    f"chart release {name}",
+                    lambda log: releases.install(self.platform, endpoint, log),
+                    ("dns", "import-images", "iam"),
+                ),
+                Step(
+                    f"virtual-node-{endpoint}",
+                    f"virtual node {name}",
+                    lambda log: releases.wait_for_virtual_node(self.platform, endpoint, log),
+                    (f"release-{endpoint}", site.EDGE_READY),
+                ),
+            ]
+
+        return [step for endpoint in self.platform.endpoints for step in install(endpoint)]
 
     def _program_image(self, name: str) -> Image:
         program = self.platform.go_programs[name]

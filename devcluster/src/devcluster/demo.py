@@ -1,0 +1,94 @@
+"""The demonstration: an ordinary pod, applied with kubectl, runs as an HTCondor job, and its log and exit code come back."""
+
+import json
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.syntax import Syntax
+
+from devcluster.kubernetes.cluster import Kubectl, NotReady
+from devcluster.platform import Platform
+from devcluster.releases import NAMESPACE
+from devcluster.site.layout import ENDPOINTS
+
+POD = "hello"
+PATIENCE = 240.0
+_ENDED = ("Succeeded", "Failed")
+
+
+def hello_pod(endpoint: str, image: str) -> dict[str, Any]:
+    """A pod like any other, but for the node that it asks for."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": POD, "namespace": NAMESPACE},
+        "spec": {
+            "restartPolicy": "Never",
+            "nodeSelector": {"kubernetes.io/hostname": ENDPOINTS[endpoint].node_name},
+            "tolerations": [{"key": "virtual-node.interlink/no-schedule", "operator": "Exists"}],
+            "containers": [
+                {
+                    "name": "hello",
+                    "image": image,
+                    "args": ["HTCondor", "Kubernetes"],
+                    "resources": {"requests": {"cpu": "1", "memory": "200Mi"}},
+                }
+            ],
+        },
+    }
+
+
+def run_demo(platform: Platform, endpoint: str, console: Console) -> int:
+    """Run the pod and show what comes back; its container's exit code. Raises NotReady if it doesn't end."""
+    kubectl = platform.kubectl
+    manifest = hello_pod(endpoint, platform.image("hello").reference)
+    console.print(Panel(Syntax(json.dumps(manifest, indent=2), "json", background_color="default"), title="the pod"))
+    kubectl("delete", "pod", POD, f"--namespace={NAMESPACE}", "--ignore-not-found", "--wait")
+    kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    pod = _follow(kubectl, console)
+    console.print(Panel(kubectl("logs", POD, f"--namespace={NAMESPACE}").rstrip(), title="kubectl logs hello"))
+    code = _exit_code(pod)
+    job = kubectl(
+        "get", "events", f"--namespace={NAMESPACE}", f"--field-selector={_about(pod)}", "-o=custom-columns=:.message"
+    )
+    console.print(Panel(job.strip() or "(no events)", title="what the pod's events say about its job"))
+    console.print(f"pod {pod['status']['phase']}, exit code {code}, on node {pod['spec']['nodeName']}")
+    return code
+
+
+def _follow(kubectl: Kubectl, console: Console) -> dict[str, Any]:
+    """Show each change of the pod until it has ended."""
+    limit = time.monotonic() + PATIENCE
+    begin = time.monotonic()
+    shown = ""
+    while time.monotonic() < limit:
+        pod: dict[str, Any] = json.loads(kubectl("get", "pod", POD, f"--namespace={NAMESPACE}", "-o=json"))
+        state = _state(pod)
+        if state != shown:
+            console.print(f"[dim]{time.monotonic() - begin:5.1f} s[/]  {state}", highlight=False)
+            shown = state
+        if pod["status"]["phase"] in _ENDED:
+            return pod
+        time.sleep(0.5)
+    events = kubectl("get", "events", f"--namespace={NAMESPACE}", "-o=custom-columns=:.reason,:.message")
+    raise NotReady(f"the pod did not end within {PATIENCE:.0f} s, it is: {shown}\n{events}")
+
+
+def _state(pod: dict[str, Any]) -> str:
+    status = pod["status"]
+    states = [json.dumps(each.get("state", {})) for each in status.get("containerStatuses", [])]
+    return " ".join([status["phase"], status.get("reason", ""), *states]).strip()
+
+
+def _exit_code(pod: dict[str, Any]) -> int:
+    for each in pod["status"].get("containerStatuses", []):
+        ended = each.get("state", {}).get("terminated")
+        if ended:
+            return int(ended["exitCode"])
+    return 1
+
+
+def _about(pod: dict[str, Any]) -> str:
+    return f"involvedObject.uid={pod['metadata']['uid']}"
