@@ -4,13 +4,18 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pykube
 import pytest
+from devcluster.machine import Machine
 from devcluster.paths import Checkout, find_checkout
+from devcluster.platform import Platform as WholePlatform
+from devcluster.site.access import Site, running_site
 from pytest_helm_charts.clusters import Cluster
 
 from tests.cluster.pods import Pods
@@ -31,17 +36,30 @@ class Platform:
         assert run.returncode == 0, f"{' '.join(words)}: {run.stdout}\n{run.stderr}"
         return run.stdout
 
-    def site(self, *command: str) -> str:
-        """Run a command at the site, as root."""
-        return self.devcluster("shell", "site", "--", *command)
+    @property
+    def node(self) -> Machine:
+        """The machine of Kubernetes."""
+        return WholePlatform(self.checkout).node
+
+    @cached_property
+    def site(self) -> Site:
+        return running_site(self.checkout)
 
     def jobs_of(self, uid: str) -> list[str]:
-        """Ids of the pool's and the CE's jobs for a pod that have not left the queue."""
+        """Ids of the pool's and the compute element's jobs for a pod that have not ended."""
         constraint = f'InterlinkPodUID == "{uid}" && JobStatus != 4 && JobStatus != 3'
         asked = ["condor_q", "-allusers", "-af:j", "JobStatus", "-constraint", constraint]
-        found = self.site(*asked).splitlines()
-        found += self.site("env", "CONDOR_CONFIG=/etc/condor-ce/condor_config", *asked).splitlines()
+        found = [line for ce in (False, True) for line in self.site.run(asked, ce=ce).stdout.splitlines()]
         return [line for line in found if line.strip()]
+
+    def jobs_ever(self, uids: Collection[str]) -> Counter[str]:
+        """How many jobs the pool's schedd ever had for each of these pods, in its queue and in its history."""
+        found: Counter[str] = Counter()
+        for command in ("condor_q", "condor_history"):
+            scope = ["-allusers"] if command == "condor_q" else []
+            text = self.site.run([command, *scope, "-af", "InterlinkPodUID"]).stdout
+            found.update(uid for uid in text.split() if uid in uids)
+        return found
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +84,7 @@ def node(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def hello(platform: Platform) -> str:
     """The small image of images/hello."""
-    return platform.devcluster("image", "hello").strip()
+    return WholePlatform(platform.checkout).image("hello").reference
 
 
 @pytest.fixture(scope="module")
