@@ -3,12 +3,145 @@
 `compile_pod` is pure; each module beside this one decides one aspect of a pod.
 """
 
+import hashlib
+import json
+import re
+from decimal import Decimal
+from typing import Final
+
 from interlink.protocol.types import RetrievedPodData
 
+from condor_sidecar.core.compile import annotations, quantity, resources, security, submit, supported, wall_time
+from condor_sidecar.core.compile.containers import compile_container
+from condor_sidecar.core.compile.delivered import collect
+from condor_sidecar.core.compile.mounts import mounted_names
+from condor_sidecar.core.compile.node import Node
+from condor_sidecar.core.compile.volumes import Volumes, compile_volumes
 from condor_sidecar.core.policy import Policy
-from condor_sidecar.model.plan import Plan, Rejection
+from condor_sidecar.job.supervisor import plan as job
+from condor_sidecar.model.plan import ContainerKind, PayloadFile, Plan, PlannedContainer, Rejection
+
+__all__ = ["compile_pod"]
+
+UID: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9]{0,62}[A-Za-z0-9])?")
+DNS_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+LONGEST_HOSTNAME: Final = 63
 
 
 def compile_pod(request: RetrievedPodData, policy: Policy) -> Plan | Rejection:
-    """The job for `request`'s pod under `policy`, or every reason why there can be none."""
-    raise NotImplementedError
+    """The job for `request`'s pod under `policy`, or every reason why there can be none.
+
+    The pod's environment is taken as resolved (`$(VAR)` in values is not expanded, `valueFrom` is a reason for rejection), its
+    ConfigMaps, Secrets and projected files as delivered in `request.container`.
+    """
+    complaints: list[str] = []
+    metadata = Node(request.pod.get("metadata"), "metadata", complaints)
+    spec = Node(request.pod.get("spec"), "", complaints)
+    _check_names(metadata)
+    supported.check(spec, supported.POD)
+    security.check_pod(spec["securityContext"], policy)
+    delivered = collect(request.container, complaints)
+
+    nodes = [(each, ContainerKind.INIT) for each in spec["initContainers"].elements()]
+    nodes += [(each, ContainerKind.MAIN) for each in spec["containers"].elements()]
+    volumes = compile_volumes(spec, mounted_names([node for node, _ in nodes]), delivered, policy)
+    declared = {node["name"].text() for node in spec["volumes"].elements()}
+    compiled = [compile_container(node, kind, volumes, declared, policy) for node, kind in nodes]
+    _check_containers(spec, [container.name for container, _ in compiled])
+
+    asked = annotations.read(metadata, policy)
+    disk = _disk(asked.get(annotations.REQUEST_DISK))
+    amounts = [(kind, found) for (_, kind), (_, found) in zip(nodes, compiled, strict=True)]
+    needed = resources.job_request(amounts, disk, Node({}, "resources", complaints), policy)
+    wall = asked.get(annotations.MAX_WALL_TIME) or Node(None, "", complaints)
+    limits = wall_time.limits(spec, wall, wall_time.grace(spec, policy.max_grace_seconds), policy.wall_time)
+    containers = [container for container, _ in compiled]
+    pod = _job(metadata, spec, limits, volumes=volumes, containers=containers, policy=policy)
+    if complaints:
+        return Rejection(tuple(dict.fromkeys(complaints)))
+    return _plan(pod, volumes.files, needed, limits, policy)
+
+
+def _check_names(metadata: Node) -> None:
+    for field, shape in (("uid", UID), ("namespace", DNS_NAME), ("name", DNS_NAME)):
+        text = metadata[field].text()
+        if not shape.fullmatch(text):
+            metadata[field].reject(f'"{text}" is not a {field} that Kubernetes gives')
+
+
+def _check_containers(spec: Node, names: list[str]) -> None:
+    if not spec["containers"].given:
+        spec["containers"].reject("a pod needs a container: add one")
+    for name in {name for name in names if names.count(name) > 1}:
+        spec["containers"].reject(f'two containers have the name "{name}": rename one')
+
+
+def _disk(node: Node | None) -> Decimal:
+    if node is None:
+        return Decimal(0)
+    try:
+        return quantity.parse(node.text())
+    except ValueError as error:
+        node.reject(str(error))
+        return Decimal(0)
+
+
+def _job(
+    metadata: Node,
+    spec: Node,
+    limits: wall_time.Limits,
+    *,
+    volumes: Volumes,
+    containers: list[job.Container],
+    policy: Policy,
+) -> job.Pod:
+    name = metadata["name"].text()
+    return job.Pod(
+        version=job.VERSION,
+        uid=metadata["uid"].text(),
+        namespace=metadata["namespace"].text(),
+        name=name,
+        hostname=(spec["hostname"].text() or name)[:LONGEST_HOSTNAME].rstrip("-."),
+        deadline_seconds=limits.deadline_seconds,
+        deadline_message=limits.message,
+        grace_seconds=limits.grace_seconds,
+        kept_log_bytes=policy.logs.kept_bytes,
+        streamed_log_bytes=policy.logs.streamed_bytes,
+        host_aliases=[
+            job.HostAlias(alias["ip"].text(), alias["hostnames"].texts()) for alias in spec["hostAliases"].elements()
+        ],
+        volumes=list(volumes.volumes.values()),
+        containers=containers,
+    )
+
+
+def _plan(
+    pod: job.Pod, files: list[PayloadFile], needed: resources.Request, limits: wall_time.Limits, policy: Policy
+) -> Plan:
+    containers = tuple(
+        PlannedContainer(each.name, ContainerKind(each.kind), each.image.name) for each in pod.containers
+    )
+    commands = submit.description(pod.uid, containers, needed, limits, policy)
+    plan_hash = _shape(pod, files, commands)
+    return Plan(
+        uid=pod.uid,
+        namespace=pod.namespace,
+        name=pod.name,
+        submit=submit.checked({**commands, "MY.InterlinkPlanHash": submit.quoted(plan_hash)}),
+        files=(PayloadFile(job.PLAN_FILE, job.encode(pod)), *files),
+        containers=containers,
+        grace_seconds=limits.grace_seconds,
+        wall_seconds=limits.wall_seconds,
+        plan_hash=plan_hash,
+    )
+
+
+def _shape(pod: job.Pod, files: list[PayloadFile], commands: dict[str, str]) -> str:
+    """A digest of the plan without what may be secret: it stands in the job ad, which anyone may read and try guesses on."""
+    bare = [each._replace(env=[], command=[], args=[]) for each in pod.containers]
+    parts = {
+        "pod": job.encode(pod._replace(containers=bare, host_aliases=[])).decode(),
+        "files": sorted((file.path, file.mode) for file in files),
+        "submit": commands,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,75 @@
+"""A container of the pod as the supervisor is to run it."""
+
+import re
+from typing import Final
+
+from condor_sidecar.core.compile import resources, security, supported
+from condor_sidecar.core.compile.environment import environment, expanded
+from condor_sidecar.core.compile.images import image
+from condor_sidecar.core.compile.mounts import compile_mounts
+from condor_sidecar.core.compile.node import Node
+from condor_sidecar.core.compile.volumes import Volumes
+from condor_sidecar.core.policy import Policy
+from condor_sidecar.job.supervisor import plan as job
+from condor_sidecar.model.plan import ContainerKind
+
+NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+MESSAGE_PATH: Final = "/dev/termination-log"
+
+
+def compile_container(
+    node: Node, kind: ContainerKind, volumes: Volumes, declared: set[str], policy: Policy
+) -> tuple[job.Container, resources.Amounts]:
+    """The container, and what it asks of the job; complains about what can't be had."""
+    supported.check(node, supported.CONTAINER)
+    security.check_container(node["securityContext"], policy)
+    _check_ports(node)
+    name = node["name"].text()
+    if not NAME.fullmatch(name):
+        node["name"].reject(f'"{name}" can\'t be the name of a container: use lower case letters, digits and hyphens')
+    variables = environment(node)
+    amounts = resources.amounts(node["resources"])
+    container = job.Container(
+        name=name,
+        kind=job.INIT if kind is ContainerKind.INIT else job.MAIN,
+        image=image(node["image"], policy.images),
+        command=expanded(node["command"], variables),
+        args=expanded(node["args"], variables),
+        env=list(variables.items()),
+        work_dir=_work_dir(node["workingDir"]),
+        mounts=compile_mounts(node, variables, volumes, declared),
+        read_only_root=node["securityContext"]["readOnlyRootFilesystem"].flag(),
+        gpu=resources.gpu_kind(amounts),
+        message_path=_message_path(node["terminationMessagePath"]),
+        message_from_log=_message_from_log(node["terminationMessagePolicy"]),
+    )
+    return container, amounts
+
+
+def _work_dir(node: Node) -> str:
+    text = node.text()
+    return "/" + text.lstrip("/") if text else ""
+
+
+def _message_path(node: Node) -> str:
+    text = node.text() or MESSAGE_PATH
+    below = text.removeprefix("/dev/")
+    if not text.startswith("/") or ".." in text.split("/") or (below != text and "/" in below):
+        node.reject(f'"{text}" can\'t be written to at this site: use a path such as {MESSAGE_PATH}')
+        return MESSAGE_PATH
+    return text
+
+
+def _message_from_log(node: Node) -> bool:
+    text = node.text() or "File"
+    if text not in ("File", "FallbackToLogsOnError"):
+        node.reject(f'terminationMessagePolicy "{text}" is not known: use File or FallbackToLogsOnError')
+    return text == "FallbackToLogsOnError"
+
+
+def _check_ports(node: Node) -> None:
+    """Ports are only told; a port of the machine can't be kept for a pod, but is the pod's own where it shares the network."""
+    for port in node["ports"].elements():
+        host_port = port["hostPort"]
+        if host_port.number() and host_port.value != port["containerPort"].value:
+            host_port.reject("a port of the machine can't be mapped to another at this site: remove it")

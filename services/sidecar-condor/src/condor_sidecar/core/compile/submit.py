@@ -1,0 +1,96 @@
+"""The submit description: constants, numbers and names of known shape; never a text of a user's.
+
+HTCondor's submit language expands `$` and takes a newline for the start of another command, in any value. So nothing with
+either gets in, whoever put it there.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from condor_sidecar.core.compile.resources import Request
+from condor_sidecar.core.compile.wall_time import Limits
+from condor_sidecar.core.policy import EndpointMode, Policy
+from condor_sidecar.model.plan import ContainerKind, PlannedContainer
+
+DAY: Final = 24 * 3600
+OVERTIME: Final = 120  # seconds that HTCondor itself waits beyond the wall time before it holds the job
+UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f$]")
+KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
+
+CONSTANT: Final[Mapping[str, str]] = {
+    "universe": "vanilla",
+    "transfer_executable": "true",
+    "transfer_input_files": "payload.tar",
+    "should_transfer_files": "YES",
+    # no transfer_output_files: with it, the output of a running job can't be retrieved; what lies at the top of the
+    # scratch directory comes back, which is out.tar
+    "output": "sup.out",
+    "error": "sup.err",
+    "stream_output": "true",
+    "stream_error": "true",
+    "want_io_proxy": "true",  # the supervisor sets ChirpIL
+    "want_graceful_removal": "true",  # SIGTERM first
+    "notification": "never",
+    # at most once: a pod that started is never started again by HTCondor; on a machine's failure it ends
+    "requirements": "(MY.NumJobStarts =?= undefined || MY.NumJobStarts == 0)",
+    # should the sidecar be gone for good, nothing stays for ever
+    "leave_in_queue": f"JobStatus == 4 && InterlinkFetched =!= true && (time() - EnteredCurrentStatus) < {7 * DAY}",
+    "periodic_remove": f"JobStatus == 5 && (time() - EnteredCurrentStatus) > {DAY}",
+}
+
+
+class UnsafeSubmit(ValueError):
+    """A value that must not get into a submit description."""
+
+
+def description(
+    uid: str, containers: Iterable[PlannedContainer], request: Request, limits: Limits, policy: Policy
+) -> dict[str, str]:
+    """The submit commands of a pod's job, but for `MY.InterlinkPlanHash`. Raises UnsafeSubmit."""
+    commands = dict(CONSTANT)
+    commands |= {
+        "when_to_transfer_output": "ON_EXIT" if policy.mode is EndpointMode.CE else "ON_EXIT_OR_EVICT",
+        "job_max_vacate_time": str(limits.grace_seconds + policy.wall_time.margin_seconds // 2),
+        "allowed_execute_duration": str(limits.wall_seconds + OVERTIME),
+        "request_cpus": str(request.cpus),
+        "request_memory": str(request.memory_mib),  # MiB
+        "request_disk": str(request.disk_mib * 1024),  # KiB
+        # a compute element's router goes by these
+        "MY.xcount": str(request.cpus),
+        "MY.maxMemory": str(request.memory_mib),
+        "MY.maxWallTime": str(-(-limits.wall_seconds // 60)),  # minutes
+        "MY.JobBatchName": quoted(f"il-{uid[:8]}"),
+        "MY.InterlinkPodUID": quoted(uid),
+        "MY.InterlinkContainers": quoted(containers_attribute(containers)),
+    }
+    if request.gpus:
+        commands["request_gpus"] = str(request.gpus)
+    return checked(commands | dict(policy.submit_extra))
+
+
+def containers_attribute(containers: Iterable[PlannedContainer]) -> str:
+    """`i:first,m:main,m:other`: kinds and names in the pod's order."""
+    return ",".join(f"{'i' if each.kind is ContainerKind.INIT else 'm'}:{each.name}" for each in containers)
+
+
+def parse_containers_attribute(text: str) -> tuple[PlannedContainer, ...]:
+    """The containers in the job's `InterlinkContainers`; what isn't one is left out."""
+    kinds = {"i": ContainerKind.INIT, "m": ContainerKind.MAIN}
+    pairs = (part.partition(":") for part in text.split(","))
+    return tuple(PlannedContainer(name, kinds[kind]) for kind, _, name in pairs if kind in kinds and name)
+
+
+def quoted(text: str) -> str:
+    """A ClassAd string; only for text that needs no escapes. Raises UnsafeSubmit."""
+    if '"' in text or "\\" in text:
+        raise UnsafeSubmit(f"{text!r} can't be a job attribute")
+    return f'"{text}"'
+
+
+def checked(commands: Mapping[str, str]) -> dict[str, str]:
+    """`commands`, if every key and value is harmless. Raises UnsafeSubmit."""
+    for key, value in commands.items():
+        if not KEY.fullmatch(key) or UNSAFE.search(value):
+            raise UnsafeSubmit(f"{key} = {value!r} can't be in a submit description")
+    return dict(commands)
