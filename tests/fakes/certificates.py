@@ -1,4 +1,7 @@
-"""A small certificate authority for tests: one CA, server certificates for this machine."""
+"""A small certificate authority for tests: one CA, server certificates for this machine.
+
+With all the extensions that Python 3.13 insists on (VERIFY_X509_STRICT).
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,6 +46,7 @@ class Authority:
             _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), self.certificate.subject, key)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
         )
         return _written(folder, name, key, certificate)
@@ -80,4 +84,5 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
