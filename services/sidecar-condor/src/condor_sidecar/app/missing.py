@@ -58,7 +58,9 @@ class MissingJobs:
                 job = pod.ad.job_id if pod.ad is not None else "of this pod"
                 log.error("job.lost", pod_uid=pod.uid, job=job)
                 await self._table.end(pod, None, lost_end(self._table.now(), job))
-        await self._submitter.requeue(never_submitted)
+        if never_submitted:
+            await self._submitter.next_generation(never_submitted)
+            self._submitter.requeue(never_submitted)
 
     def _notice(self, began: float) -> None:
         for pod in list(self._table.in_stage(Stage.PRESENT)):

@@ -205,7 +205,7 @@ class Poller:
         log.warning("jobs.abandoned", jobs=jobs[:20], count=len(jobs))
         await self._submitter.next_generation(again)
         await self._schedd.remove_jobs(jobs, "its input was never delivered; a new job replaces it")
-        await self._submitter.requeue(again)
+        self._submitter.requeue(again)
 
     async def _drop_payloads(self, touched: Iterable[str]) -> None:
         started = [

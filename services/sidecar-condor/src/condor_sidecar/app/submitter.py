@@ -185,11 +185,8 @@ class Submitter:
         for pod, record in zip(pods, records, strict=True):
             pod.record = record
 
-    async def requeue(self, pods: Sequence[Pod]) -> None:
-        """Submit again pods whose job certainly doesn't exist and never started: as the next generation."""
-        if not pods:
-            return
-        await self.next_generation(pods)
+    def requeue(self, pods: Sequence[Pod]) -> None:
+        """Submit again pods whose job certainly doesn't exist and never started; `next_generation` comes first."""
         for pod in pods:
             pod.jobs.clear()
             pod.ad = None
@@ -200,7 +197,8 @@ class Submitter:
         self.wake.set()
 
     async def next_generation(self, pods: Sequence[Pod]) -> None:
-        """Journal that whatever job these pods have isn't theirs any more; done before it is removed."""
+        """Journal that whatever job these pods have isn't theirs any more; before it is removed, so that a successor
+        doesn't take that removal for the pod's end."""
         records = [msgspec.structs.replace(pod.record, generation=pod.record.generation + 1) for pod in pods]
         await self._table.journal.update(records)
         for pod, record in zip(pods, records, strict=True):
