@@ -101,6 +101,16 @@ def test_a_new_chart_version_alone_replaces_no_pod(chart: Chart, tmp_path: Path)
     ]
 
 
+def test_labels_of_the_values_come_on_top_and_change_no_selector(chart: Chart) -> None:
+    labels = {"example.org/team": "one", "app.kubernetes.io/name": "another", "highrate/site": "another"}
+    annotations = {"example.org/owner": "somebody", "checksum/config": "constant"}
+    plain = workloads(chart.render(REMOTE))[0]
+    (changed,) = workloads(chart.render(merged(REMOTE, {"pods": {"labels": labels, "annotations": annotations}})))
+    assert changed.labels == plain.labels | {"example.org/team": "one"}
+    added = changed.object["spec"]["template"]["metadata"]["annotations"]
+    assert added == plain.object["spec"]["template"]["metadata"]["annotations"] | {"example.org/owner": "somebody"}
+
+
 def test_a_changed_setting_replaces_the_pod(chart: Chart) -> None:
     before, after = (chart.render(merged(REMOTE, {"token": {"audience": text}})) for text in ("one", "two"))
     assert [w.object["spec"]["template"] for w in workloads(before)] != [

@@ -54,25 +54,21 @@ readinessProbe:
 
 {{/*
 metadata of a pod template; takes site, component, config (the text of its settings: services read it once, so a change
-must replace the pod) and metricsPort. Labels that change with the chart's version are left out for the same reason.
+must replace the pod) and metricsPort. Labels that change with the chart's version are left out for the same reason, and
+what we need can't be overridden by the values.
 */}}
 {{- define "site.podMetadata" -}}
 {{- $pods := .site.values.pods -}}
+{{- $labels := include "site.selector" . | fromYaml | merge (dict "app.kubernetes.io/part-of" "highrate") -}}
+{{- $annotations := dict "checksum/config" (sha256sum .config) -}}
+{{- if .site.values.metrics.annotations -}}
+{{- $_ := set $annotations "prometheus.io/scrape" "true" -}}
+{{- $_ := set $annotations "prometheus.io/port" (toString .metricsPort) -}}
+{{- end -}}
 labels:
-  {{- include "site.selector" . | nindent 2 }}
-  app.kubernetes.io/part-of: highrate
-  {{- with $pods.labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- merge $labels $pods.labels | toYaml | nindent 2 }}
 annotations:
-  checksum/config: {{ sha256sum .config }}
-  {{- if .site.values.metrics.annotations }}
-  prometheus.io/scrape: "true"
-  prometheus.io/port: {{ .metricsPort | quote }}
-  {{- end }}
-  {{- with $pods.annotations }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- merge $annotations $pods.annotations | toYaml | nindent 2 }}
 {{- end -}}
 
 {{/* The keys of a pod specification that don't depend on what runs in it. */}}
