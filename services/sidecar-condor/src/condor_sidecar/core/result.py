@@ -77,7 +77,7 @@ def parse_out_tar(data: bytes) -> JobResult:
 def parse_stream(data: bytes) -> JobResult | None:
     """The newest record in the supervisor's standard output so far, with the log lines seen; None before the first one.
 
-    The last line may be cut: it is left out, and complete the next time.
+    The last line may be cut: it is left out, and complete the next time. Raises UnreadableResult.
     """
     record, logs = None, dict[str, list[bytes]]()
     for line in data.split(b"\n")[:-1]:

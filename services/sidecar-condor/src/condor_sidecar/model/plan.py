@@ -38,11 +38,11 @@ class PlannedContainer:
 class Plan:
     """A pod as one HTCondor job.
 
-    `submit` is complete but for what belongs to the act of submitting: `executable`, `initialdir`,
-    `MY.InterlinkInstance` and `MY.InterlinkGeneration`. Its values are typed or constant, never a user's text, and
-    hold neither `$` nor a control character. `grace_seconds` is the pod's termination grace period; `wall_seconds`
-    the wall time that the job asks of the site (the supervisor ends the pod earlier). `plan_hash` names the plan's
-    shape without its secrets, environment and arguments: job ads are public.
+    `submit` says what the pod needs of the pool; what belongs to the act of submitting (executable, folders, the
+    `Interlink*` attributes, how long the job stays in the queue) is added by who submits. Its values are typed or
+    constant, never a user's text, and hold neither `$` nor a control character. `grace_seconds` is the pod's
+    termination grace period; `wall_seconds` the wall time that the job asks of the site (the supervisor ends the pod
+    earlier). `plan_hash` names the plan's shape without its secrets, environment and arguments: job ads are public.
     """
 
     uid: str

@@ -121,18 +121,17 @@ def _plan(
     containers = tuple(
         PlannedContainer(each.name, ContainerKind(each.kind), each.image.name) for each in pod.containers
     )
-    commands = submit.description(pod.uid, containers, needed, limits, policy)
-    plan_hash = _shape(pod, files, commands)
+    commands = submit.description(pod.uid, needed, limits, policy)
     return Plan(
         uid=pod.uid,
         namespace=pod.namespace,
         name=pod.name,
-        submit=submit.checked({**commands, "MY.InterlinkPlanHash": submit.quoted(plan_hash)}),
+        submit=commands,
         files=(PayloadFile(job.PLAN_FILE, job.encode(pod)), *files),
         containers=containers,
         grace_seconds=limits.grace_seconds,
         wall_seconds=limits.wall_seconds,
-        plan_hash=plan_hash,
+        plan_hash=_shape(pod, files, commands),
     )
 
 

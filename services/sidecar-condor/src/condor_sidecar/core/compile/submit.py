@@ -5,13 +5,12 @@ either gets in, whoever put it there.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from condor_sidecar.core.compile.resources import Request
 from condor_sidecar.core.compile.wall_time import Limits
 from condor_sidecar.core.policy import EndpointMode, Policy
-from condor_sidecar.model.plan import ContainerKind, PlannedContainer
 
 DAY: Final = 24 * 3600
 OVERTIME: Final = 120  # seconds that HTCondor itself waits beyond the wall time before it holds the job
@@ -25,8 +24,6 @@ CONSTANT: Final[Mapping[str, str]] = {
     "should_transfer_files": "YES",
     # no transfer_output_files: with it, the output of a running job can't be retrieved; what lies at the top of the
     # scratch directory comes back, which is out.tar
-    "output": "sup.out",
-    "error": "sup.err",
     "stream_output": "true",
     "stream_error": "true",
     "want_io_proxy": "true",  # the supervisor sets ChirpIL
@@ -35,7 +32,6 @@ CONSTANT: Final[Mapping[str, str]] = {
     # at most once: a pod that started is never started again by HTCondor; on a machine's failure it ends
     "requirements": "(MY.NumJobStarts =?= undefined || MY.NumJobStarts == 0)",
     # should the sidecar be gone for good, nothing stays for ever
-    "leave_in_queue": f"JobStatus == 4 && InterlinkFetched =!= true && (time() - EnteredCurrentStatus) < {7 * DAY}",
     "periodic_remove": f"JobStatus == 5 && (time() - EnteredCurrentStatus) > {DAY}",
 }
 
@@ -44,10 +40,8 @@ class UnsafeSubmit(ValueError):
     """A value that must not get into a submit description."""
 
 
-def description(
-    uid: str, containers: Iterable[PlannedContainer], request: Request, limits: Limits, policy: Policy
-) -> dict[str, str]:
-    """The submit commands of a pod's job, but for `MY.InterlinkPlanHash`. Raises UnsafeSubmit."""
+def description(uid: str, request: Request, limits: Limits, policy: Policy) -> dict[str, str]:
+    """The submit commands of a pod's job. Raises UnsafeSubmit."""
     commands = dict(CONSTANT)
     commands |= {
         "when_to_transfer_output": "ON_EXIT" if policy.mode is EndpointMode.CE else "ON_EXIT_OR_EVICT",
@@ -61,24 +55,10 @@ def description(
         "MY.maxMemory": str(request.memory_mib),
         "MY.maxWallTime": str(-(-limits.wall_seconds // 60)),  # minutes
         "MY.JobBatchName": quoted(f"il-{uid[:8]}"),
-        "MY.InterlinkPodUID": quoted(uid),
-        "MY.InterlinkContainers": quoted(containers_attribute(containers)),
     }
     if request.gpus:
         commands["request_gpus"] = str(request.gpus)
     return checked(commands | dict(policy.submit_extra))
-
-
-def containers_attribute(containers: Iterable[PlannedContainer]) -> str:
-    """`i:first,m:main,m:other`: kinds and names in the pod's order."""
-    return ",".join(f"{'i' if each.kind is ContainerKind.INIT else 'm'}:{each.name}" for each in containers)
-
-
-def parse_containers_attribute(text: str) -> tuple[PlannedContainer, ...]:
-    """The containers in the job's `InterlinkContainers`; what isn't one is left out."""
-    kinds = {"i": ContainerKind.INIT, "m": ContainerKind.MAIN}
-    pairs = (part.partition(":") for part in text.split(","))
-    return tuple(PlannedContainer(name, kinds[kind]) for kind, _, name in pairs if kind in kinds and name)
 
 
 def quoted(text: str) -> str:
