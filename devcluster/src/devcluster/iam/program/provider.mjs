@@ -33,6 +33,8 @@ export function makeProvider({ issuer, clients, users, signingKey, cookieKey }) 
   const client = (id) => clients.find((candidate) => candidate.client_id === id);
   const accessSeconds = (id) => client(id)?.access_token_seconds ?? LIFETIMES.access;
 
+  const lifetime = (_ctx, token) => token.resourceServer?.accessTokenTTL ?? LIFETIMES.access;
+
   const provider = new Provider(issuer, {
     clients: clients.map(registration),
     jwks: { keys: [signingKey] },
@@ -78,8 +80,9 @@ export function makeProvider({ issuer, clients, users, signingKey, cookieKey }) 
     ),
     formats: { customizers: { jwt: (ctx, _token, jwt) => finishAccessToken(ctx?.req.wantedAudience, jwt) } },
     ttl: {
-      AccessToken: LIFETIMES.access,
-      ClientCredentials: LIFETIMES.access,
+      // A number here would win over the resource server's accessTokenTTL, the client's own life time.
+      AccessToken: lifetime,
+      ClientCredentials: lifetime,
       DeviceCode: LIFETIMES.interaction,
       Grant: LIFETIMES.refresh,
       IdToken: LIFETIMES.id,
