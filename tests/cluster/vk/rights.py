@@ -49,11 +49,11 @@ async def _bind(
     )
 
 
-async def _role(api: ApiServer, name: str, rules: list[dict[str, Any]], namespace: str = "") -> None:
+async def _role(api: ApiServer, name: str, rules: list[dict[str, Any]], namespace: str = "", user: str = VK) -> None:
     path = f"{RBAC}/namespaces/{namespace}/roles" if namespace else f"{RBAC}/clusterroles"
     kind = "Role" if namespace else "ClusterRole"
     await api.post(path, {"apiVersion": f"{GROUP}/v1", "kind": kind, "metadata": {"name": name}, "rules": rules})
-    await _bind(api, name, name, namespace=namespace, role=kind)
+    await _bind(api, name, name, namespace=namespace, role=kind, user=user)
 
 
 async def grant(api: ApiServer, node: str, namespace: str) -> None:
@@ -68,5 +68,4 @@ async def grant(api: ApiServer, node: str, namespace: str) -> None:
 
 async def grant_logs(api: ApiServer, user: str = NOBODY) -> None:
     """Let somebody use the kubelet ports of all nodes."""
-    await _role(api, "kubelet-port", [_rule(["nodes/proxy"], ["get", "create"])])
-    await _bind(api, "kubelet-port", "kubelet-port-user", role="ClusterRole", user=user)
+    await _role(api, "kubelet-port", [_rule(["nodes/proxy"], ["get", "create"])], user=user)

@@ -17,6 +17,7 @@ from tests.fakes.interlink_server import FakeInterlink
 
 Json = dict[str, Any]
 DEADLINE = 30.0
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
 async def eventually(what: Callable[[], Awaitable[Any]], seconds: float = DEADLINE) -> Any:
@@ -73,7 +74,7 @@ class VirtualNode:
         if self._task is not None and self._task.done():
             self._task.result()
         with contextlib.suppress(ApiError):
-            return self.condition(await self.node(), "Ready")["status"] == "True"
+            return bool(self.condition(await self.node(), "Ready")["status"] == "True")
         return False
 
     async def stop(self) -> None:
@@ -92,6 +93,17 @@ class VirtualNode:
 
     async def node(self) -> Json:
         return await self.api.get(f"/api/v1/nodes/{self.name}")
+
+    async def until_leased(self) -> Json:
+        """The node's lease, once there is one."""
+
+        async def look() -> Json | None:
+            with contextlib.suppress(ApiError):
+                return await self.api.get(f"{LEASES}/{self.name}")
+            return None
+
+        found: Json = await eventually(look)
+        return found
 
     @staticmethod
     def condition(thing: Json, kind: str) -> Json:

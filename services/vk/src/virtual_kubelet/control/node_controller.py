@@ -56,7 +56,12 @@ class NodeController:
         self._outage_since: float | None = None
         self._heartbeat = 0.0
         self.state = NodeState(Connectivity(), configured)
-        self.registered = False
+        self._registered = asyncio.Event()
+
+    @property
+    def registered(self) -> bool:
+        """Was the node written as it should be, once at least?"""
+        return self._registered.is_set()
 
     def facts(self) -> NodeFacts:
         """What pods may learn about the node."""
@@ -72,14 +77,14 @@ class NodeController:
 
     async def run_lease(self) -> None:
         """Renew the lease until cancelled; a lease that is gone means that somebody deleted the node."""
+        await self._registered.wait()
         while True:
-            if self.registered:
-                try:
-                    if not await self._lease.renew(self._registration.uid):
-                        log.warning("node.lease_gone")
-                        await self._register_again()
-                except ApiError as error:
-                    log.warning("node.lease_failed", status=error.status, error=error.message)
+            try:
+                if not await self._lease.renew(self._registration.uid):
+                    log.warning("node.lease_gone")
+                    await self._register_again()
+            except ApiError as error:
+                log.warning("node.lease_failed", status=error.status, error=error.message)
             await asyncio.sleep(RENEW_SECONDS)
 
     async def _register_again(self) -> None:
@@ -142,4 +147,4 @@ class NodeController:
             return
         if beat:
             self._heartbeat = now
-        self.registered = True
+        self._registered.set()
