@@ -66,8 +66,8 @@ MEMORY = {{slots.memory_mib}}
 SLOT_TYPE_1 = 100%
 NUM_SLOTS_TYPE_1 = 1
 SLOT_TYPE_1_PARTITIONABLE = True
-# a slot per job must not be limited by what its user reserves on a development machine's disk
-MODIFY_REQUEST_EXPR_REQUESTDISK = 1024
+# disk that isn't there (MB): what jobs reserve must not limit their number on a development machine
+RESERVED_DISK = -{{slots.spare_disk_mb}}
 UPDATE_INTERVAL = 5
 CLAIM_WORKLIFE = 60
 NEGOTIATOR_INTERVAL = 2

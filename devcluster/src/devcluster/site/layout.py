@@ -34,6 +34,7 @@ class Slots:
 
     cpus: int = 64
     memory_mib: int = 256 * 1024
+    spare_disk_mb: int = 1_000_000
 
 
 @dataclass(frozen=True)
