@@ -87,3 +87,23 @@ def _rules(objects: list[Object], *kinds: str) -> Iterator[Object]:
 
 def _in_kube_system(objects: list[Object]) -> list[Object]:
     return [obj for obj in objects if obj["metadata"].get("namespace") == "kube-system"]
+
+
+def test_the_admission_policy_binds_this_virtual_kubelet_to_this_node(objects: list[Object], values: Values) -> None:
+    (policy,) = of_kind(objects, "ValidatingAdmissionPolicy")
+    (binding,) = of_kind(objects, "ValidatingAdmissionPolicyBinding")
+    assert binding["spec"] == {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}
+    (condition,) = policy["spec"]["matchConditions"]
+    assert condition["expression"].endswith("== 'system:serviceaccount:highrate:site-one-vk'")
+    validated = [validation["expression"] for validation in policy["spec"]["validations"]]
+    assert sum(f"== '{values['nodeName']}'" in expression for expression in validated) == 2
+    constrained = {
+        resource for rule in policy["spec"]["matchConstraints"]["resourceRules"] for resource in rule["resources"]
+    }
+    changed = {
+        resource
+        for rule in _rules(objects, "Role", "ClusterRole")
+        for resource in rule["resources"]
+        if set(rule["verbs"]) - {"get", "list", "watch"} and "resourceNames" not in rule
+    }
+    assert changed - constrained == {"events", "leases"}
