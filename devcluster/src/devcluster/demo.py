@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any
 
+import yaml
 from rich.console import Console
 from rich.panel import Panel
 from rich.syntax import Syntax
@@ -44,7 +45,9 @@ def run_demo(platform: Platform, endpoint: str, console: Console) -> int:
     """Run the pod and show what comes back; its container's exit code. Raises NotReady if it doesn't end."""
     kubectl = platform.kubectl
     manifest = hello_pod(endpoint, platform.image("hello").reference)
-    console.print(Panel(Syntax(json.dumps(manifest, indent=2), "json", background_color="default"), title="the pod"))
+    console.print(
+        Panel(Syntax(yaml.safe_dump(manifest, sort_keys=False), "yaml", background_color="default"), title="the pod")
+    )
     kubectl("delete", "pod", POD, f"--namespace={NAMESPACE}", "--ignore-not-found", "--wait")
     kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
     pod = _follow(kubectl, console)
@@ -67,7 +70,7 @@ def _follow(kubectl: Kubectl, console: Console) -> dict[str, Any]:
         pod: dict[str, Any] = json.loads(kubectl("get", "pod", POD, f"--namespace={NAMESPACE}", "-o=json"))
         state = _state(pod)
         if state != shown:
-            console.print(f"[dim]{time.monotonic() - begin:5.1f} s[/]  {state}", highlight=False)
+            console.print(f"{time.monotonic() - begin:6.1f} s  {state}", highlight=False, markup=False, soft_wrap=True)
             shown = state
         if pod["status"]["phase"] in _ENDED:
             return pod
@@ -77,9 +80,13 @@ def _follow(kubectl: Kubectl, console: Console) -> dict[str, Any]:
 
 
 def _state(pod: dict[str, Any]) -> str:
+    """The phase and, in words, what the container is at."""
     status = pod["status"]
-    states = [json.dumps(each.get("state", {})) for each in status.get("containerStatuses", [])]
-    return " ".join([status["phase"], status.get("reason", ""), *states]).strip()
+    words = [status["phase"], status.get("reason", ""), status.get("message", "")]
+    for each in status.get("containerStatuses", []):
+        for kind, details in each.get("state", {}).items():
+            words += [f"({kind})", details.get("reason", ""), details.get("message", "")]
+    return " ".join(word for word in words if word)
 
 
 def _exit_code(pod: dict[str, Any]) -> int:
