@@ -50,6 +50,7 @@ class WorkQueue:
         self._queued: dict[str, str] = {}
         self._active: dict[str, asyncio.Task[None]] = {}
         self._active_in: dict[str, int] = dict.fromkeys(lanes, 0)
+        self._unbegun: set[str] = set()
         self._again: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._failures: dict[str, int] = {}
@@ -61,7 +62,8 @@ class WorkQueue:
         if timer is not None:
             timer.cancel()
         if key in self._active:
-            self._again.add(key)
+            if key not in self._unbegun:
+                self._again.add(key)
         elif key not in self._queued:
             lane = self._lane_of(key)
             self._queued[key] = lane
@@ -121,9 +123,11 @@ class WorkQueue:
                 continue
             del self._queued[key]
             self._active_in[lane] += 1
+            self._unbegun.add(key)
             self._active[key] = asyncio.get_running_loop().create_task(self._handle(key, lane))
 
     async def _handle(self, key: str, lane: str) -> None:
+        self._unbegun.discard(key)
         wait: float | None = None
         try:
             wait = await self._handler(key)
