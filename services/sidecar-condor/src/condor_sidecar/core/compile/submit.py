@@ -17,6 +17,8 @@ OVERTIME: Final = 120  # seconds that HTCondor itself waits beyond the wall time
 UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f$]")
 KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 
+NEVER_STARTED: Final = "(MY.NumJobStarts =?= undefined || MY.NumJobStarts == 0)"
+
 CONSTANT: Final[Mapping[str, str]] = {
     "universe": "vanilla",
     "transfer_executable": "true",
@@ -29,8 +31,8 @@ CONSTANT: Final[Mapping[str, str]] = {
     "want_io_proxy": "true",  # the supervisor sets ChirpIL
     "want_graceful_removal": "true",  # SIGTERM first
     "notification": "never",
-    # at most once: a pod that started is never started again by HTCondor; on a machine's failure it ends
-    "requirements": "(MY.NumJobStarts =?= undefined || MY.NumJobStarts == 0)",
+    # at most once: a pod that started is never started again by HTCondor
+    "requirements": NEVER_STARTED,
     # should the sidecar be gone for good, nothing stays for ever
     "periodic_remove": f"JobStatus == 5 && (time() - EnteredCurrentStatus) > {DAY}",
 }
@@ -58,7 +60,10 @@ def description(uid: str, request: Request, limits: Limits, policy: Policy) -> d
     }
     if request.gpus:
         commands["request_gpus"] = str(request.gpus)
-    return checked(commands | dict(policy.submit_extra))
+    extra = dict(policy.submit_extra)
+    if "requirements" in extra:
+        extra["requirements"] = f"{NEVER_STARTED} && ({extra['requirements']})"
+    return checked(commands | extra)
 
 
 def quoted(text: str) -> str:

@@ -1,0 +1,109 @@
+"""Requests and limits become the job's, in HTCondor's form and in the compute element's."""
+
+from typing import Any
+
+import pytest
+from condor_sidecar.core.policy import Policy, ResourceDefaults, ResourceLimits
+
+from tests.unit.sidecar.compile.pods import compiled, container, first, pod, reasons
+
+BARE = Policy(
+    resources=ResourceDefaults(cpus=1, memory_mib=2048, disk_mib=10240, memory_overhead_mib=0, disk_overhead_mib=0)
+)
+
+
+def asks(
+    name: str = "main", requests: dict[str, str] | None = None, limits: dict[str, str] | None = None
+) -> dict[str, Any]:
+    return container(name, resources={"requests": requests or {}, "limits": limits or {}})
+
+
+@pytest.mark.parametrize(
+    ("containers", "inits", "cpus", "memory", "disk"),
+    [
+        ([asks()], [], 1, 2048, 10240),
+        ([asks(requests={"cpu": "1500m", "memory": "1Gi"})], [], 2, 1024, 10240),
+        ([asks(requests={"cpu": "100m", "memory": "1"})], [], 1, 1, 10240),
+        ([asks(requests={"memory": "1000M"})], [], 1, 954, 10240),
+        ([asks(requests={"memory": "1Gi"}, limits={"memory": "3Gi"})], [], 1, 3072, 10240),
+        ([asks(limits={"cpu": "3", "memory": "1Gi"})], [], 3, 1024, 10240),
+        ([asks(requests={"cpu": "1"}, limits={"cpu": "8"})], [], 1, 2048, 10240),
+        ([asks("a", {"cpu": "600m"}), asks("b", {"cpu": "600m"})], [], 2, 2048, 10240),
+        ([asks("a", {"cpu": "400m"}), asks("b", {"cpu": "600m"})], [], 1, 2048, 10240),
+        ([asks(requests={"cpu": "1", "memory": "1Gi"})], [asks("i", {"cpu": "4", "memory": "512Mi"})], 4, 1024, 10240),
+        (
+            [asks(requests={"memory": "1Gi"})],
+            [asks("i", {"memory": "2Gi"}), asks("j", {"memory": "3Gi"})],
+            1,
+            3072,
+            10240,
+        ),
+        ([asks(requests={"ephemeral-storage": "1Gi"})], [], 1, 2048, 1024),
+        ([asks(requests={"ephemeral-storage": "1Gi"}, limits={"ephemeral-storage": "2Gi"})], [], 1, 2048, 2048),
+        ([asks(requests={"cpu": "0", "memory": "0"})], [], 1, 2048, 10240),
+        ([asks(requests={"cpu": "1e1", "memory": "1e9"})], [], 10, 954, 10240),
+    ],
+)
+def test_the_pod_s_requests_are_the_job_s(
+    containers: list[dict[str, Any]], inits: list[dict[str, Any]], cpus: int, memory: int, disk: int
+) -> None:
+    submit = compiled(pod(*containers, initContainers=inits), BARE).submit
+    assert (submit["request_cpus"], submit["MY.xcount"]) == (str(cpus), str(cpus))
+    assert (submit["request_memory"], submit["MY.maxMemory"]) == (str(memory), str(memory))
+    assert submit["request_disk"] == str(disk * 1024)
+    assert "request_gpus" not in submit
+
+
+def test_supervisor_and_runtime_get_memory_and_disk_of_their_own() -> None:
+    defaults = ResourceDefaults(memory_overhead_mib=64, disk_overhead_mib=256)
+    submit = compiled(
+        pod(asks(requests={"memory": "1Gi", "ephemeral-storage": "1Gi"})), Policy(resources=defaults)
+    ).submit
+    assert (submit["request_memory"], submit["request_disk"]) == ("1088", str(1280 * 1024))
+
+
+@pytest.mark.parametrize(("resource", "kind"), [("nvidia.com/gpu", "nvidia"), ("amd.com/gpu", "amd")])
+def test_gpus_are_asked_for_and_shown_to_the_containers_that_want_them(resource: str, kind: str) -> None:
+    plan = compiled(pod(asks(limits={resource: "2"}, requests={resource: "2"}), asks("other")))
+    assert plan.submit["request_gpus"] == "2"
+    assert first(plan).gpu == kind
+
+
+def test_the_annotation_asks_for_disk() -> None:
+    asking = pod(asks(requests={"ephemeral-storage": "1Gi"}))
+    asking["metadata"]["annotations"]["htcondor-job.vk.io/request-disk"] = "50Gi"
+    assert compiled(asking, BARE).submit["request_disk"] == str(50 * 1024**2)
+
+
+@pytest.mark.parametrize(
+    ("resources", "reason"),
+    [
+        (
+            {"requests": {"memory": "12Q"}},
+            'memory "12Q" is not a Kubernetes quantity (containers[0].resources.requests.memory)',
+        ),
+        ({"limits": {"cpu": "-1"}}, 'cpu "-1" is negative: correct it (containers[0].resources.limits.cpu)'),
+        (
+            {"limits": {"example.com/fpga": "1"}},
+            'resource "example.com/fpga" is not offered at this site: remove it (containers[0].resources.limits.example.com/fpga)',
+        ),
+        (
+            {"limits": {"nvidia.com/gpu": "500m"}},
+            'nvidia.com/gpu "500m" is not a whole number: correct it (containers[0].resources.limits.nvidia.com/gpu)',
+        ),
+        (
+            {"limits": {"nvidia.com/gpu": "1", "amd.com/gpu": "1"}},
+            "a job can have GPUs of one kind only: ask for one of nvidia.com/gpu, amd.com/gpu (resources)",
+        ),
+        (
+            {"requests": {"cpu": "200"}},
+            "the pod asks for 200 CPUs, the largest job of this site has 96: ask for less (resources)",
+        ),
+        (
+            {"claims": [{"name": "x"}]},
+            "this field is not supported at this site: remove it (containers[0].resources.claims)",
+        ),
+    ],
+)
+def test_what_can_t_be_asked_of_the_pool_is_rejected(resources: dict[str, Any], reason: str) -> None:
+    assert reasons(pod(container(resources=resources)), Policy(limits=ResourceLimits(cpus=96))) == (reason,)

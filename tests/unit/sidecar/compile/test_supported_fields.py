@@ -1,0 +1,290 @@
+"""Every field of a pod is honoured, known to be harmless, or a reason for rejection that names it."""
+
+import pytest
+from condor_sidecar.core.compile import compile_pod
+from condor_sidecar.core.policy import Policy
+from condor_sidecar.model.plan import Rejection
+from interlink.protocol.types import RetrievedPodData
+
+from tests.unit.sidecar.compile.pods import Json, compiled, container, first, pod, reasons
+
+ANY_IDS = Policy(accept_user_ids=True)
+
+
+def test_a_pod_as_the_api_server_completes_it_is_accepted() -> None:
+    token = {"name": "kube-api-access-x", "projected": {"defaultMode": 420, "sources": [
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}},
+    ]}}  # fmt: skip
+    mount = {
+        "name": "kube-api-access-x",
+        "readOnly": True,
+        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
+    }
+    assert compiled(pod(container(volumeMounts=[mount]), volumes=[token])).files
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {
+            "nodeSelector": {"a": "b"},
+            "affinity": {"nodeAffinity": {}},
+            "priorityClassName": "x",
+            "topologySpreadConstraints": [{}],
+        },
+        {
+            "automountServiceAccountToken": False,
+            "imagePullSecrets": [{"name": "s"}],
+            "readinessGates": [{"conditionType": "x"}],
+        },
+        {"dnsPolicy": "Default"},
+        {"dnsPolicy": "ClusterFirstWithHostNet", "hostNetwork": True},
+        {
+            "hostPID": False,
+            "hostIPC": False,
+            "shareProcessNamespace": False,
+            "setHostnameAsFQDN": False,
+            "hostUsers": True,
+        },
+        {"os": {"name": "linux"}},
+        {"hostname": "x", "subdomain": "y", "hostAliases": [{"ip": "1.2.3.4", "hostnames": ["a"]}]},
+        {"ephemeralContainers": [], "dnsConfig": {}, "overhead": None, "somethingNew": None, "another": []},
+        {
+            "securityContext": {
+                "runAsNonRoot": True,
+                "seccompProfile": {"type": "RuntimeDefault"},
+                "fsGroupChangePolicy": "Always",
+            }
+        },
+    ],
+)
+def test_what_asks_nothing_of_a_job_is_accepted(spec: Json) -> None:
+    assert compiled(pod(**spec)).files
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        (
+            {"restartPolicy": "Always"},
+            "containers are not restarted at this site: set restartPolicy: Never (restartPolicy)",
+        ),
+        (
+            {"restartPolicy": "OnFailure"},
+            "containers are not restarted at this site: set restartPolicy: Never (restartPolicy)",
+        ),
+        ({"hostPID": True}, "a job can't see its machine's processes: remove it (hostPID)"),
+        ({"hostIPC": True}, "a job can't use its machine's IPC: remove it (hostIPC)"),
+        (
+            {"shareProcessNamespace": True},
+            "each container has its own processes at this site: remove it (shareProcessNamespace)",
+        ),
+        ({"dnsPolicy": "None"}, "a job resolves names as its machine does: remove dnsPolicy and dnsConfig (dnsPolicy)"),
+        (
+            {"dnsConfig": {"nameservers": ["1.1.1.1"]}},
+            "a job resolves names as its machine does: remove it (dnsConfig)",
+        ),
+        ({"runtimeClassName": "kata"}, "containers run in Apptainer at this site: remove it (runtimeClassName)"),
+        ({"os": {"name": "windows"}}, "only Linux pods run at this site: remove it (os)"),
+        (
+            {"ephemeralContainers": [{"name": "d"}]},
+            "containers can't be added to a job: remove them (ephemeralContainers)",
+        ),
+        (
+            {"resourceClaims": [{"name": "g"}]},
+            "dynamic resources are not offered at this site: remove them (resourceClaims)",
+        ),
+        (
+            {"resources": {"requests": {"cpu": "1"}}},
+            "resources of the pod as a whole are not supported: set them on its containers (resources)",
+        ),
+        ({"somethingNew": {"a": 1}}, "this field is not supported at this site: remove it (somethingNew)"),
+        ({"containers": []}, "a pod needs a container: add one (containers)"),
+        (
+            {"securityContext": {"sysctls": [{"name": "n", "value": "v"}]}},
+            "kernel parameters can't be set by a job: remove them (securityContext.sysctls)",
+        ),
+        (
+            {"securityContext": {"runAsUser": 1000}},
+            "containers run as the job's own account at this site, user and group ids can't be chosen: remove it"
+            " (securityContext.runAsUser)",
+        ),
+        (
+            {"securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "p"}}},
+            "profiles of the node's own are not offered at this site: use RuntimeDefault (securityContext.seccompProfile)",
+        ),
+        (
+            {"securityContext": {"seLinuxOptions": {"level": "s0"}}},
+            "SELinux labels can't be chosen by a job: remove them (securityContext.seLinuxOptions)",
+        ),
+    ],
+)
+def test_what_a_job_can_t_do_for_a_pod_is_rejected(spec: Json, reason: str) -> None:
+    assert reasons(pod(**spec)) == (reason,)
+
+
+PROBE = {"exec": {"command": ["true"]}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"livenessProbe": PROBE}, "probes don't run at this site: remove it (containers[0].livenessProbe)"),
+        ({"readinessProbe": PROBE}, "probes don't run at this site: remove it (containers[0].readinessProbe)"),
+        ({"startupProbe": PROBE}, "probes don't run at this site: remove it (containers[0].startupProbe)"),
+        (
+            {"lifecycle": {"preStop": PROBE}},
+            "hooks don't run at this site: remove it, and let the program act on SIGTERM (containers[0].lifecycle)",
+        ),
+        (
+            {"volumeDevices": [{"name": "x"}]},
+            "block devices can't be given to a job: use volumeMounts (containers[0].volumeDevices)",
+        ),
+        ({"tty": True}, "nobody can attach to a job: remove it (containers[0].tty)"),
+        ({"stdin": True}, "nobody can attach to a job: remove it (containers[0].stdin)"),
+        (
+            {"ports": [{"containerPort": 80, "hostPort": 8080}]},
+            "a port of the machine can't be mapped to another at this site: remove it (containers[0].ports[0].hostPort)",
+        ),
+        (
+            {"terminationMessagePath": "/dev/a/b"},
+            '"/dev/a/b" can\'t be written to at this site: use a path such as /dev/termination-log'
+            " (containers[0].terminationMessagePath)",
+        ),
+        (
+            {"securityContext": {"privileged": True}},
+            "privileged containers can't run in a job: remove it (containers[0].securityContext.privileged)",
+        ),
+        (
+            {"securityContext": {"allowPrivilegeEscalation": True}},
+            "no privileges can be gained in a job: set it to false (containers[0].securityContext.allowPrivilegeEscalation)",
+        ),
+        (
+            {"securityContext": {"capabilities": {"add": ["NET_ADMIN"]}}},
+            "a job's containers have no capabilities: remove it (containers[0].securityContext.capabilities.add)",
+        ),
+        (
+            {"securityContext": {"procMount": "Unmasked"}},
+            "/proc can't be unmasked in a job: remove it (containers[0].securityContext.procMount)",
+        ),
+        ({"somethingNew": True}, "this field is not supported at this site: remove it (containers[0].somethingNew)"),
+        (
+            {"name": "Upper"},
+            '"Upper" can\'t be the name of a container: use lower case letters, digits and hyphens (containers[0].name)',
+        ),
+        (
+            {"name": "a/../b"},
+            '"a/../b" can\'t be the name of a container: use lower case letters, digits and hyphens (containers[0].name)',
+        ),
+    ],
+)
+def test_what_a_job_can_t_do_for_a_container_is_rejected(fields: Json, reason: str) -> None:
+    assert reasons(pod(container(**fields))) == (reason,)
+
+
+def test_a_native_sidecar_is_rejected() -> None:
+    sidecar = container("s", restartPolicy="Always")
+    assert reasons(pod(initContainers=[sidecar])) == (
+        "containers are not restarted at this site, nor run beside the others as sidecars: remove it"
+        " (initContainers[0].restartPolicy)",
+    )
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"runAsNonRoot": True, "privileged": False, "allowPrivilegeEscalation": False, "procMount": "Default"},
+        {
+            "capabilities": {"drop": ["ALL"], "add": []},
+            "seccompProfile": {"type": "Unconfined"},
+            "appArmorProfile": {"type": "RuntimeDefault"},
+        },
+    ],
+)
+def test_restrictions_that_every_job_has_are_accepted(context: Json) -> None:
+    assert compiled(pod(container(securityContext=context))).files
+
+
+def test_a_read_only_root_is_honoured() -> None:
+    assert first(compiled(pod(container(securityContext={"readOnlyRootFilesystem": True})))).read_only_root
+    assert not first(compiled(pod(container(securityContext={"readOnlyRootFilesystem": False})))).read_only_root
+
+
+def test_user_ids_are_taken_for_the_job_s_account_where_the_site_says_so_but_never_root() -> None:
+    context = {"runAsUser": 1000, "runAsGroup": 100, "fsGroup": 100, "supplementalGroups": [1, 2]}
+    assert compiled(pod(securityContext=context), ANY_IDS).files
+    assert reasons(pod(securityContext={"runAsUser": 0}), ANY_IDS) == (
+        "containers run as the job's own account at this site, never as root: remove it (securityContext.runAsUser)",
+    )
+
+
+def test_two_containers_can_t_share_a_name() -> None:
+    assert reasons(pod(container("a"), initContainers=[container("a")])) == (
+        'two containers have the name "a": rename one (containers)',
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        (
+            "htcondor-job.vk.io/requirements",
+            'annotation "htcondor-job.vk.io/requirements" is not known to this endpoint: remove it',
+        ),
+        (
+            "htcondor-job.vk.io/request-disk",
+            'annotation "htcondor-job.vk.io/request-disk" may not be used at this site: remove it',
+        ),
+        (
+            "slurm-job.vk.io/pre-exec",
+            "nothing is run outside of the pod's containers at this site: remove the annotation",
+        ),
+    ],
+)
+def test_annotations_that_ask_for_what_is_not_there_are_rejected(key: str, reason: str) -> None:
+    asking = pod()
+    asking["metadata"]["annotations"][key] = "x"
+    assert reasons(asking, Policy(user_annotations=frozenset())) == (f'{reason} (metadata.annotations["{key}"])',)
+
+
+def test_other_systems_annotations_are_left_alone() -> None:
+    asking = pod()
+    asking["metadata"]["annotations"] |= {
+        "slurm-job.vk.io/flags": "-p x",
+        "kubectl.kubernetes.io/last-applied-configuration": "{}",
+    }
+    assert compiled(asking).files
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("uid", 'x" || true'), ("uid", ""), ("uid", "a\nb"), ("name", "Hello"), ("namespace", "a/b"), ("name", "$(X)")],
+)
+def test_names_that_kubernetes_doesn_t_give_are_rejected(field: str, text: str) -> None:
+    asking = pod()
+    asking["metadata"][field] = text
+    assert reasons(asking) == (f'"{text}" is not a {field} that Kubernetes gives (metadata.{field})',)
+
+
+def test_all_reasons_come_at_once() -> None:
+    asking = pod(container(tty=True, image="Bad Image"), hostPID=True, restartPolicy="Always")
+    assert len(reasons(asking)) == 4
+
+
+@pytest.mark.parametrize(
+    "spec", [None, [], "x", 7, {"containers": "x"}, {"containers": [None, 7, "x"]}, {"containers": [{"env": {"a": 1}}]}]
+)
+def test_malformed_pods_are_rejected_not_crashed_on(spec: object) -> None:
+    broken = pod()
+    good = broken["spec"]
+    broken["spec"] = spec if not isinstance(spec, dict) else good | spec
+    assert reasons_of(broken)
+
+
+def reasons_of(broken: Json) -> tuple[str, ...]:
+    """Like `reasons`, for pods that aren't shaped like one."""
+    result = compile_pod(RetrievedPodData(broken, []), Policy())
+    assert isinstance(result, Rejection)
+    return result.reasons
