@@ -39,3 +39,11 @@ def test_publishing_again_replaces_what_was_there_and_leaves_the_trees_alone(tmp
     assert (tmp_path / "hello:new" / "name").is_file()
     assert (tmp_path / "services:one" / "name").is_file()
     assert [file.name for file in (tmp_path / ".flat" / "hello-old").iterdir()] == ["name"]
+
+
+def test_images_that_somebody_else_put_there_stay(tmp_path: Path) -> None:
+    foreign = tmp_path / "tools:1"
+    foreign.mkdir()
+    (foreign / "bin").symlink_to("usr/bin")
+    publish(tmp_path, [image("hello", "abc", tmp_path)])
+    assert (foreign / "bin").is_symlink()

@@ -14,8 +14,8 @@ def publish(machine: Machine, images: Iterable[Image]) -> None:
 
 
 def link_script(folder: str, images: Iterable[Image]) -> str:
-    """A shell script that makes ``folder`` hold links into its .flat for just these images."""
-    lines = [f"cd {shlex.quote(folder)}", "find . -path ./.flat -prune -o -type l -exec rm {} +"]
+    """A shell script that makes ``folder`` hold links into its .flat for just these images; all else in it stays."""
+    lines = [f"cd {shlex.quote(folder)}", "find . -path ./.flat -prune -o -type l -lname '*.flat/*' -exec rm {} +"]
     for image in images:
         for name in (f"{image.name}:{image.tag}", image.reference):
             parent = name.rpartition("/")[0] or "."

@@ -55,9 +55,20 @@ def start(machine: Machine, network: Network, slots: layout.Slots, *, with_ce: b
         _wait(machine, "the compute element's schedd", ["condor_status", "-schedd", "-af", "Name"], _CE_ENVIRONMENT)
 
 
+_START = """\
+install -d -o condor -g condor "$@"
+trap '' QUIT
+exec unshare --pid --mount-proc --fork --kill-child condor_master -f
+"""
+
+
 def _master(name: str) -> tuple[str, ...]:
-    """With its folders made first: some lie on a tmpfs, and init may be quicker than a step."""
-    return ("sh", "-ec", 'install -d -o condor -g condor "$@"; exec condor_master -f', name, *_FOLDERS[name])
+    """The command of one HTCondor, in a process namespace of its own.
+
+    Whatever way its master ends, all its daemons and jobs end with it; orphans of a killed master would keep the port busy for
+    minutes. Folders come first: some lie on a tmpfs, and init may be quicker than a step. QUIT is for the master alone.
+    """
+    return ("sh", "-ec", _START, name, *_FOLDERS[name])
 
 
 def ready(machine: Machine, *, ce: bool = False) -> tuple[bool, str]:
