@@ -169,6 +169,26 @@ def test_a_real_restart_is_shown_and_a_flapping_plugin_is_not() -> None:
     assert entry["lastState"]["terminated"]["exitCode"] == 1
 
 
+@pytest.mark.parametrize(
+    ("policy", "code", "restarts"),
+    [("Never", 1, False), ("OnFailure", 1, True), ("OnFailure", 0, False), ("Always", 0, True)],
+)
+def test_who_may_be_restarted(policy: str, code: int, restarts: bool) -> None:
+    """As the API server judges: it refuses the whole status otherwise."""
+    thing = after(pod(AB, restartPolicy=policy), report(said("a", ended(code)), said("b", running())))
+    thing = after(thing, report(said("a", running(), restartCount=1), said("b", running())))
+    assert ("running" in state(thing, "a")) is restarts
+
+
+@pytest.mark.parametrize("inits", [None, [said("i", waiting()), said("j", waiting())]])
+def test_running_is_never_pending_again(inits: list[Json] | None) -> None:
+    done = [said("i", ended()), said("j", ended())] if inits else None
+    thing = after(pod(AB, INITS if inits else None), report(said("a", running()), said("b", running()), inits=done))
+    assert phase(thing) == "Running"
+    again = after(thing, report(said("a", waiting()), said("b", waiting()), inits=inits))
+    assert phase(again) == "Running"
+
+
 def test_bad_times_do_not_spoil_the_status() -> None:
     thing = after(pod(), report(said("a", ended(0, startedAt="yesterday", finishedAt="0001-01-01T00:00:00Z"))))
     end = state(thing, "a")["terminated"]

@@ -119,6 +119,7 @@ async def test_a_full_lane_holds_up_no_other() -> None:
     assert "s2" not in worker.handled
     gate.set()
     await until(lambda: "s2" in worker.handled)
+    await until(lambda: queue.idle)
 
 
 async def test_a_key_goes_to_the_lane_that_it_belongs_to_when_its_turn_comes() -> None:
