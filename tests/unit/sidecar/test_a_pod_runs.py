@@ -3,7 +3,8 @@
 import asyncio
 
 from tests.fakes.condor_schedd import out_tar
-from tests.unit.sidecar.conftest import Sidecar, log_request, pod, until
+from tests.fakes.plugin_client import log_request, pod, until
+from tests.unit.sidecar.conftest import Sidecar
 
 LOG = b"2026-01-01T00:00:01.5Z stdout F one\n2026-01-01T00:00:02.5Z stderr F two\n"
 

@@ -8,7 +8,8 @@ from condor_sidecar.io.journal import Journal, JournalError
 from condor_sidecar.model.calls import Failure, FailureKind
 
 from tests.fakes.condor_schedd import FakeSchedd, out_tar
-from tests.unit.sidecar.conftest import Sidecar, pod, settings_in, until
+from tests.fakes.plugin_client import pod, until
+from tests.unit.sidecar.conftest import Sidecar, settings_in
 
 DOWN = Failure(FailureKind.UNREACHABLE, "SECMAN:2007:Failed to end classad message")
 
