@@ -1,31 +1,16 @@
 """The charts, assembled once, and a Helm to render them with."""
 
-import os
-from pathlib import Path
-
 import pytest
 from devcluster.charts import assemble
-from devcluster.kubernetes import tools
-from devcluster.paths import cache_root
-from devcluster.steps import StepLog
 
-from tests.charts.rendering import CI_VALUES, VIRTUAL_NODE, Chart, Object, Values, read_values
+from tests.charts.rendering import CI_VALUES, VIRTUAL_NODE, Chart, Object, Values, programs, read_values
 
 
 @pytest.fixture(scope="session")
-def helm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """$HIGHRATE_HELM, to try another version, or the one that the development cluster uses."""
-    if chosen := os.environ.get("HIGHRATE_HELM"):
-        return Path(chosen)
-    log = StepLog(tmp_path_factory.mktemp("helm") / "log", lambda _: None)
-    return tools.ensure(cache_root(), log)["helm"]
-
-
-@pytest.fixture(scope="session")
-def chart(helm: Path, tmp_path_factory: pytest.TempPathFactory) -> Chart:
+def chart(tmp_path_factory: pytest.TempPathFactory) -> Chart:
     """charts/virtual-node."""
     scratch = tmp_path_factory.mktemp("charts")
-    return Chart(helm, assemble(VIRTUAL_NODE, scratch), scratch)
+    return Chart(programs(scratch)["helm"], assemble(VIRTUAL_NODE, scratch), scratch)
 
 
 @pytest.fixture(scope="session", params=CI_VALUES, ids=lambda path: path.name.removesuffix("-values.yaml"))

@@ -1,6 +1,7 @@
 """Helm as the tests use it: a chart and values go in, objects or the sentence of a refusal come out."""
 
 import json
+import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from devcluster.kubernetes import tools
+from devcluster.paths import cache_root
+from devcluster.steps import StepLog
 
 Object = dict[str, Any]
 Values = dict[str, Any]
@@ -81,6 +85,13 @@ class Chart:
         if done.returncode != 0:
             raise Refused(done.stderr + done.stdout)
         return done.stdout
+
+
+def programs(folder: Path) -> dict[str, Path]:
+    """kubectl and helm as the development cluster has them; $HIGHRATE_HELM takes the place of its helm, to try another."""
+    found = tools.ensure(cache_root(), StepLog(folder / "tools.log", lambda _: None))
+    chosen = os.environ.get("HIGHRATE_HELM")
+    return found | ({"helm": Path(chosen)} if chosen else {})
 
 
 def read_values(path: Path) -> Values:

@@ -4,9 +4,21 @@ from collections.abc import Iterator
 
 from tests.charts.navigation import of_kind
 from tests.charts.rendering import VIRTUAL_NODE, Chart, Object, Release, Values, merged, read_values
+from tests.cluster.vk import rights as tested
 
 REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
 SENSITIVE = {"secrets", "configmaps", "serviceaccounts/token"}
+
+
+def test_the_rules_are_the_ones_that_the_virtual_kubelet_is_tested_with(chart: Chart) -> None:
+    """tests/cluster/vk runs it with these on a real API server: less would break it, more is for nobody."""
+    objects = chart.render(REMOTE)
+    (cluster,) = of_kind(objects, "ClusterRole")
+    assert _as_sets(cluster["rules"]) == _as_sets(tested.cluster_rules("site-schedd"))
+    roles = {role["metadata"]["namespace"]: role["rules"] for role in of_kind(objects, "Role")}
+    leases = tested.lease_rules("site-schedd")
+    assert _as_sets(roles["kube-node-lease"]) == _as_sets(leases)
+    assert _as_sets(roles["highrate"]) == _as_sets(tested.NAMESPACE_RULES)
 
 
 def test_no_rule_has_a_wildcard(objects: list[Object]) -> None:
@@ -83,6 +95,10 @@ def test_names_of_shared_places_carry_the_namespace(chart: Chart) -> None:
 def _rules(objects: list[Object], *kinds: str) -> Iterator[Object]:
     for role in of_kind(objects, *kinds):
         yield from role["rules"]
+
+
+def _as_sets(rules: list[Object]) -> list[dict[str, frozenset[str]]]:
+    return [{key: frozenset(values) for key, values in rule.items()} for rule in rules]
 
 
 def _in_kube_system(objects: list[Object]) -> list[Object]:
