@@ -13,6 +13,8 @@ from devcluster.site.layout import ENDPOINTS
 from devcluster.steps import StepLog
 
 NAMESPACE = "highrate"
+TEST_NAMESPACE = "highrate-tests"
+"""Whose pods may use their ConfigMaps and Secrets too: tests leave the release's own namespace alone."""
 CHART = Path("charts/virtual-node")
 TIMEOUT = "180s"
 
@@ -22,6 +24,7 @@ def values(endpoint: str, *, repository: str, tag: str, authority: str) -> dict[
     return {
         "nodeName": ENDPOINTS[endpoint].node_name,
         "image": {"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"},
+        "namespaces": [NAMESPACE, TEST_NAMESPACE],
         "edge": {"mode": "remote", "url": ENDPOINTS[endpoint].edge_url},
         "token": {
             "issuer": registry.ISSUER,
@@ -46,7 +49,7 @@ def install(platform: Platform, endpoint: str, log: StepLog) -> None:
     given.write_text(
         json.dumps(values(endpoint, repository=image.repository, tag=image.tag, authority=authority), indent=1)
     )
-    platform.kubectl.apply(_namespace_and_secret(platform, endpoint))
+    platform.kubectl.apply(_namespaces_and_secret(platform, endpoint))
     log.run(
         [
             *(platform.helm, "upgrade", "--install", name, chart, f"--kubeconfig={checkout.kubeconfig}"),
@@ -76,11 +79,12 @@ def _secret_name(endpoint: str) -> str:
     return f"{ENDPOINTS[endpoint].node_name}-token"
 
 
-def _namespace_and_secret(platform: Platform, endpoint: str) -> list[dict[str, object]]:
+def _namespaces_and_secret(platform: Platform, endpoint: str) -> list[dict[str, object]]:
     known = registry.ensure_secrets(secrets_file(platform.checkout))
     encoded = b64encode(known.clients[registry.VK].encode()).decode()
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TEST_NAMESPACE}},
         {
             "apiVersion": "v1",
             "kind": "Secret",
