@@ -54,8 +54,6 @@ SCHEDD_MIN_INTERVAL = 1
 PERIODIC_EXPR_INTERVAL = 5
 MAX_PERIODIC_EXPR_INTERVAL = 5
 PERIODIC_EXPR_TIMESLICE = 1
-# nobody should wait for jobs that a stop would let run on
-SHUTDOWN_GRACEFUL_TIMEOUT = 10
 """
 
 _POOL = f"""
@@ -66,6 +64,8 @@ MEMORY = {{slots.memory_mib}}
 SLOT_TYPE_1 = 100%
 NUM_SLOTS_TYPE_1 = 1
 SLOT_TYPE_1_PARTITIONABLE = True
+# seconds of processor time at each start, for a figure that no job here asks for
+RunBenchmarks = False
 # disk that isn't there (MB): what jobs reserve must not limit their number on a development machine
 RESERVED_DISK = -{{slots.spare_disk_mb}}
 UPDATE_INTERVAL = 5

@@ -17,8 +17,8 @@ READY_SECONDS = 60.0
 _POOL_FILE = "/etc/condor/config.d/50-site.config"
 _CE_FILE = f"{condor.CE_FOLDER}/condor_config"
 _CE_ENVIRONMENT = {"CONDOR_CONFIG": _CE_FILE}
-# HTCondor's master removes its daemons at once on SIGQUIT; on SIGTERM it waits for jobs.
-_STOP = "SIGQUIT"
+# Queues are made to survive this, and jobs that could end in peace don't outlive a stop anyway.
+_STOP = "SIGKILL"
 _FOLDERS = {
     POOL: ("/run/condor", "/run/lock/condor"),
     CE: ("/run/condor-ce", *(f"{condor.CE_STATE}{part}" for part in ("", "/log", "/spool", "/execute"))),
@@ -55,10 +55,11 @@ def start(machine: Machine, network: Network, slots: layout.Slots, *, with_ce: b
         _wait(machine, "the compute element's schedd", ["condor_status", "-schedd", "-af", "Name"], _CE_ENVIRONMENT)
 
 
+# The inner shell is the namespace's init, for the kernel's "end with your parent" is forgotten when a process changes its user,
+# as the master does all the time.
 _START = """\
 install -d -o condor -g condor "$@"
-trap '' QUIT
-exec unshare --pid --mount-proc --fork --kill-child condor_master -f
+exec unshare --pid --mount-proc --fork --kill-child sh -c 'condor_master -f; exit $?'
 """
 
 
@@ -66,7 +67,7 @@ def _master(name: str) -> tuple[str, ...]:
     """The command of one HTCondor, in a process namespace of its own.
 
     Whatever way its master ends, all its daemons and jobs end with it; orphans of a killed master would keep the port busy for
-    minutes. Folders come first: some lie on a tmpfs, and init may be quicker than a step. QUIT is for the master alone.
+    minutes. Folders come first: some lie on a tmpfs, and init may be quicker than a step.
     """
     return ("sh", "-ec", _START, name, *_FOLDERS[name])
 
