@@ -1,11 +1,12 @@
 """An image's tag follows from what it is made of, and from nothing else."""
 
+import hashlib
 import io
 import json
 import tarfile
 from pathlib import Path
 
-from devcluster.images import docker, scratch
+from devcluster.images import docker, scratch, unpacked
 from devcluster.images.recipe import folder_key, recipes
 from devcluster.images.reference import Image
 from devcluster.paths import Checkout
@@ -105,3 +106,23 @@ def read(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     source = archive.extractfile(member)
     assert source is not None
     return source.read()
+
+
+def test_an_empty_image_keeps_the_configuration_and_drops_the_layers() -> None:
+    original = {
+        "config": {"Entrypoint": ["/hello"], "WorkingDir": "/srv", "Env": ["A=b"]},
+        "history": [{"created_by": "one"}, {"created_by": "two"}],
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:1", "sha256:2"]},
+    }
+    with tarfile.open(fileobj=io.BytesIO(unpacked.empty_image(original))) as source:
+        files = {member.name: read(source, member) for member in source.getmembers()}
+    configuration = json.loads(files["config.json"])
+    assert configuration["config"] == original["config"]
+    assert "history" not in configuration
+    (diff_id,) = configuration["rootfs"]["diff_ids"]
+    assert diff_id == f"sha256:{hashlib.sha256(files['layer.tar']).hexdigest()}"
+
+
+def test_the_configuration_is_read_out_of_an_archive(tmp_path: Path) -> None:
+    (tmp_path / "image.tar").write_bytes(scratch.archive("localhost/highrate/pause:1", "pause", b"program"))
+    assert unpacked.read_configuration(tmp_path / "image.tar")["config"]["Entrypoint"] == ["/pause"]

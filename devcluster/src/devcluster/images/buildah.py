@@ -14,19 +14,18 @@ from pathlib import Path
 
 from devcluster import rootfs
 from devcluster.build_environment import BUNDLE, certificate_binds, passed_on, pip_configuration
+from devcluster.images import unpacked
 from devcluster.images.recipe import CONTAINERFILE, Recipe
 from devcluster.images.reference import REPOSITORY
+from devcluster.images.unpacked import ENVIRONMENT, WORK
 from devcluster.machine import Bind, Machine, running
 from devcluster.paths import Checkout
 from devcluster.steps import StepLog
 
-_WORK = "/build"
-_ENVIRONMENT = {"STORAGE_DRIVER": "overlay", "BUILDAH_ISOLATION": "chroot"}
-
 
 def ensure(recipes: Sequence[Recipe], checkout: Checkout, cache: Path, log: StepLog) -> None:
     """Build what the cache doesn't hold: archives and unpacked trees. Raises CommandFailed."""
-    missing = [recipe for recipe in recipes if not (recipe.image.archive.is_file() and recipe.image.tree.is_dir())]
+    missing = [recipe for recipe in recipes if not (recipe.image.archive.is_file() and unpacked.complete(recipe.image))]
     if not missing:
         return
     base = rootfs.ensure(rootfs.BASE, cache, log.path)
@@ -40,49 +39,48 @@ def ensure(recipes: Sequence[Recipe], checkout: Checkout, cache: Path, log: Step
             Bind(cache / "buildah", "/var/lib/containers"),
             Bind(cache / "images", "/images"),
             Bind(base, "/base", read_only=True),
-            Bind(work, _WORK),
+            Bind(work, WORK),
             *certificate_binds(),
         )
         with running(Machine(checkout, "builder", machine_tree, "builder", binds=binds)) as machine:
             base_reference = _import_base(machine, log)
             for recipe in missing:
                 log.note(recipe.image.name)
-                _build(machine, recipe, base_reference, log)
+                _build(machine, recipe, base_reference, work, log)
 
 
 def _import_base(machine: Machine, log: StepLog) -> str:
     reference = f"{REPOSITORY}/base:{rootfs.BASE.key}"
-    if machine.run(["buildah", "inspect", "--type=image", reference], env=_ENVIRONMENT, check=False).returncode == 0:
+    if machine.run(["buildah", "inspect", "--type=image", reference], env=ENVIRONMENT, check=False).returncode == 0:
         return reference
     log.note("base")
     script = f"""\
 set -e
-cd {_WORK} && mkdir -p base && tar -C /base --one-file-system -cf base/base.tar .
+cd {WORK} && mkdir -p base && tar -C /base --one-file-system -cf base/base.tar .
 printf 'FROM scratch\\nADD base.tar /\\nCMD ["/bin/bash"]\\n' > base/Containerfile
 buildah build --isolation=chroot -t {reference} base
 rm -r base
 """
-    machine.run_logged(["sh", "-c", script], log.path, env=_ENVIRONMENT)
+    machine.run_logged(["sh", "-c", script], log.path, env=ENVIRONMENT)
     return reference
 
 
-def _build(machine: Machine, recipe: Recipe, base: str, log: StepLog) -> None:
+def _build(machine: Machine, recipe: Recipe, base: str, work: Path, log: StepLog) -> None:
     image = recipe.image
     argv = ["buildah", "build", "--isolation=chroot", "--network=host", "--pull=never", "--layers", *_limits()]
     if certificate_binds():
         argv.append(f"--volume={BUNDLE}:{BUNDLE}:ro")
-    argv += [f"--volume={_WORK}/pip.conf:/etc/pip.conf:ro", f"--build-arg=BASE={base}", f"--tag={image.reference}"]
-    argv += [f"--file={_WORK}/{image.name}/{CONTAINERFILE}", f"{_WORK}/{image.name}"]
-    machine.run_logged(argv, log.path, env={**_ENVIRONMENT, **passed_on()})
-    partial = f"/images/{image.name}-{image.tag}.{os.getpid()}"
-    push = ["buildah", "push", image.reference, f"docker-archive:{partial}.tar:{image.reference}"]
-    machine.run_logged(push, log.path, env=_ENVIRONMENT)
-    unpack = ["apptainer", "build", "--force", "--sandbox", f"{partial}.tree", f"docker-archive:{partial}.tar"]
-    machine.run_logged(unpack, log.path, env={"APPTAINER_TMPDIR": _WORK})
+    argv += [f"--volume={WORK}/pip.conf:/etc/pip.conf:ro", f"--build-arg=BASE={base}", f"--tag={image.reference}"]
+    argv += [f"--file={WORK}/{image.name}/{CONTAINERFILE}", f"{WORK}/{image.name}"]
+    machine.run_logged(argv, log.path, env={**ENVIRONMENT, **passed_on()})
+    partial = f"{image.name}-{image.tag}.{os.getpid()}"
     place = image.archive.parent
-    if not image.tree.exists():
-        (place / f"{Path(partial).name}.tree").rename(image.tree)
-    (place / f"{Path(partial).name}.tar").replace(image.archive)
+    push = ["buildah", "push", image.reference, f"docker-archive:/images/{partial}.tar:{image.reference}"]
+    machine.run_logged(push, log.path, env=ENVIRONMENT)
+    (place / f"{partial}.tar").replace(image.archive)
+    if not unpacked.complete(image):
+        unpacked.unpack(machine, image, work, f"/images/{partial}.tree", log)
+        (place / f"{partial}.tree").rename(image.tree)
 
 
 def _limits() -> list[str]:

@@ -14,7 +14,7 @@ from devcluster.images.reference import Image
 from devcluster.paths import Checkout, content_key
 from devcluster.steps import StepLog
 
-RECIPE = "1"  # count up when the builder makes something else of the same inputs
+RECIPE = "2"  # count up when the builder makes something else of the same inputs
 CONTAINERFILE = "Containerfile"
 
 AddToContext = Callable[[Path, StepLog], None]

@@ -30,7 +30,7 @@ class Image:
 
     @property
     def tree(self) -> Path:
-        """The image as a directory, made by Apptainer (with its .singularity.d)."""
+        """The image as a directory, with what Apptainer adds to one (see unpacked.py)."""
         return self.cache / "images" / f"{self.name}-{self.tag}"
 
     @property
