@@ -4,8 +4,8 @@ import tomllib
 
 import pytest
 import yaml
-from devcluster import releases
 
+from devcluster import releases
 from tests.charts.navigation import of_kind
 from tests.charts.rendering import ROOT, VIRTUAL_NODE, Chart, Release
 
