@@ -1,6 +1,7 @@
 """The demonstration: an ordinary pod, applied with kubectl, runs as an HTCondor job, and its log and exit code come back."""
 
 import json
+import re
 import time
 from typing import Any
 
@@ -50,30 +51,29 @@ def run_demo(platform: Platform, endpoint: str, console: Console) -> int:
     )
     kubectl("delete", "pod", POD, f"--namespace={NAMESPACE}", "--ignore-not-found", "--wait")
     kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
-    pod = _follow(kubectl, console)
+    pod, jobs = _follow(kubectl, console)
     console.print(Panel(kubectl("logs", POD, f"--namespace={NAMESPACE}").rstrip(), title="kubectl logs hello"))
     code = _exit_code(pod)
-    job = kubectl(
-        "get", "events", f"--namespace={NAMESPACE}", f"--field-selector={_about(pod)}", "-o=custom-columns=:.message"
-    )
-    console.print(Panel(job.strip() or "(no events)", title="what the pod's events say about its job"))
-    console.print(f"pod {pod['status']['phase']}, exit code {code}, on node {pod['spec']['nodeName']}")
+    console.print(f"pod {pod['status']['phase']} with exit code {code} on node {pod['spec']['nodeName']}")
+    console.print(f"HTCondor job: {', '.join(jobs) or 'see `kubectl describe pod hello`'}", highlight=False)
     return code
 
 
-def _follow(kubectl: Kubectl, console: Console) -> dict[str, Any]:
-    """Show each change of the pod until it has ended."""
+def _follow(kubectl: Kubectl, console: Console) -> tuple[dict[str, Any], list[str]]:
+    """Show each change of the pod until it has ended; the pod as it is then, and the jobs that its states named."""
     limit = time.monotonic() + PATIENCE
     begin = time.monotonic()
     shown = ""
+    jobs: dict[str, None] = {}
     while time.monotonic() < limit:
         pod: dict[str, Any] = json.loads(kubectl("get", "pod", POD, f"--namespace={NAMESPACE}", "-o=json"))
         state = _state(pod)
         if state != shown:
             console.print(f"{time.monotonic() - begin:6.1f} s  {state}", highlight=False, markup=False, soft_wrap=True)
             shown = state
+            jobs.update(dict.fromkeys(re.findall(r"HTCondor job (\d+\.\d+)", state)))
         if pod["status"]["phase"] in _ENDED:
-            return pod
+            return pod, list(jobs)
         time.sleep(0.5)
     events = kubectl("get", "events", f"--namespace={NAMESPACE}", "-o=custom-columns=:.reason,:.message")
     raise NotReady(f"the pod did not end within {PATIENCE:.0f} s, it is: {shown}\n{events}")
@@ -95,7 +95,3 @@ def _exit_code(pod: dict[str, Any]) -> int:
         if ended:
             return int(ended["exitCode"])
     return 1
-
-
-def _about(pod: dict[str, Any]) -> str:
-    return f"involvedObject.uid={pod['metadata']['uid']}"

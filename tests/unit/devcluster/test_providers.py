@@ -11,7 +11,7 @@ from devcluster.platform import Platform
 from devcluster.providers import kind
 from devcluster.providers.embedded import Embedded
 from devcluster.providers.existing import Existing, given_kubeconfig
-from devcluster.providers.provider import Provider
+from devcluster.providers.provider import Provider, node_part
 from devcluster.steps import check_graph
 
 CHECKOUT = find_checkout(Path(__file__).parent)
@@ -55,3 +55,20 @@ def test_every_providers_steps_find_what_they_need(provider: type[Provider]) -> 
     steps = provider(Platform(CHECKOUT)).steps()
     check_graph(steps)
     assert all(step.title for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "well", "said"),
+    [
+        ({"Ready": "True"}, True, "Ready=True"),
+        ({"Ready": "Unknown"}, False, "Ready=Unknown"),
+        ({"Ready": "True", "InterlinkConnectivity": "True"}, True, "InterlinkConnectivity=True"),
+        ({"Ready": "True", "InterlinkConnectivity": "False"}, False, "why not"),
+        ({}, False, "nothing"),
+    ],
+)
+def test_a_virtual_node_is_well_only_if_its_site_answers(conditions: dict[str, str], well: bool, said: str) -> None:
+    listed = [{"type": kind, "status": status, "message": "why not"} for kind, status in conditions.items()]
+    part = node_part({"metadata": {"name": "site-schedd"}, "status": {"conditions": listed}})
+    assert part.well is well
+    assert said in part.detail

@@ -16,7 +16,7 @@ from devcluster import rootfs
 from devcluster.build_environment import BUNDLE, certificate_binds, passed_on, pip_configuration
 from devcluster.images import unpacked
 from devcluster.images.recipe import CONTAINERFILE, Recipe
-from devcluster.images.reference import REPOSITORY
+from devcluster.images.reference import REPOSITORY, forget_old
 from devcluster.images.unpacked import ENVIRONMENT, WORK
 from devcluster.machine import Bind, Machine, running
 from devcluster.paths import Checkout
@@ -47,6 +47,7 @@ def ensure(recipes: Sequence[Recipe], checkout: Checkout, cache: Path, log: Step
             for recipe in missing:
                 log.note(recipe.image.name)
                 _build(machine, recipe, base_reference, work, log)
+                forget_old(cache, recipe.image.name)
 
 
 def _import_base(machine: Machine, log: StepLog) -> str:

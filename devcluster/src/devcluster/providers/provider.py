@@ -1,9 +1,11 @@
 """What every provider can do. A provider is remembered by `up`, so that the other commands need no option."""
 
+import json
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from devcluster.kubernetes.cluster import Kubectl
 from devcluster.platform import Platform
@@ -52,16 +54,21 @@ class Provider(ABC):
 
 def cluster_parts(kubectl: Kubectl) -> list[Part]:
     """The nodes as Kubernetes sees them; one line that says so if it doesn't answer."""
-    form = '-o=jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
     try:
-        text = kubectl("get", "nodes", form, "--request-timeout=5s")
+        nodes = json.loads(kubectl("get", "nodes", "-o=json", "--request-timeout=5s"))["items"]
     except Exception as problem:  # noqa: BLE001 - status reports, whatever it is
         return [Part("Kubernetes", False, str(problem).splitlines()[-1])]
-    nodes = [line.split() for line in text.splitlines()]
-    return [
-        Part(f"node {name}", ready == "True", f"Ready={ready}")
-        for name, ready in (words for words in nodes if len(words) == 2)
-    ]
+    return [node_part(node) for node in nodes]
+
+
+def node_part(node: dict[str, Any]) -> Part:
+    """A node is well if Ready, a virtual one if its site answers too."""
+    said = {each["type"]: each for each in node.get("status", {}).get("conditions", [])}
+    looked_at = [said[kind] for kind in ("Ready", "InterlinkConnectivity") if kind in said]
+    well = bool(looked_at) and all(each["status"] == "True" for each in looked_at)
+    words = [f"{each['type']}={each['status']}" for each in looked_at]
+    words += [each["message"] for each in looked_at if each["status"] != "True" and each.get("message")]
+    return Part(f"node {node['metadata']['name']}", well, ", ".join(words) or "says nothing yet")
 
 
 def remove_state(platform: Platform) -> None:
