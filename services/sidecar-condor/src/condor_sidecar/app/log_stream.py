@@ -58,7 +58,7 @@ class LogStreams:
                 pass
             over = self._is_over(pod, container)  # before the data: what was written until the end is in it
             fresh = await self._data(pod, container)
-            new = _news(data, fresh)
+            new = news(data, fresh)
             data = fresh or data
             piece = writer.text(new)
             if piece:
@@ -85,7 +85,7 @@ class LogStreams:
             return b""
 
 
-def _news(old: bytes, fresh: bytes) -> list[LogLine]:
+def news(old: bytes, fresh: bytes) -> list[LogLine]:
     """Lines of `fresh` that aren't in `old`: normally it goes on where the other ends; the log of a finished job can
     have its middle cut out, then what is later than the last line counts."""
     end = old.rfind(b"\n") + 1

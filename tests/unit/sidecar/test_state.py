@@ -1,0 +1,204 @@
+"""Views of pods: the rules that hold for every sequence of evidence, and the table of single cases."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from condor_sidecar.core.container_status import pod_status
+from condor_sidecar.core.job_end import completed_end, held_end, lost_end
+from condor_sidecar.core.latch import latch
+from condor_sidecar.core.state import NO_CHIRP_SECONDS, Evidence, Stage, look
+from condor_sidecar.model.job_ad import JobAd
+from condor_sidecar.model.plan import ContainerKind
+from condor_sidecar.model.pod_record import ContainerRecord
+from condor_sidecar.model.pod_view import PodView, Running, Terminated, Waiting
+from condor_sidecar.model.result import ContainerResult, ContainerState, JobPhase, JobResult
+from hypothesis import given
+from hypothesis import strategies as st
+
+INIT, MAIN = ContainerKind.INIT, ContainerKind.MAIN
+CONTAINERS = (ContainerRecord("i", INIT), ContainerRecord("a", MAIN), ContainerRecord("b", MAIN))
+START = "2026-01-01T00:00:00Z"
+NOW = 1767225700.0
+
+
+def ad(status: int, **more: Any) -> JobAd:
+    return JobAd(**{"cluster": 7, "proc": 1, "uid": "u", "status": status, "entered_status": int(NOW) - 5, **more})
+
+
+def result(phase: JobPhase = JobPhase.RUNNING, revision: int = 1, reason: str = "", **states: str | int) -> JobResult:
+    """A supervisor's record: each container "w", "r" or its exit code."""
+    containers = []
+    for record in CONTAINERS:
+        state = states.get(record.name, "w")
+        if isinstance(state, int):
+            found = ContainerResult(record.name, record.kind, ContainerState.TERMINATED, START, START, state)
+        elif state == "r":
+            found = ContainerResult(record.name, record.kind, ContainerState.RUNNING, START)
+        else:
+            found = ContainerResult(record.name, record.kind)
+        containers.append(found)
+    return JobResult(phase, tuple(containers), revision, reason)
+
+
+def seen(**more: Any) -> PodView:
+    return look(Evidence(**{"containers": CONTAINERS, "stage": Stage.PRESENT, "now": NOW, **more}))
+
+
+def words(view: PodView) -> list[str]:
+    """Each container in one word: the reason of what waits, "running", or the exit code with its reason."""
+    found = []
+    for container in view.containers:
+        match container.state:
+            case Waiting(reason=reason):
+                found.append(reason)
+            case Running():
+                found.append("running")
+            case Terminated(exit_code=code, reason=reason):
+                found.append(f"{code} {reason}")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        ({"stage": Stage.QUEUED}, ["Queued"] * 3),
+        ({"stage": Stage.SUBMITTING}, ["Queued"] * 3),
+        ({"stage": Stage.UNCERTAIN}, ["Queued"] * 3),
+        ({"stage": Stage.MISSING}, ["Queued"] * 3),
+        ({"ad": ad(5, hold_code=16)}, ["Staging"] * 3),
+        ({"ad": ad(1)}, ["Pending"] * 3),
+        ({"ad": ad(5, hold_code=1)}, ["JobHeld"] * 3),
+        ({"ad": ad(3)}, ["Removing"] * 3),
+        ({"ad": ad(4)}, ["RetrievingOutput"] * 3),
+        ({"ad": ad(2, started=int(NOW))}, ["ContainerCreating", "PodInitializing", "PodInitializing"]),
+        (
+            {"ad": ad(2, started=int(NOW) - NO_CHIRP_SECONDS)},
+            ["running", "PodInitializing", "PodInitializing"],
+        ),
+        ({"ad": ad(2), "live": result(i="r")}, ["running", "PodInitializing", "PodInitializing"]),
+        ({"ad": ad(2), "live": result(i=0, a="r")}, ["0 Completed", "running", "ContainerCreating"]),
+        ({"ad": ad(7), "live": result(i=0, a="r", b=3)}, ["0 Completed", "running", "3 Error"]),
+        # the pod's end needs the job's end: until then the last containers count as running
+        ({"ad": ad(2), "live": result(i=0, a=0, b=3)}, ["0 Completed", "running", "running"]),
+        ({"ad": ad(6), "live": result(i=0, a=0, b=3)}, ["0 Completed", "running", "running"]),
+        ({"ad": ad(4), "live": result(i=0, a=0, b=3)}, ["0 Completed", "running", "running"]),
+        ({"ad": ad(4), "final": result(JobPhase.ENDED, i=0, a=0, b=3)}, ["0 Completed", "0 Completed", "3 Error"]),
+        ({"ad": ad(4), "final": result(JobPhase.ENDED, i=7)}, ["7 Error", "1 Error", "1 Error"]),
+        (
+            {"ad": ad(4), "final": result(JobPhase.ENDED, reason="DeadlineExceeded", i=0, a=143)},
+            ["0 Completed", "143 Error", "137 DeadlineExceeded"],
+        ),
+        # a record that breaks off: what it leaves open ended with the job, and never with success
+        (
+            {"ad": ad(4, exit_code=0), "final": result(i=0, a="r", b=0)},
+            ["0 Completed", "137 ContainerStatusUnknown", "0 Completed"],
+        ),
+        (
+            {"ad": ad(4, exit_by_signal=True, exit_signal=9), "final": result(i=0, a="r", b=0)},
+            ["0 Completed", "137 Error", "0 Completed"],
+        ),
+        (
+            {"ad": ad(5, hold_code=34, hold_subcode=102), "end": held_end(ad(5, hold_code=34, hold_subcode=102))},
+            ["137 OOMKilled"] * 3,
+        ),
+    ],
+)
+def test_view(evidence: dict[str, Any], expected: list[str]) -> None:
+    assert words(seen(**evidence)) == expected
+
+
+def test_a_job_without_output_ends_with_its_own_exit_code() -> None:
+    assert completed_end(ad(4, exit_code=3), "x").exit_code == 3
+    assert completed_end(ad(4, exit_by_signal=True, exit_signal=15), "x").exit_code == 143
+    assert completed_end(ad(4), "x").exit_code != 0
+
+
+def test_messages_have_htcondors_words() -> None:
+    view = seen(ad=ad(5, hold_code=1, hold_reason="via condor_hold (by user operator)"))
+    state = view.containers[0].state
+    assert isinstance(state, Waiting)
+    assert state.message == "HTCondor job 7.1 is held: via condor_hold (by user operator)"
+
+
+_states = st.sampled_from(["w", "r", 0, 1, 137])
+_results = st.builds(
+    result,
+    phase=st.sampled_from(list(JobPhase)),
+    revision=st.integers(0, 5),
+    reason=st.sampled_from(["", "DeadlineExceeded", "Terminated"]),
+    i=_states,
+    a=_states,
+    b=_states,
+)
+_ads = st.builds(
+    ad,
+    st.integers(0, 8),
+    hold_code=st.one_of(st.none(), st.integers(0, 50)),
+    starts=st.one_of(st.none(), st.integers(0, 3)),
+    started=st.one_of(st.none(), st.integers(int(NOW) - 1000, int(NOW))),
+    exit_code=st.one_of(st.none(), st.integers(0, 255)),
+    exit_by_signal=st.one_of(st.none(), st.booleans()),
+    exit_signal=st.one_of(st.none(), st.integers(1, 31)),
+)
+_evidence = st.builds(
+    Evidence,
+    containers=st.just(CONTAINERS),
+    stage=st.sampled_from(list(Stage)),
+    now=st.floats(NOW, NOW + 100),
+    ad=st.one_of(st.none(), _ads),
+    live=st.one_of(st.none(), _results),
+    final=st.one_of(st.none(), _results),
+    end=st.one_of(st.none(), st.just(lost_end(NOW, "7.1"))),
+    note=st.sampled_from(["", "a note"]),
+)
+
+
+@given(_evidence)
+def test_every_container_is_there_in_order_in_one_state(evidence: Evidence) -> None:
+    status = pod_status("u", "ns", "n", "il-u", look(evidence))
+    assert [c["name"] for c in status.initContainers or ()] == ["i"]
+    assert [c["name"] for c in status.containers or ()] == ["a", "b"]
+    for container in (*(status.initContainers or ()), *(status.containers or ())):
+        (name,) = container["state"]
+        assert name in ("waiting", "running", "terminated")
+        if name == "terminated":
+            assert isinstance(container["state"]["terminated"]["exitCode"], int)
+
+
+@given(_evidence)
+def test_nothing_but_an_end_ends_a_pod(evidence: Evidence) -> None:
+    if evidence.final is None and evidence.end is None:
+        assert not look(evidence).ended
+    else:
+        assert look(evidence).ended
+
+
+@given(_evidence)
+def test_success_needs_a_record_of_success(evidence: Evidence) -> None:
+    records = [r for r in (evidence.live, evidence.final) if r is not None]
+    for container in look(evidence).containers:
+        if isinstance(container.state, Terminated) and container.state.exit_code == 0:
+            assert any(c.name == container.name and c.exit_code == 0 for r in records for c in r.containers)
+
+
+@given(st.lists(_evidence, max_size=8))
+def test_what_was_shown_stays(history: list[Evidence]) -> None:
+    shown: PodView | None = None
+    for evidence in history:
+        after = latch(shown, look(evidence))
+        if shown is not None:
+            assert [c.name for c in after.containers] == [c.name for c in shown.containers]
+            for before, now in zip(shown.containers, after.containers, strict=True):
+                if isinstance(before.state, Terminated):
+                    assert now == before
+                if isinstance(before.state, Running):
+                    assert not isinstance(now.state, Waiting)
+        shown = after
+
+
+@given(_evidence)
+def test_a_failed_init_container_leaves_nothing_waiting_at_the_end(evidence: Evidence) -> None:
+    view = look(replace(evidence, final=result(JobPhase.ENDED, i=1)))
+    assert view.ended
+    assert all(isinstance(c.state, Terminated) and c.state.exit_code != 0 for c in view.containers)
