@@ -17,6 +17,7 @@ from tests.charts.rendering import VIRTUAL_NODE, Chart, Object, Release, merged,
 REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
 EVERYTHING = read_values(VIRTUAL_NODE / "ci" / "remote-everything-values.yaml")
 CLUSTER = read_values(VIRTUAL_NODE / "ci" / "cluster-schedd-values.yaml")
+WITHOUT_CERTIFICATES = merged(CLUSTER, {"edge": {"existingTlsSecret": "made-elsewhere"}})  # they take long to make
 WITH_MONITORS = ["--api-versions", "monitoring.coreos.com/v1"]
 
 # Names that Helm allows but Services or labels do not, and pairs that a careless shortening would make one.
@@ -39,7 +40,7 @@ DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 @pytest.mark.parametrize("name", NAMES)
 def test_any_release_name_gives_valid_names(chart: Chart, name: str) -> None:
-    for obj in chart.render(CLUSTER, Release(name)):
+    for obj in chart.render(WITHOUT_CERTIFICATES, Release(name)):
         text = obj["metadata"]["name"]
         assert len(text) <= 63
         if obj["kind"] == "Service":
@@ -68,8 +69,7 @@ def test_names_that_look_like_something_else_in_yaml_stay_text(chart: Chart) -> 
 
 
 def test_two_releases_in_one_namespace_have_nothing_in_common(chart: Chart) -> None:
-    without_certificates = merged(CLUSTER, {"edge": {"existingTlsSecret": "made-elsewhere"}})  # they take long to make
-    releases = [chart.render(without_certificates, Release(name)) for name in NAMES]
+    releases = [chart.render(WITHOUT_CERTIFICATES, Release(name)) for name in NAMES]
     for one, other in combinations(releases, 2):
         assert not _identities(one) & _identities(other)
         for selector in _selectors(one):
@@ -94,7 +94,7 @@ def test_the_claim_is_not_part_of_the_stateful_set(chart: Chart) -> None:
 
 
 def test_a_new_chart_version_alone_replaces_no_pod(chart: Chart, tmp_path: Path) -> None:
-    values = merged(CLUSTER, {"image": {"tag": "1.2.3"}})
+    values = merged(WITHOUT_CERTIFICATES, {"image": {"tag": "1.2.3"}})
     before, after = chart.render(values), _of_another_version(chart, tmp_path).render(values)
     assert [w.object["spec"]["template"] for w in workloads(before)] == [
         w.object["spec"]["template"] for w in workloads(after)
