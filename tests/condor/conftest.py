@@ -3,20 +3,20 @@
 Every test runs twice where it asks for `sidecar`: straight to the schedd, and through the compute element.
 """
 
-import asyncio
+import contextlib
 import os
-import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pytest
 import yaml
 from devcluster.site.access import Site, SiteNotUp, running_site
 
-from tests.fakes.plugin_client import PluginClient, until
+from tests.fakes.plugin_client import PluginClient, pod
 
 UNPACKED = "/cvmfs/unpacked.highrate.test"
 IMAGE = "tools:1"
@@ -65,10 +65,19 @@ def image(site: Site) -> str:
     return IMAGE
 
 
-class CondorSidecar(PluginClient):
-    """A sidecar process: `start`, `kill` (SIGKILL), `stop` (SIGTERM)."""
+def shell(script: str, name: str = "c", **more: Any) -> dict[str, Any]:
+    """A container that runs a script."""
+    return {"name": name, "image": "tools:1", "command": ["sh", "-c", script], "resources": {}, **more}
 
-    deadline: ClassVar[float] = 60.0
+
+def with_containers(*containers: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return pod(containers=list(containers), **spec)
+
+
+class CondorSidecar(PluginClient):
+    """A sidecar process: `start`, `kill` (SIGKILL), `stop` (SIGTERM). Calls need `connected()` around them."""
+
+    deadline: ClassVar[float] = 120.0
 
     def __init__(self, folder: Path, site: Site, endpoint: str, **changes: Any) -> None:
         super().__init__(folder / "s.sock")
@@ -77,7 +86,7 @@ class CondorSidecar(PluginClient):
         self.endpoint = endpoint
         self.instance = f"test-{folder.name}-{os.getpid()}"
         self.token_file = folder / "token"
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         settings: dict[str, Any] = {
             "instance": self.instance,
             "listen": f"unix://{self.socket}",
@@ -87,10 +96,10 @@ class CondorSidecar(PluginClient):
                 "mode": endpoint,
                 "collector": site.collector(endpoint),
                 "schedd": site.schedd_name(endpoint),
-                "auth": {"token_file": str(self.token_file), "ca_file": str(site.ca_file)},
+                "auth": {"token_file": str(self.token_file), "ca_file": str(site.ca_file), "session_seconds": 10},
             },
             "images": {"unpacked_roots": [UNPACKED], "docker_fallback": False},
-            "defaults": {"memory_mib": 128, "disk_mib": 64},
+            "defaults": {"memory_mib": 64, "disk_mib": 64},
             "poll": {"busy": 0.5, "live": 0.5, "idle": 1},
             "hold": {"staging": 5},
             "output": {"live_seconds": 0.5},
@@ -104,58 +113,84 @@ class CondorSidecar(PluginClient):
         fresh.chmod(0o600)
         fresh.rename(self.token_file)
 
-    async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "condor_sidecar",
-            "--config",
-            str(self.folder / "sidecar.yaml"),
-            stderr=(self.folder / "log").open("ab"),
-        )
-        process = self._process
-        await until(lambda: self._answers() or process.returncode is not None, "the sidecar listens", 30)
-        assert process.returncode is None, self.log()[-2000:]
-        self.connect()
+    def start(self) -> None:
+        argv = [sys.executable, "-m", "condor_sidecar", "--config", str(self.folder / "sidecar.yaml")]
+        with (self.folder / "log").open("ab") as log:
+            began = log.tell()
+            self._process = subprocess.Popen(argv, stderr=log)
+        limit = time.monotonic() + 60
+        while "journal.read" not in self.log()[began:] or not self.socket.exists():
+            assert self._process.poll() is None, self.log()[-2000:]
+            assert time.monotonic() < limit, self.log()[-2000:]
+            time.sleep(0.05)
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         assert self._process is not None
-        await self.disconnect()
-        self._process.send_signal(signal.SIGKILL)
-        await self._process.wait()
+        self._process.kill()
+        self._process.wait()
+        self.socket.unlink(missing_ok=True)
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         assert self._process is not None
-        await self.disconnect()
-        if self._process.returncode is None:
+        if self._process.poll() is None:
             self._process.terminate()
-            assert await self._process.wait() == 0, self.log()[-2000:]
+            assert self._process.wait(40) == 0, self.log()[-2000:]
+        argv = ["condor_rm", "-constraint", f'InterlinkInstance =?= "{self.instance}"']
+        self.site.run(argv, ce=self.endpoint == "ce", check=False)
+
+    @contextlib.asynccontextmanager
+    async def connected(self) -> AsyncIterator[Self]:
+        self.connect()
+        try:
+            yield self
+        finally:
+            await self.disconnect()
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
 
-    def jobs(self, *attributes: str) -> list[list[str]]:
-        """This sidecar's jobs in the queue, by HTCondor's own tool."""
+    def jobs(self, *uids: str) -> list[list[str]]:
+        """Pod, job id and JobStatus of this sidecar's jobs in the queue, by HTCondor's own tool; of these pods, or of all."""
         constraint = f'InterlinkInstance =?= "{self.instance}"'
-        argv = ["condor_q", "-all", "-constraint", constraint, "-af", "InterlinkPodUID", "JobStatus", *attributes]
+        argv = [
+            "condor_q",
+            "-all",
+            "-constraint",
+            constraint,
+            "-af",
+            "InterlinkPodUID",
+            "ClusterId",
+            "ProcId",
+            "JobStatus",
+        ]
         output = self.site.run(argv, ce=self.endpoint == "ce").stdout
-        return [line.split() for line in output.splitlines() if line.strip()]
+        found = [line.split() for line in output.splitlines() if line.strip()]
+        return [job for job in found if not uids or job[0] in uids]
 
-    def remove_all(self) -> None:
-        argv = ["condor_rm", "-constraint", f'InterlinkInstance =?= "{self.instance}"']
-        self.site.run(argv, ce=self.endpoint == "ce", check=False)
 
-    def _answers(self) -> bool:
-        return self.socket.exists() and "service.started" in self.log()
+@pytest.fixture(scope="session", params=["schedd", "ce"])
+def shared_sidecar(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, site: Site, image: str
+) -> Iterator[CondorSidecar]:
+    """One process for all tests that leave it as it is."""
+    running = CondorSidecar(tmp_path_factory.mktemp(request.param), site, request.param)
+    running.new_token()
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+async def sidecar(shared_sidecar: CondorSidecar) -> AsyncIterator[CondorSidecar]:
+    async with shared_sidecar.connected():
+        yield shared_sidecar
 
 
 @pytest.fixture(params=["schedd", "ce"])
-async def sidecar(
-    request: pytest.FixtureRequest, tmp_path: Path, site: Site, image: str
-) -> AsyncIterator[CondorSidecar]:
+def own_sidecar(request: pytest.FixtureRequest, tmp_path: Path, site: Site, image: str) -> Iterator[CondorSidecar]:
+    """A process for a test that kills it, or spoils its token."""
     running = CondorSidecar(tmp_path, site, request.param)
     running.new_token()
-    await running.start()
+    running.start()
     yield running
-    await running.stop()
-    running.remove_all()
+    running.stop()

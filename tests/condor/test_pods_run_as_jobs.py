@@ -4,8 +4,8 @@ import asyncio
 import base64
 from typing import Any
 
-from tests.condor.conftest import CondorSidecar
-from tests.fakes.plugin_client import log_request, pod, until
+from tests.condor.conftest import CondorSidecar, shell, with_containers
+from tests.fakes.plugin_client import log_request, until
 
 HOSTILE = [
     "",
@@ -29,15 +29,6 @@ HOSTILE = [
 ]
 
 
-def shell(script: str, name: str = "c", **more: Any) -> dict[str, Any]:
-    """A container that runs a script."""
-    return {"name": name, "image": "tools:1", "command": ["sh", "-c", script], "resources": {}, **more}
-
-
-def with_containers(*containers: dict[str, Any], **spec: Any) -> dict[str, Any]:
-    return pod(containers=list(containers), **spec)
-
-
 async def run(sidecar: CondorSidecar, wanted: dict[str, Any], **delivered: Any) -> dict[str, dict[str, Any]]:
     """Run a pod to its end and give each container's terminated state."""
     code, reply = await sidecar.create(wanted, **delivered)
@@ -54,7 +45,7 @@ async def test_hello(sidecar: CondorSidecar) -> None:
     ends = await run(sidecar, wanted)
     assert ends["c"]["exitCode"] == 0
     assert (await sidecar.logs(uid)).splitlines()[0] == "hello"
-    await until(lambda: not sidecar.jobs(), "the job leaves the queue", 30)
+    await until(lambda: not sidecar.jobs(uid), "the job leaves the queue", 60)
 
 
 async def test_exit_code(sidecar: CondorSidecar) -> None:
@@ -137,8 +128,8 @@ async def test_deleting_a_running_pod_removes_the_job(sidecar: CondorSidecar) ->
     await sidecar.create(wanted)
     await sidecar.wait_for(uid, "running")
     assert (await sidecar.call("POST", "/delete", wanted))[0] == 200
-    await until(lambda: not sidecar.jobs(), "the job is removed", 30)
-    async with asyncio.timeout(30):
+    await until(lambda: not sidecar.jobs(uid), "the job is removed", 60)
+    async with asyncio.timeout(60):
         while await sidecar.status(uid) is not None:
             await asyncio.sleep(0.1)
 
@@ -149,8 +140,7 @@ async def test_fifty_pods_at_once(sidecar: CondorSidecar) -> None:
     assert {code for code, _ in answers} == {200}
     for number, wanted in enumerate(pods):
         uid = wanted["metadata"]["uid"]
-        sidecar_deadline = await sidecar.wait_for(uid, "terminated")
-        assert sidecar_deadline["exitCode"] == number % 3
+        assert (await sidecar.wait_for(uid, "terminated"))["exitCode"] == number % 3
         assert await sidecar.logs(uid) == f"{number}\n"
 
 
