@@ -43,18 +43,25 @@ def session_of(request: web.Request) -> str:
 
 @web.middleware
 async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer InterlinkError with its status and reason; log what nobody expected and answer 500. The process lives on."""
+    """Answer InterlinkError with its status and reason; log what nobody expected and answer 500. The process lives on.
+
+    Once a reply has begun there is no other: a second one would become part of its body, and its reader would wait for the
+    end for ever. It is cut off instead.
+    """
     try:
         return await handler(request)
     except InterlinkError as error:
-        return error_response(request, error)
+        response = error_response(request, error)
     except web.HTTPException:
         raise
     except ConnectionError:
         raise  # the caller is gone; there is nobody to answer
     except Exception:
         log.exception("request.failed", request=session_of(request), method=request.method, path=request.path)
-        return web.Response(status=500, text="internal error; see the log of this service\n")
+        response = web.Response(status=500, text="internal error; see the log of this service\n")
+    if request.writer.output_size and request.transport is not None:
+        request.transport.abort()
+    return response
 
 
 def error_response(request: web.Request, error: InterlinkError) -> web.Response:

@@ -31,5 +31,12 @@ def mapped_errors(what: str) -> Iterator[None]:
 
 async def error_of(response: aiohttp.ClientResponse) -> InterlinkError:
     """The error that a reply without success stands for; of a long text only the beginning is read."""
-    text = (await response.content.read(ERROR_BODY_LIMIT)).decode("utf-8", "replace")
-    return from_status(response.status, text, response.headers.get("Retry-After"))
+    text = b""
+    # the status counts also where the text breaks off
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+        async for piece in response.content.iter_any():
+            text += piece
+            if len(text) >= ERROR_BODY_LIMIT:
+                break
+    words = text[:ERROR_BODY_LIMIT].decode("utf-8", "replace")
+    return from_status(response.status, words, response.headers.get("Retry-After"))
