@@ -42,8 +42,13 @@ def server_ssl_context(files: TlsFiles, require_client: bool = True) -> ssl.SSLC
 def client_ssl_context(
     ca_file: Path | None = None, cert: Path | None = None, key: Path | None = None
 ) -> ssl.SSLContext:
-    """Verify servers by the system's authorities, or by `ca_file` as well; show `cert` if one is given."""
+    """Verify servers by the system's authorities, or by `ca_file` as well; show `cert` if one is given.
+
+    Python 3.13 began to refuse authorities without a keyUsage extension, which Go, curl and earlier Pythons accept and
+    sites have: all versions accept them here.
+    """
     context = ssl.create_default_context()
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file is not None:
         context.load_verify_locations(ca_file)
