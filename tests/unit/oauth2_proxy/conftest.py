@@ -115,7 +115,7 @@ def forger(url: str) -> FakeIssuer:
     return fake
 
 
-async def eventually(condition: Callable[[], bool], what: str, seconds: float = 5) -> None:
+async def eventually(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
     """Wait until `condition` holds."""
     try:
         async with asyncio.timeout(seconds):

@@ -48,7 +48,7 @@ def outcome(*authorization: str) -> Outcome:
         (("Bearer ",), Outcome.MISSING),
         (("Basic dXNlcjpwYXNz",), Outcome.MISSING),
         (("Bearerx",), Outcome.MISSING),
-        (("Bearer a", "Bearer b"), Outcome.MALFORMED),
+        ((f"Bearer {jws({'alg': 'RS256'})}",) * 2, Outcome.MALFORMED),
         (("Bearer garbage",), Outcome.MALFORMED),
         (("Bearer a.b",), Outcome.MALFORMED),
         (("Bearer a.b.c.d.e",), Outcome.MALFORMED),

@@ -78,6 +78,12 @@ async def test_a_refused_call_with_a_large_body_leaves_the_proxy_well(edge: Edge
     assert (await edge.call()).status == 200
 
 
+@pytest.mark.parametrize(("filler", "status"), [(9_000, 200), (15_000, 401), (40_000, 401)])
+async def test_a_long_token_is_judged_and_not_taken_for_a_broken_call(edge: Edge, filler: int, status: int) -> None:
+    """A 400 would be taken for a pod that can never run; members of hundreds of groups have tokens of many kilobytes."""
+    assert (await edge.call(headers=edge.bearer(filler="y" * filler))).status == status
+
+
 async def test_health_needs_no_token_and_is_not_passed_on(edge: Edge) -> None:
     reply = await edge.call("GET", "/healthz", headers={})
     assert (reply.status, reply.body) == (200, b"ok\n")
@@ -102,6 +108,7 @@ async def test_a_body_over_the_limit_is_413_and_one_at_the_limit_passes(start_ed
         assert (await edge.call(data=allowed)).status == 200
         reply = await edge.call(data=longer)
         assert (reply.status, reply.body) == (413, b"")
+        assert chunked or len(edge.upstream.seen) == 1, "an announced length is refused before anything is sent"
         assert (await edge.call()).status == 200
 
 

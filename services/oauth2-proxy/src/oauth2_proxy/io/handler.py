@@ -38,10 +38,7 @@ class Handler:
             log.warning("request.denied", **_about(request), **_refusal(verdict))
             return _denial(verdict.outcome)
         metrics.requests.labels(Outcome.ALLOWED).inc()
-        response = await self._pass_on(request, verdict)
-        say = log.debug if request.method in _QUIET_METHODS and response.status < 400 else log.info
-        say("request.forwarded", **_about(request), subject=verdict.subject, status=response.status)
-        return response
+        return await self._pass_on(request, verdict)
 
     async def _pass_on(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         if not request.raw_path.startswith("/"):
@@ -70,6 +67,8 @@ class Handler:
             self._running -= 1
             metrics.forwarding.dec()
         metrics.forwards.labels("answered").inc()
+        say = log.debug if request.method in _QUIET_METHODS and response.status < 400 else log.info
+        say("request.forwarded", **_about(request), subject=caller.subject, status=response.status)
         return response
 
 

@@ -85,7 +85,7 @@ class Limits(Section):
 
     body: ByteSize = ByteSize(32 * 1024 * 1024)
     """Longest request body (bytes, or text such as `32MiB`)."""
-    token: PositiveInt = 8192
+    token: Annotated[int, Field(gt=0, le=60_000)] = 16384
     """Longest token in characters."""
     requests: PositiveInt = 500
     """Calls forwarded at the same time; more get 503."""
