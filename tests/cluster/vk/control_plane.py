@@ -28,6 +28,8 @@ from devcluster import golang, rootfs
 from tests.fakes.certificates import Authority
 
 ADMIN, VK, NOBODY = "admin", "vk", "nobody"
+RESTRICTED_NODE = "restricted"
+RESTRICTED = f"system:node:{RESTRICTED_NODE}"
 KUBELET_CLIENT = "kube-apiserver-kubelet-client"
 START_SECONDS = 60
 
@@ -41,7 +43,7 @@ class ControlPlane:
     tokens: dict[str, str]
 
     def kubeconfig(self, user: str) -> Path:
-        path = self.folder / f"{user}.kubeconfig"
+        path = self.folder / f"{user.replace(':', '-')}.kubeconfig"
         config = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -79,7 +81,7 @@ def control_plane(folder: Path) -> Iterator[ControlPlane]:
     etcd, apiserver = _programs(folder / "build.log")
     client_port, peer_port, api_port = free_ports(3)
     plane = ControlPlane(
-        f"https://127.0.0.1:{api_port}", folder, {u: secrets.token_hex(16) for u in (ADMIN, VK, NOBODY)}
+        f"https://127.0.0.1:{api_port}", folder, {u: secrets.token_hex(16) for u in (ADMIN, VK, NOBODY, RESTRICTED)}
     )
     with contextlib.ExitStack() as stack:
         stack.enter_context(_running([*etcd, *_etcd_flags(folder, client_port, peer_port)], folder / "etcd.log"))
@@ -107,9 +109,9 @@ def _apiserver_flags(plane: ControlPlane, etcd_port: int, port: int) -> list[str
     folder = plane.folder
     authority = Authority.create(folder, "client-ca")
     kubelet_client = authority.client(folder, KUBELET_CLIENT, organization="kubelet-readers")
-    (folder / "tokens.csv").write_text(
-        f"{plane.tokens[ADMIN]},admin,admin,system:masters\n{plane.tokens[VK]},vk,vk\n{plane.tokens[NOBODY]},nobody,nobody\n"
-    )
+    groups = {ADMIN: "system:masters", RESTRICTED: "system:nodes"}
+    users = (f"{token},{user},{user},{groups.get(user, user)}" for user, token in plane.tokens.items())
+    (folder / "tokens.csv").write_text("\n".join(users) + "\n")
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     encoding = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     (folder / "sa.key").write_bytes(key.private_bytes(*encoding))
@@ -120,6 +122,7 @@ def _apiserver_flags(plane: ControlPlane, etcd_port: int, port: int) -> list[str
         f"--cert-dir={folder / 'serving'}",
         f"--token-auth-file={folder / 'tokens.csv'}",
         "--authorization-mode=Node,RBAC",
+        "--enable-admission-plugins=NodeRestriction",
         f"--client-ca-file={authority.file}",
         f"--kubelet-client-certificate={kubelet_client.cert}",
         f"--kubelet-client-key={kubelet_client.key}",

@@ -2,7 +2,10 @@
 
 import asyncio
 
+from tests.cluster.vk.conftest import put
+from tests.cluster.vk.control_plane import RESTRICTED, RESTRICTED_NODE, ControlPlane
 from tests.cluster.vk.virtual_node import LEASES, VirtualNode, eventually
+from tests.fakes.interlink_server import Fault
 
 OWN_TAINT = {"key": "virtual-node.interlink/no-schedule", "value": "true", "effect": "NoSchedule"}
 # put on every new node by the API server, taken away by a controller that is not here
@@ -105,6 +108,29 @@ async def test_nothing_is_written_while_nothing_changes(vk: VirtualNode) -> None
 
     await eventually(pinged)
     assert (await vk.node())["metadata"]["resourceVersion"] == before
+
+
+async def test_under_the_node_authorizer_a_pod_lives_and_the_labels_that_are_forbidden_are_left_out(
+    vk: VirtualNode, plane: ControlPlane
+) -> None:
+    """As system:node:NAME, without a rule of its own; Secrets are readable because a pod of the node names them."""
+    vk.name, vk.kubeconfig = RESTRICTED_NODE, plane.kubeconfig(RESTRICTED)
+    await put(vk.api, vk.namespace, "secret", "s", {"k": "v"})
+    await vk.start()
+    labels = (await vk.node())["metadata"]["labels"]
+    assert "kubernetes.io/role" not in labels and labels["virtual-node.interlink/type"] == "virtual-kubelet"
+    await vk.create("here", volumes=[{"name": "v", "secret": {"secretName": "s"}}])
+    await vk.submitted("here")
+    vk.site.running()
+    await vk.until("here", "Running")
+    vk.site.faults["/pinglink"] = Fault(403, "no")
+
+    async def told() -> bool:
+        return bool(vk.condition(await vk.node(), "InterlinkConnectivity")["reason"] == "Forbidden")
+
+    await eventually(told)
+    await vk.delete("here")
+    await vk.until_gone("here")
 
 
 async def test_a_deleted_node_comes_back(vk: VirtualNode) -> None:

@@ -75,7 +75,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         settings.interlink,
         token=_token_reader(settings),
         ssl_context=_ssl_context(settings),
-        deadlines=Deadlines(first_byte=settings.create_timeout, total=settings.create_timeout),
+        # control.remote limits whole calls; a long log may take as long as it flows
+        deadlines=Deadlines(first_byte=settings.create_timeout, total=None),
     )
     async with await ApiServer.connect(settings.kubeconfig) as api, client:
         version = await _api_version(api, stop)
@@ -159,7 +160,7 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
     )
     pods = PodController(registry, Hands(api, remote, events, handover, writer), wanted.set, address)
     cadence = Cadence(settings.status_poll.minimum, settings.status_poll.maximum)
-    poller = Poller(registry, remote, pods.queue, cadence, wanted)
+    poller = Poller(registry, remote, pods.queue, cadence, wanted, events=events)
     return _Parts(
         registry=registry,
         events=events,

@@ -21,11 +21,14 @@ from virtual_kubelet.core.create_request import as_sent, slim
 from virtual_kubelet.core.next_step import may_create_again
 from virtual_kubelet.core.polling import BATCH, Cadence, batches, is_polled
 from virtual_kubelet.core.registry import Registry
+from virtual_kubelet.io.events import EventRecorder
 from virtual_kubelet.model.known_pod import Absence, KnownPod, Stage
 
 SINGLE_CALLS = 8
 SOON = 0.2
 RECREATE = Backoff(1.0, 60.0)
+SILENCE_SECONDS = 300.0
+SILENCE = "the site answers, but has said nothing of this pod for minutes; its last known state is shown"
 
 log = get_logger(__name__)
 
@@ -41,12 +44,14 @@ class Poller:
         cadence: Cadence,
         wanted: asyncio.Event,
         *,
+        events: EventRecorder,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry = registry
         self._remote = remote
         self._queue = queue
         self._cadence = cadence
+        self._events = events
         self._clock = clock
         self._wanted = wanted
         self._single = asyncio.Semaphore(SINGLE_CALLS)
@@ -103,24 +108,27 @@ class Poller:
 
     def _told(self, pod: KnownPod, status: PodStatus) -> bool:
         text = msgspec.json.encode(status)
+        pod.absence = None
         if text == pod.report and pod.stage is not Stage.UNSURE:
             return False
         pod.report = text
         if pod.stage is Stage.UNSURE:
-            pod.stage, pod.absence = Stage.SUBMITTED, None
+            pod.stage = Stage.SUBMITTED
             pod.job_id = pod.job_id or status.JID or pod.uid
             log.info("pod.adopted", pod_uid=pod.uid, pod=pod.reference, job=pod.job_id)
         self._queue.add(pod.uid)
         return True
 
     def _absent(self, pod: KnownPod) -> bool:
-        """Nothing was said of the pod. For one that was handed over that means nothing at all."""
-        if pod.stage is not Stage.UNSURE:
-            return False
+        """Nothing was said of the pod. For one that was handed over that changes nothing; its owner is told in the end."""
         now = self._clock()
-        absence = pod.absence or Absence(0, now)
+        absence = pod.absence = pod.absence or Absence(0, now)
         absence.count += 1
-        pod.absence = absence
+        if pod.stage is not Stage.UNSURE:
+            if now - absence.first >= SILENCE_SECONDS:
+                pod.absence = None
+                self._events.pod(pod, "Warning", "ProviderSilent", SILENCE)
+            return False
         if not may_create_again(absence, now, self._remote.idempotent):
             return False
         pod.stage, pod.absence = Stage.FRESH, None

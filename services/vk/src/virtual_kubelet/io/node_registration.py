@@ -31,7 +31,7 @@ class NodeRegistration:
         self._api = api
         self._identity = identity
         self._node: JsonObject | None = None
-        self._refused: set[str] = set()
+        self._restricted = False
 
     @property
     def uid(self) -> str:
@@ -68,7 +68,7 @@ class NodeRegistration:
         except ApiError as error:
             if error.status != 403:
                 raise
-            self._note_refusal("labels", error)
+            self._restrict(error)
             for label in RESTRICTED_LABELS:
                 body["metadata"]["labels"].pop(label, None)
             self._node = await self._api.post(NODES, body)
@@ -76,17 +76,28 @@ class NodeRegistration:
 
     async def _patch_object(self, state: NodeState) -> JsonObject:
         node = self._known()
-        patch = object_patch(node, self._identity, state)
+        patch = self._allowed(object_patch(node, self._identity, state))
         if not patch:
             return node
         try:
             self._node = await self._api.patch(f"{NODES}/{self._identity.name}", patch)
         except ApiError as error:
-            if error.status != 403:
+            if error.status != 403 or self._restricted:
                 raise
-            # as system:node:NAME: the status can still be told
-            self._note_refusal("labels or taints", error)
+            self._restrict(error)  # the rest is written at the next turn
         return self._known()
+
+    def _allowed(self, patch: JsonObject) -> JsonObject:
+        """What NodeRestriction leaves of a patch, where it was found at work: no taints, and not every label."""
+        if not self._restricted:
+            return patch
+        metadata = {key: value for key, value in patch.get("metadata", {}).items() if key != "resourceVersion"}
+        if "labels" in metadata:
+            labels = {k: v for k, v in metadata["labels"].items() if k not in RESTRICTED_LABELS}
+            have = self._known()["metadata"].get("labels") or {}
+            metadata["labels"] = {k: v for k, v in labels.items() if have.get(k) != v}
+        metadata = {key: value for key, value in metadata.items() if value}
+        return {"metadata": metadata} if metadata else {}
 
     async def _patch_status(self, node: JsonObject, state: NodeState, heartbeat: bool) -> None:
         wanted = next_status(node, self._identity, state, _now())
@@ -99,10 +110,11 @@ class NodeRegistration:
             raise ApiError(404, "the node is not registered")
         return self._node
 
-    def _note_refusal(self, what: str, error: ApiError) -> None:
-        if what not in self._refused:
-            self._refused.add(what)
-            log.warning("node.not_allowed", what=what, error=error.message)
+    def _restrict(self, error: ApiError) -> None:
+        self._restricted = True
+        log.warning(
+            "node.restricted", labels_left_out=RESTRICTED_LABELS, taints="stay as they are", error=error.message
+        )
 
 
 def _now() -> str:
