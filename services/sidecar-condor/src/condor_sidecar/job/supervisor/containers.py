@@ -2,7 +2,7 @@
 
 import os
 import signal
-from typing import Callable, Dict, List, Mapping, NamedTuple, Optional
+from typing import Callable, Dict, Mapping, NamedTuple, Optional
 
 from . import launcher
 from .lifecycle import NOT_STARTED
@@ -105,10 +105,6 @@ class Containers:
         if not message and code != 0 and running.container.message_from_log:
             message = running.log.last_lines(FALLBACK_LINES, FALLBACK_BYTES)
         return Ending(code, signum, "", message.decode("utf-8", "replace"))
-
-    def names(self) -> List[str]:
-        """The containers that run."""
-        return list(self._running)
 
 
 def _read(path: str) -> bytes:

@@ -1,5 +1,6 @@
 """Finds a container's image on the worker node, or pulls it."""
 
+import hashlib
 import json
 import os
 import threading
@@ -60,7 +61,7 @@ class Images:
                 raise NoImage(
                     "ErrImagePull", 'image "%s" is not unpacked on this machine (looked at: %s)' % (image.name, looked)
                 )
-            target = os.path.join(self._folder, str(len(self._found)))
+            target = os.path.join(self._folder, hashlib.sha256(image.name.encode("utf-8")).hexdigest()[:16])
             self._pull(image, target)
             return Unpacked(target, image.pull, read(target))
         except UnreadableConfig as error:

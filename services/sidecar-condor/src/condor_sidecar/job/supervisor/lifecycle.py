@@ -11,6 +11,7 @@ from .plan import INIT, Pod
 from .state import ENDED, ENDING, RUNNING, TERMINATED, WAITING, ContainerState, PodState, clipped
 
 NOT_STARTED = 128  # exit code of a container whose command never ran
+KILLS, KILL_AGAIN = 4, 5.0  # how often, and after how many seconds, a container is killed that doesn't go away
 
 
 class Prepare(NamedTuple):
@@ -48,6 +49,7 @@ class Lifecycle:
         self._deadline: Optional[float] = now + pod.deadline_seconds
         self._deadline_message = pod.deadline_message
         self._kill_at: Optional[float] = None
+        self._kills = 0
         self._inits = [container for container in state.containers if container.kind == INIT]
         self._mains = [container for container in state.containers if container.kind != INIT]
         self._asked: List[ContainerState] = []
@@ -63,8 +65,7 @@ class Lifecycle:
     def tick(self, now: float) -> List[Action]:
         """Time has passed."""
         if self.state.phase == ENDING and self._kill_at is not None and now >= self._kill_at:
-            self._kill_at = None
-            return [Signal(container.name, signal.SIGKILL) for container in self._running()]
+            return self._kill(now)
         if self.state.phase not in (ENDING, ENDED) and self._deadline is not None and now >= self._deadline:
             return self.stop("DeadlineExceeded", self._deadline_message, now)
         return []
@@ -109,6 +110,19 @@ class Lifecycle:
         if not running and not waiting:
             return self._finish()
         return [Signal(container.name, signal.SIGTERM if self._grace else signal.SIGKILL) for container in running]
+
+    def _kill(self, now: float) -> List[Action]:
+        """The grace period is over. What survives being killed a few times is given up."""
+        running = self._running()
+        self._kills += 1
+        if not running or self._kills > KILLS:
+            for container in running:
+                container.state = TERMINATED
+                container.exit_code, container.signal = 128 + signal.SIGKILL, int(signal.SIGKILL)
+                container.reason, container.message = "Error", "the container was killed, but did not go away"
+            return self._finish()
+        self._kill_at = now + KILL_AGAIN
+        return [Signal(container.name, signal.SIGKILL) for container in running]
 
     def _running(self) -> List[ContainerState]:
         return [container for container in self.state.containers if container.state == RUNNING]

@@ -60,6 +60,7 @@ class LogFile:
         self._paths = [path, path + ".older", path + ".newer"]
         self._limit = limit
         self._head_limit = min(HEAD, limit // 2)
+        self._lock = threading.Lock()
         self._dropped = 0
         self._current = 0
         self._size = 0
@@ -67,13 +68,14 @@ class LogFile:
 
     def write(self, line: bytes) -> None:
         """Add a line: to the first file until that is full, then to two more that take turns."""
-        room = self._limit if self._current == 0 else (self._limit - self._head_limit) // 2
-        if self._size and self._size + len(line) > room:
-            self._file.close()
-            self._turn()
-        self._file.write(line)
-        self._file.flush()
-        self._size += len(line)
+        with self._lock:
+            room = self._limit if self._current == 0 else (self._limit - self._head_limit) // 2
+            if self._size and self._size + len(line) > room:
+                self._file.close()
+                self._turn()
+            self._file.write(line)
+            self._file.flush()
+            self._size += len(line)
 
     def _turn(self) -> None:
         older, newer = self._paths[1:]
@@ -86,12 +88,14 @@ class LogFile:
 
     def content(self) -> bytes:
         """The log so far, with a line that says how much was left out, where it was."""
-        first, older, newer = (_read(path) for path in self._paths)
-        if self._current == 0:
+        with self._lock:
+            first, older, newer = (_read(path) for path in self._paths)
+            left_out = self._dropped
+        tail = older + newer
+        if not tail:
             return first
         cut = first.rfind(b"\n", 0, self._head_limit) + 1
-        head, tail = first[:cut], older + newer
-        left_out = self._dropped
+        head = first[:cut]
         if left_out:
             left_out += len(first) - cut  # it doesn't join on to what is left of the later lines
         else:

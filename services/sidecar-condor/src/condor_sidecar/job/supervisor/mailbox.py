@@ -6,6 +6,7 @@ A deque and a pipe: both can be used from a signal handler, a queue with its loc
 import collections
 import os
 import select
+import signal
 from typing import Any, Deque, List, NamedTuple, Optional
 
 
@@ -52,12 +53,16 @@ class Mailbox:
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
 
+    def watch_signals(self) -> None:
+        """Let every signal wake `take`: it may reach the process in a thread other than the one that waits."""
+        signal.set_wakeup_fd(self._write)
+
     def put(self, event: Any) -> None:
         """Leave `event`; safe in threads and signal handlers."""
         self._events.append(event)
-        self.wake()
+        self._wake()
 
-    def wake(self) -> None:
+    def _wake(self) -> None:
         """Let `take` return, with no event if there is none."""
         try:
             os.write(self._write, b"!")

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from typing import Callable, Dict, List, Mapping, Optional, Tuple
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -45,26 +46,28 @@ class Processes:
             self._running[process.pid] = (process, on_exit)
         return process.pid
 
-    def reap(self) -> None:
-        """Collect all children that ended, and tell whom it concerns."""
+    def end_all(self, patience: float) -> None:
+        """Kill whatever is left of all children and theirs, and reap it; wait for that, at most `patience` seconds."""
+        end = time.monotonic() + patience
+        while not self.reap() and time.monotonic() < end:
+            kill_tree(os.getpid(), including_root=False)
+            time.sleep(0.02)
+
+    def reap(self) -> bool:
+        """Collect all children that ended, and tell whom it concerns; whether there are none left."""
         while True:
             with self._lock:
                 try:
                     pid, status = os.waitpid(-1, os.WNOHANG)
                 except ChildProcessError:
-                    return
+                    return True
                 if pid == 0:
-                    return
+                    return False
                 known = self._running.pop(pid, None)
             if known is not None:
                 process, on_exit = known
                 process.returncode = status  # it is reaped: Popen must not wait for it
                 on_exit(status)
-
-    def running(self) -> List[int]:
-        """Process ids of our own children that run."""
-        with self._lock:
-            return list(self._running)
 
 
 def send(pid: int, signum: int) -> None:

@@ -64,6 +64,14 @@ class PodState:
         """The container called `name`."""
         return next(container for container in self.containers if container.name == name)
 
+    def give_up(self, reason: str, message: str, now: float) -> None:
+        """The supervisor can't go on: what runs is killed with it."""
+        self.phase, self.reason, self.message = ENDED, reason, clipped(message)
+        for container in self.containers:
+            if container.state == RUNNING:
+                container.state, container.reason, container.finished = TERMINATED, "Error", now
+                container.exit_code, container.signal = 137, 9
+
     def record(self) -> bytes:
         """The whole record on one line."""
         return json.dumps(

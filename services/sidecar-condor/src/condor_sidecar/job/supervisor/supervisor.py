@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import traceback
 from typing import Callable, Dict, List, Tuple
 
 from . import apptainer
@@ -21,7 +22,8 @@ from .report import Reporter
 from .sandbox import Sandbox, used_bytes
 from .state import ENDING, PodState
 
-VOLUME_CHECK = 10.0  # seconds between two looks at volumes with a size limit
+VOLUME_CHECK = 2.0  # seconds between two looks at volumes with a size limit, more where one look takes long
+LEAVING = 5.0  # seconds to wait for killed processes to go
 
 
 class Supervisor:
@@ -51,11 +53,26 @@ class Supervisor:
 
     def run(self) -> int:
         """Run the pod to its end; the job's exit code: the highest of the containers'."""
+        self._mailbox.watch_signals()
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(signum, lambda number, _: self._mailbox.put(Signalled(number)))
-        signal.signal(signal.SIGCHLD, lambda number, _: self._mailbox.wake())
+        signal.signal(signal.SIGCHLD, lambda number, _: None)  # that it came is enough to wake up and reap
         if any(volume.size_limit is not None for volume in self._pod.volumes):
             self._in_background(self._watch_volumes)
+        try:
+            self._loop()
+        except Exception as error:
+            traceback.print_exc()
+            self._state.give_up("SupervisorError", "%s: %s" % (type(error).__name__, error), time.time())
+            self._reporter.publish()
+        self._cancelled.set()
+        self._processes.end_all(LEAVING)
+        self._reporter.save(self._containers.logs)
+        self._reporter.close()
+        codes = [container.exit_code for container in self._state.containers if container.exit_code is not None]
+        return min(max(codes, default=1), 255)
+
+    def _loop(self) -> None:
         self._act(self._lifecycle.begin())
         while not self._finished:
             wake_at = self._lifecycle.wake_at()
@@ -64,11 +81,6 @@ class Supervisor:
             for event in events:
                 self._act(self._handle(event))
             self._act(self._lifecycle.tick(time.monotonic()))
-        kill_tree(os.getpid(), including_root=False)
-        self._reporter.save(self._containers.logs)
-        self._reporter.close()
-        codes = [container.exit_code for container in self._state.containers if container.exit_code is not None]
-        return min(max(codes, default=1), 255)
 
     def _handle(self, event: object) -> List[Action]:
         """What an event means for the pod."""
@@ -129,9 +141,11 @@ class Supervisor:
         return self._lifecycle.started(name, time.time())
 
     def _watch_volumes(self) -> None:
-        """Say so when an emptyDir grew over its limit; a kubelet looks as seldom."""
+        """Say so when an emptyDir grew over its limit. As under a kubelet, it may be over for a while before that is seen."""
         limited = [volume for volume in self._pod.volumes if volume.size_limit is not None]
-        while not self._cancelled.wait(VOLUME_CHECK):
+        pause = VOLUME_CHECK
+        while not self._cancelled.wait(pause):
+            began = time.monotonic()
             for volume in limited:
                 if used_bytes(self._sandbox.volume(volume.name)) > (volume.size_limit or 0):
                     words = 'Usage of EmptyDir volume "%s" exceeds the limit "%d".' % (
@@ -140,6 +154,7 @@ class Supervisor:
                     )
                     self._mailbox.put(VolumeFull(words))
                     return
+            pause = max(VOLUME_CHECK, 20 * (time.monotonic() - began))
 
     def _in_background(self, work: Callable[[], None]) -> None:
         threading.Thread(target=work, daemon=True).start()
@@ -154,8 +169,10 @@ class Supervisor:
             done.set()
 
         with tempfile.TemporaryFile(dir=self._sandbox.runtime) as output:
-            self._processes.start(argv, self._runtime_env, on_exit, output.fileno(), subprocess.STDOUT)
-            done.wait()
+            pid = self._processes.start(argv, self._runtime_env, on_exit, output.fileno(), subprocess.STDOUT)
+            while not done.wait(0.5):
+                if self._cancelled.is_set():
+                    kill_tree(pid, including_root=True)
             output.seek(0)
             return outcome(result[0])[0], output.read()
 

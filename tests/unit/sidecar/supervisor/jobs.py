@@ -1,0 +1,145 @@
+"""Jobs as HTCondor starts them: a scratch directory, the payload, the constant executable; Apptainer is a fake."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from condor_sidecar.core.result import parse_out_tar, parse_stream
+from condor_sidecar.job.executable import executable
+from condor_sidecar.job.supervisor import plan
+from condor_sidecar.model.result import ContainerResult, JobResult
+
+from tests.fakes import apptainer
+
+PATIENCE = 30.0
+NOT_AS_ROOT = "import os, runpy, sys; os.getuid = lambda: 1000; runpy.run_path(sys.argv[1], run_name='__main__')"
+
+
+def container(name: str, *command: str, **fields: Any) -> plan.Container:
+    """A main container of the image `image`, which is there."""
+    values: dict[str, Any] = {
+        "kind": plan.MAIN,
+        "image": plan.Image("image", ["image"]),
+        "args": [],
+        "env": [],
+        "work_dir": "",
+        "mounts": [],
+    }
+    return plan.Container(name=name, command=list(command), **(values | fields))
+
+
+def init(name: str, *command: str, **fields: Any) -> plan.Container:
+    """An init container."""
+    return container(name, *command, kind=plan.INIT, **fields)
+
+
+def shell(name: str, script: str, **fields: Any) -> plan.Container:
+    """A container that runs a shell script."""
+    return container(name, "/bin/sh", "-c", script, **fields)
+
+
+def pod(*containers: plan.Container, **fields: Any) -> plan.Pod:
+    """A pod of these containers."""
+    values: dict[str, Any] = {
+        "version": plan.VERSION, "uid": "uid", "namespace": "default", "name": "pod", "hostname": "pod",
+        "deadline_seconds": 3600, "deadline_message": "too late", "grace_seconds": 20, "kept_log_bytes": 1 << 20,
+        "streamed_log_bytes": 1 << 20, "host_aliases": [], "volumes": [],
+    }  # fmt: skip
+    return plan.Pod(containers=list(containers), **(values | fields))
+
+
+class Job:
+    """One job in `scratch`."""
+
+    def __init__(
+        self, scratch: Path, of: plan.Pod, files: dict[str, bytes] | None = None, python: str = sys.executable
+    ) -> None:
+        self.scratch = scratch
+        (scratch / "image").mkdir(parents=True)
+        of = of._replace(containers=[self._placed(each) for each in of.containers])
+        with tarfile.open(scratch / "payload.tar", "w") as archive:
+            for name, content in {plan.PLAN_FILE: plan.encode(of), **(files or {})}.items():
+                member = tarfile.TarInfo(name)
+                member.size, member.mode = len(content), 0o640
+                archive.addfile(member, io.BytesIO(content))
+        self.run_file = scratch / "run.sh"
+        self.run_file.write_bytes(executable())
+        programs = scratch / "bin"
+        programs.mkdir()
+        runtime = programs / "apptainer"
+        runtime.write_text(
+            f'#!/bin/sh\nPYTHONPATH={":".join(sys.path)} exec {sys.executable} -S {apptainer.__file__} "$@"\n'
+        )
+        runtime.chmod(0o755)
+        self._python = python
+        self._env = {"PATH": f"{programs}:{os.defpath}", "_CONDOR_SCRATCH_DIR": str(scratch)}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def _placed(self, each: plan.Container) -> plan.Container:
+        """Image directories lie in the job's own directory."""
+        return each._replace(
+            image=each.image._replace(candidates=[str(self.scratch / path) for path in each.image.candidates])
+        )
+
+    def start(self) -> Self:
+        with (self.scratch / "out").open("wb") as out, (self.scratch / "err").open("wb") as err:
+            self.process = subprocess.Popen(
+                [self._python, "-I", "-c", NOT_AS_ROOT, str(self.run_file)],
+                env=self._env,
+                cwd=self.scratch,
+                stdout=out,
+                stderr=err,
+            )
+        return self
+
+    def send(self, signum: int = signal.SIGTERM) -> None:
+        assert self.process is not None
+        self.process.send_signal(signum)
+
+    def end(self) -> JobResult:
+        """Wait for the job's end; what it brought back."""
+        assert self.process is not None
+        try:
+            self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            self.process.wait()
+        return parse_out_tar((self.scratch / "out.tar").read_bytes())
+
+    def run(self) -> JobResult:
+        return self.start().end()
+
+    def seen(self) -> JobResult | None:
+        """What it streamed so far."""
+        return parse_stream((self.scratch / "out").read_bytes())
+
+    def wait_until(self, condition: Callable[[JobResult], bool]) -> JobResult:
+        """Wait for something to be streamed."""
+        limit = time.monotonic() + PATIENCE
+        while time.monotonic() < limit:
+            result = self.seen()
+            if result is not None and condition(result):
+                return result
+            time.sleep(0.02)
+        raise AssertionError(f"it did not happen; {self.seen()}; {(self.scratch / 'err').read_text()}")
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The calls of Apptainer."""
+        return [json.loads(line) for line in (self.scratch / "calls.jsonl").read_text().splitlines()]
+
+
+def by_name(result: JobResult) -> dict[str, ContainerResult]:
+    return {each.name: each for each in result.containers}
+
+
+def text(result: JobResult, name: str) -> str:
+    """A container's log without its stamps."""
+    return b"".join(line.split(b" ", 3)[3] for line in result.logs[name].splitlines(keepends=True)).decode()
