@@ -82,9 +82,10 @@ class PluginClient:
         return found[0] if found else None
 
     async def states(self, uid: str) -> dict[str, dict[str, Any]]:
-        """The state of each container, by its name."""
+        """The state of each container, by its name; nothing while the plugin can't tell."""
         status = await self.status(uid)
-        assert status is not None
+        if status is None:
+            return {}
         return {c["name"]: c["state"] for c in (*status["initContainers"], *status["containers"])}
 
     async def wait_for(self, uid: str, state: str, container: str = "c", reason: str | None = None) -> dict[str, Any]:
@@ -93,7 +94,7 @@ class PluginClient:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.deadline):
                 while True:
-                    seen = (await self.states(uid))[container]
+                    seen = (await self.states(uid)).get(container, {})
                     if state in seen and (reason is None or seen[state].get("reason") == reason):
                         found: dict[str, Any] = seen[state]
                         return found

@@ -14,14 +14,16 @@ from service_runtime.backoff import Backoff
 from service_runtime.logs import get_logger
 
 from condor_sidecar.app.health import Health
-from condor_sidecar.app.pods import Pod, PodTable
+from condor_sidecar.app.pods import Pod, PodTable, without_logs
 from condor_sidecar.core.job_end import JobEnd, completed_end
 from condor_sidecar.core.state import Stage
 from condor_sidecar.io.journal import JournalError
 from condor_sidecar.io.output_store import OutputStore, Sandbox
 from condor_sidecar.io.schedd import Schedd, ScheddError
+from condor_sidecar.model.job_ad import JobStatus
 
 MOST_AT_ONCE = 50
+WIND_DOWN_SECONDS = 60.0
 
 log = get_logger(__name__)
 
@@ -142,7 +144,11 @@ class Fetcher:
             sandbox = sandboxes.get(pod.uid) or Sandbox(None, None, "")
             end = task.end
             if sandbox.final is None:
-                self._table.take_record(pod, sandbox.streamed)
+                self._table.take_record(pod, without_logs(sandbox.streamed))
+                if self._winds_down(pod):
+                    task.not_before = time.monotonic() + 1
+                    self._table.show(pod)
+                    continue
                 if end is None and pod.ad is not None:
                     end = completed_end(pod.ad, sandbox.problem)
             try:
@@ -156,6 +162,13 @@ class Fetcher:
                 (completed if task.end is None else others).append(pod.ad.job_id)
             await asyncio.to_thread(self._store.clear_sandbox, pod.uid)
         await self._let_go(completed, others)
+
+    def _winds_down(self, pod: Pod) -> bool:
+        """Whether its job was removed and has its grace period now: what it still says is the best end there is."""
+        ad = pod.ad
+        if ad is None or ad.status != JobStatus.REMOVED or not pod.jobs:
+            return False
+        return self._table.now() - (ad.entered_status or 0) < pod.record.grace_seconds + WIND_DOWN_SECONDS
 
     async def _let_go(self, completed: list[str], others: list[str]) -> None:
         """The jobs may leave the queue. If this fails, the poller sees them there and does it again."""

@@ -70,8 +70,8 @@ class Intake:
         return record, pack(plan)
 
     def _check_room(self, size: int) -> None:
-        waiting = sum(1 for pod in self._table.pods.values() if pod.payload_size is not None) + len(self._under_way)
-        if waiting >= self._limits.journal_pods or self._table.payload_bytes() + size > self._limits.journal_bytes:
+        waiting = self._table.payload_count + len(self._under_way)
+        if waiting >= self._limits.journal_pods or self._table.payload_bytes + size > self._limits.journal_bytes:
             raise NotNow(f"the journal is full: {waiting} pods wait for their job to start", RETRY_SECONDS)
 
     async def _accept(self, record: PodRecord, payload: bytes) -> NotNow | None:

@@ -5,7 +5,6 @@ fetch serves every follower of every container of the pod, and no pod is fetched
 """
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from service_runtime.logs import get_logger
 
 from condor_sidecar.app.fetcher import Fetcher
-from condor_sidecar.app.pods import Pod, PodTable
+from condor_sidecar.app.pods import Pod, PodTable, without_logs
 from condor_sidecar.core.result import parse_stream
 from condor_sidecar.io.output_store import OutputStore
 from condor_sidecar.io.schedd import Schedd, ScheddError
@@ -71,7 +70,7 @@ class LiveLogs:
         cached.fetched = time.monotonic()
         if record is not None:
             cached.logs = record.logs
-            self._table.take_record(pod, dataclasses.replace(record, logs={}))
+            self._table.take_record(pod, without_logs(record))
             self._table.show(pod)
 
     def _read(self, uid: str) -> JobResult | None:

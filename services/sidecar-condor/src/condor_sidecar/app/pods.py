@@ -7,7 +7,7 @@ before the table shows it.
 import asyncio
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from interlink.protocol.types import PodStatus
 
@@ -24,6 +24,11 @@ from condor_sidecar.model.job_ad import JobAd
 from condor_sidecar.model.pod_record import PodRecord, Tombstone
 from condor_sidecar.model.pod_view import PodView
 from condor_sidecar.model.result import JobResult
+
+
+def without_logs(record: JobResult | None) -> JobResult | None:
+    """The record alone: logs live on the disk, or with those who read them."""
+    return None if record is None else replace(record, logs={})
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +81,8 @@ class PodTable:
         self.pods: dict[str, Pod] = {}
         self.tombstones: dict[str, Tombstone] = {}
         self.clock_offset = 0.0
+        self.payload_bytes = 0
+        self.payload_count = 0
         self.strays: list[JobAd] = []
         """Jobs that nobody wants any more: their pod is deleted, or they don't say whose they are."""
         self._orders = 0
@@ -98,7 +105,17 @@ class PodTable:
         self._orders += 1
         pod = Pod(record, Stage.QUEUED, time.monotonic(), payload_size=payload_size, order=self._orders)
         self.pods[record.uid] = pod
+        if payload_size is not None:
+            self.payload_bytes += payload_size
+            self.payload_count += 1
         return pod
+
+    def without_payload(self, pod: Pod) -> None:
+        """The journal has forgotten the pod's payload."""
+        if pod.payload_size is not None:
+            self.payload_bytes -= pod.payload_size
+            self.payload_count -= 1
+            pod.payload_size = None
 
     def get(self, uid: str) -> Pod | None:
         """The pod, if it is known."""
@@ -186,12 +203,15 @@ class PodTable:
         view = latch(pod.view, look(evidence))
         await self.journal.end(pod.uid, view)
         pod.view = view
-        pod.payload_size = None
+        self.without_payload(pod)
         pod.enter(Stage.ENDED)
         pod.touch()
 
-    def status(self, pod: Pod) -> PodStatus:
-        """The wire's message; made once per change."""
+    def status(self, pod: Pod) -> PodStatus | None:
+        """The wire's message, made once per change; None for a pod of before a restart that the schedd has not been
+        asked about yet: what its caller knows is better than a guess."""
+        if pod.view is None and pod.stage in (Stage.UNCERTAIN, Stage.MISSING):
+            return None
         if pod._status is None or pod.stage is Stage.QUEUED:
             if pod.stage is Stage.QUEUED or pod.view is None:
                 self.show(pod)
@@ -204,11 +224,8 @@ class PodTable:
         """A delete is done."""
         pod = self.pods.pop(uid, None)
         if pod is not None:
+            self.without_payload(pod)
             pod.touch()
-
-    def payload_bytes(self) -> int:
-        """Size of all payloads that the journal keeps."""
-        return sum(pod.payload_size or 0 for pod in self.pods.values())
 
     def count(self) -> None:
         """Bring the gauges up to date."""
@@ -217,7 +234,7 @@ class PodTable:
             counts[pod.stage] += 1
         for stage, number in counts.items():
             metrics.PODS.labels(stage.value).set(number)
-        metrics.JOURNAL_BYTES.set(self.payload_bytes())
+        metrics.JOURNAL_BYTES.set(self.payload_bytes)
         metrics.DELETES_PENDING.set(sum(stone.done_at is None for stone in self.tombstones.values()))
 
     def _evidence(self, pod: Pod, final: JobResult | None = None, end: JobEnd | None = None) -> Evidence:

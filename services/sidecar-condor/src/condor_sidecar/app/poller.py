@@ -216,7 +216,7 @@ class Poller:
         if started:
             await self._table.journal.drop_payloads(pod.uid for pod in started)
             for pod in started:
-                pod.payload_size = None
+                self._table.without_payload(pod)
 
     def _pause(self) -> float:
         if not self._table.pods:

@@ -97,7 +97,8 @@ class Rest:
             raise NotNow("the schedd has not been asked yet which pods it has", 5)
         node = request.query.get("node", self._table.instance)
         held = self._table.pods.values() if node == self._table.instance else ()
-        return serving.json_response([self._table.status(pod) for pod in held if not pod.deleting])
+        statuses = (self._table.status(pod) for pod in held if not pod.deleting)
+        return serving.json_response([status for status in statuses if status is not None])
 
     async def get_logs(self, request: web.Request) -> web.StreamResponse:
         """A container's log. The reply's head is sent at once: callers give a silent one up after seconds."""
