@@ -1,0 +1,131 @@
+"""The compact record reaches the job's ad over the starter's Chirp connection, and is read back."""
+
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from condor_sidecar.core.result import parse_chirp
+from condor_sidecar.job.supervisor import chirp
+from condor_sidecar.job.supervisor.state import PodState
+from condor_sidecar.model.plan import ContainerKind, PlannedContainer
+from condor_sidecar.model.result import ContainerState, JobPhase
+
+from tests.unit.sidecar.supervisor.jobs import Job, container, init, pod
+
+PLANNED = (PlannedContainer("i", ContainerKind.INIT), PlannedContainer("m", ContainerKind.MAIN))
+
+
+class Starter(socketserver.ThreadingTCPServer):
+    """HTCondor's I/O proxy: a cookie first, then commands, each answered by a number."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, refuses: bool = False) -> None:
+        super().__init__(("127.0.0.1", 0), Connection)
+        self.refuses = refuses
+        self.attributes: list[tuple[str, str]] = []
+
+    @property
+    def config(self) -> str:
+        return f"127.0.0.1 {self.server_address[1]} c00kie\n"
+
+
+class Connection(socketserver.StreamRequestHandler):
+    server: Starter
+
+    def handle(self) -> None:
+        cookie = self.rfile.readline()
+        self.wfile.write(b"0\n" if cookie == b"cookie c00kie\n" else b"-1\n")
+        while line := self.rfile.readline():
+            command, name, value = line.decode().rstrip("\n").split(" ", 2)
+            if self.server.refuses or command != "set_job_attr":
+                self.wfile.write(b"-8\n")
+            else:
+                self.server.attributes.append((name, value))
+                self.wfile.write(b"0\n")
+
+
+@contextmanager
+def starter(refuses: bool = False) -> Iterator[Starter]:
+    with Starter(refuses) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+
+
+def test_the_attribute_is_set_as_a_string() -> None:
+    with starter() as server:
+        chirp.set_job_attribute(server.config, "ChirpIL", "1;2;running")
+        assert server.attributes == [("ChirpIL", '"1;2;running"')]
+
+
+@pytest.mark.parametrize("config", ["", "127.0.0.1", "127.0.0.1 x c", "127.0.0.1 1 c"])
+def test_a_starter_that_isn_t_there_is_an_error_and_no_crash(config: str) -> None:
+    with pytest.raises(chirp.ChirpError):
+        chirp.set_job_attribute(config, "ChirpIL", "x")
+
+
+def test_a_refusal_is_an_error() -> None:
+    with starter(refuses=True) as server, pytest.raises(chirp.ChirpError, match="-8"):
+        chirp.set_job_attribute(server.config, "ChirpIL", "x")
+
+
+def test_a_pod_s_end_is_in_the_attribute_at_the_latest_when_the_job_ends(tmp_path: Path) -> None:
+    with starter() as server:
+        job = Job(tmp_path, pod(init("i", "true"), container("m", "/bin/sh", "-c", "exit 3")))
+        (tmp_path / ".chirp.config").write_text(server.config)
+        final = job.run()
+        name, value = server.attributes[-1]
+    result = parse_chirp(value.strip('"'), PLANNED)
+    assert name == "ChirpIL"
+    assert result is not None
+    assert (result.phase, result.revision) == (JobPhase.ENDED, final.revision)
+    assert [(each.name, each.exit_code, each.reason) for each in result.containers] == [
+        ("i", 0, "Completed"),
+        ("m", 3, "Error"),
+    ]
+    assert [str(each.started)[:19] for each in result.containers] == [
+        str(each.started)[:19] for each in final.containers
+    ]
+
+
+def test_every_state_is_read_back() -> None:
+    state = PodState(pod(init("i"), container("m")), "host", "")
+    state.containers[0].state, state.containers[0].exit_code, state.containers[0].reason = "terminated", 137, "Error"
+    state.containers[0].started, state.containers[0].finished = 1700000000.5, 1700000001.5
+    state.containers[1].state, state.containers[1].started = "running", 1700000002.0
+    state.revision, state.phase = 5, "running"
+    result = parse_chirp(state.compact(), PLANNED)
+    assert result is not None
+    first, second = result.containers
+    assert (first.state, first.exit_code, first.started, first.finished) == (
+        ContainerState.TERMINATED, 137, "2023-11-14T22:13:20Z", "2023-11-14T22:13:21Z",
+    )  # fmt: skip
+    assert (second.state, second.started, second.exit_code) == (ContainerState.RUNNING, "2023-11-14T22:13:22Z", None)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "rubbish",
+        "2;1;running;;w;w",
+        "1;1;running;;w",
+        "1;1;running;;w;w;w",
+        "1;x;running;;w;w",
+        "1;1;odd;;w;w",
+        "1;1;running;;w;r:x",
+        "1;1;running;;w;t:1:2:3",
+        "1;1;running;;w;t:999:1:2:Error",
+        "1;1;running;;w;t:-1:1:2:Error",
+        "1;1;running;;w;t:1:99999999999999:2:Error",
+    ],
+)
+def test_what_is_no_record_is_ignored(value: str) -> None:
+    assert parse_chirp(value, PLANNED) is None

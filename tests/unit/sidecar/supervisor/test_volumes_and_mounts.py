@@ -1,0 +1,152 @@
+"""Volumes are made in the job's directory and mounted where the pod wants them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from condor_sidecar.job.supervisor import apptainer, mounts, plan
+from condor_sidecar.job.supervisor.sandbox import remove_tree
+
+from tests.unit.sidecar.supervisor.jobs import Job, by_name, container, pod, shell, text
+
+FILES = {"volumes/v/key": b"value", "volumes/v/deep/er": b"deep"}
+
+
+def mount(*command: str, volumes: list[plan.Volume], mounts: list[plan.Mount], **fields: Any) -> plan.Pod:
+    return pod(container("a", *command, mounts=mounts, **fields), volumes=volumes)
+
+
+def mounted(job: Job) -> dict[str, Any]:
+    """The mounts of the first container."""
+    found: dict[str, Any] = job.calls()[0]["mounts"]
+    return found
+
+
+def test_files_are_laid_out_as_a_kubelet_does(tmp_path: Path) -> None:
+    folder = tmp_path / "pod/volumes/v"
+    look = f"cd {folder}; readlink key deep; cat key deep/er; stat -c %a ..data/key; ls -A | sed 's/20.*/DATE/'"
+    job = Job(
+        tmp_path, pod(shell("a", look, mounts=[plan.Mount("v", "/v")]), volumes=[plan.Volume("v", plan.FILES)]), FILES
+    )
+    assert text(job.run(), "a").split() == [
+        "..data/key",
+        "..data/deep",
+        "valuedeep640",
+        "..DATE",
+        "..data",
+        "deep",
+        "key",
+    ]
+    assert mounted(job)["/v"] == {"source": str(folder), "ro": True}
+
+
+def test_one_file_of_a_volume_can_be_mounted(tmp_path: Path) -> None:
+    asked = mount("true", volumes=[plan.Volume("v", plan.FILES)], mounts=[plan.Mount("v", "/etc/one", "deep/er")])
+    job = Job(tmp_path, asked, FILES)
+    job.run()
+    source = mounted(job)["/etc/one"]["source"]
+    assert source.endswith("/deep/er")
+    assert "/..2" in source, "the file itself: later changes of the volume don't reach it, as under a kubelet"
+
+
+def test_scratch_is_shared_and_writable(tmp_path: Path) -> None:
+    folder = tmp_path / "pod/volumes/v"
+    volumes = [plan.Volume("v", plan.EMPTY)]
+    a = shell("a", f"echo hi > {folder}/x", kind=plan.INIT, mounts=[plan.Mount("v", "/v")])
+    b = shell("b", f"cat {folder}/x; stat -c %a {folder}", mounts=[plan.Mount("v", "/w", read_only=True)])
+    job = Job(tmp_path, pod(a, b, volumes=volumes))
+    assert text(job.run(), "b") == "hi\n777\n"
+    assert [call["mounts"].get("/v", call["mounts"].get("/w")) for call in job.calls()] == [
+        {"source": str(folder), "ro": False}, {"source": str(folder), "ro": True},
+    ]  # fmt: skip
+
+
+def test_scratch_in_memory_is_gone_with_the_pod(tmp_path: Path) -> None:
+    asked = mount("true", volumes=[plan.Volume("v", plan.EMPTY, memory=True)], mounts=[plan.Mount("v", "/dev/shm")])
+    before = set(Path("/dev/shm").iterdir())
+    job = Job(tmp_path, asked)
+    assert by_name(job.run())["a"].exit_code == 0
+    assert mounted(job)["/dev/shm"]["source"] == str(tmp_path / "pod/volumes/v")
+    assert set(Path("/dev/shm").glob("pod-*")) <= before
+
+
+def test_a_subdirectory_of_scratch_is_made(tmp_path: Path) -> None:
+    folder = tmp_path / "pod/volumes/v/sub/dir"
+    volume = [plan.Volume("v", plan.EMPTY)]
+    job = Job(tmp_path, mount("test", "-d", str(folder), volumes=volume, mounts=[plan.Mount("v", "/v", "sub/dir")]))
+    assert by_name(job.run())["a"].exit_code == 0
+    assert mounted(job)["/v"]["source"] == str(folder)
+
+
+def test_a_link_doesn_t_lead_out_of_a_volume(tmp_path: Path) -> None:
+    volume = [plan.Volume("v", plan.EMPTY)]
+    link = shell("i", f"ln -s /etc {tmp_path}/pod/volumes/v/out", kind=plan.INIT, mounts=[plan.Mount("v", "/v")])
+    into = container("m", "true", mounts=[plan.Mount("v", "/v", "out")])
+    ended = by_name(Job(tmp_path, pod(link, into, volumes=volume)).run())["m"]
+    assert (ended.exit_code, ended.reason) == (128, "CreateContainerConfigError")
+    assert ended.message == 'subPath "out" of volume "v" leads out of the volume'
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "error"),
+    [
+        ("/usr", "", ""), ("/usr", "Directory", ""), ("/etc/passwd", "File", ""), ("/etc/passwd", "", ""),
+        ("/no/such", "", "there is no file or directory /no/such on this machine"),
+        ("/etc/passwd", "Directory", "there is no directory /etc/passwd on this machine"),
+        ("/usr", "File", "there is no file /usr on this machine"),
+    ],
+)  # fmt: skip
+def test_a_path_of_the_machine_must_be_there(tmp_path: Path, path: str, kind: str, error: str) -> None:
+    volume = [plan.Volume("h", plan.HOST, path, kind)]
+    ended = by_name(Job(tmp_path, mount("true", volumes=volume, mounts=[plan.Mount("h", "/h")])).run())["a"]
+    assert ended.message == (f'MountVolume.SetUp failed for volume "h": {error}' if error else "")
+    assert ended.exit_code == (128 if error else 0)
+
+
+def test_outer_mounts_come_before_those_inside_them(tmp_path: Path) -> None:
+    volumes = [plan.Volume(name, plan.EMPTY) for name in "abc"]
+    wanted = [plan.Mount("a", "/x/y/z"), plan.Mount("b", "/x"), plan.Mount("c", "/x/y")]
+    job = Job(tmp_path, mount("true", volumes=volumes, mounts=wanted))
+    job.run()
+    assert [path for path in mounted(job) if path.startswith("/x")] == ["/x", "/x/y", "/x/y/z"]
+
+
+def test_a_working_directory_inside_a_volume_is_made_there(tmp_path: Path) -> None:
+    volumes = [plan.Volume("v", plan.EMPTY)]
+    asked = mount(
+        "test",
+        "-d",
+        f"{tmp_path}/pod/volumes/v/a/b",
+        volumes=volumes,
+        mounts=[plan.Mount("v", "/w")],
+        work_dir="/w/a/b",
+    )
+    job = Job(tmp_path, asked)
+    assert by_name(job.run())["a"].exit_code == 0
+    argv = job.calls()[0]["argv"]
+    assert argv[argv.index("--pwd") + 1] == "/w/a/b"
+
+
+def test_the_pod_s_names_are_in_its_hosts_file() -> None:
+    aliases = [plan.HostAlias("10.0.0.1", ["db", "db.local"])]
+    assert mounts.hosts_file(pod(host_aliases=aliases), "127.0.0.1\tlocalhost\n", "192.0.2.7").splitlines() == [
+        "# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "192.0.2.7\tpod", "10.0.0.1\tdb\tdb.local",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["/a,b", '/"q"', "/a:b", "/a b", "/é", "/n\nl", "/,ro", "/x,ro"])
+def test_any_path_is_one_field_of_a_mount_option(text: str) -> None:
+    from tests.fakes.apptainer import mounts as read
+
+    option = apptainer.mount_option(mounts.Bind(text, text, False))
+    assert read(["--mount", option]) == {text: {"source": text, "ro": False}}
+
+
+def test_a_tree_without_permissions_is_removed_all_the_same(tmp_path: Path) -> None:
+    inner = tmp_path / "a/b/c"
+    inner.mkdir(parents=True)
+    (inner / "f").touch()
+    inner.chmod(0)
+    (tmp_path / "a/b").chmod(0o500)
+    remove_tree(str(tmp_path / "a"))
+    assert not (tmp_path / "a").exists()
