@@ -92,9 +92,6 @@ class Pods:
     def story(self, pod: pykube.Pod) -> str:
         return f"status {pod.obj.get('status')}, events {self.events(pod)}"
 
-    def delete(self, pod: pykube.Pod, grace_seconds: int | None = None) -> None:
-        pod.delete(propagation_policy="Background", grace_period_seconds=grace_seconds)
-
     def wait_until_gone(self, pod: pykube.Pod, seconds: float = 90) -> None:
         end = time.monotonic() + seconds
         while pod.exists():

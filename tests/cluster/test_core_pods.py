@@ -98,13 +98,11 @@ def test_arguments_and_environment_arrive_byte_for_byte(pods: Pods, node: str, h
         "import json, os, sys; print(json.dumps({'args': sys.argv[1:], 'env': {k: v for k, v in os.environ.items()"
         " if k.startswith('H_') or '.' in k}, 'cwd': os.getcwd()}))"
     )
-    env = [
-        {"name": f"H_{n}", "value": value.replace("$$", "$$$$").replace("$(", "$$(")} for n, value in enumerate(HOSTILE)
-    ]
+    env = [{"name": f"H_{n}", "value": value.replace("$", "$$")} for n, value in enumerate(HOSTILE)]
     env.append({"name": "no.shell-name", "value": "yes"})
     env.append({"name": "H_REF", "value": "<$(H_2)>"})
-    # a kubelet expands $(NAME) in arguments: doubled where the text itself is meant
-    args = [value.replace("$$", "$$$$").replace("$(", "$$(") for value in HOSTILE]
+    # a kubelet expands $(NAME) in values and arguments: $$ is where the character itself is meant
+    args = [value.replace("$", "$$") for value in HOSTILE]
     container = {
         "name": "c",
         "image": hello,
@@ -126,7 +124,7 @@ def test_config_maps_and_secrets_as_volumes_and_environment(pods: Pods, node: st
     container = shell(
         "c",
         hello,
-        "cat /c/text; cat /c/sub/renamed; cat /s/key; stat -c %a /s/key; cat /one; echo $FROM_CM $FROM_SECRET $P_text",
+        "cat /c/text; cat /c/sub/renamed; cat /s/key; stat -Lc %a /s/key; cat /one; echo $FROM_CM $FROM_SECRET $P_text",
         env=[
             {"name": "FROM_CM", "valueFrom": {"configMapKeyRef": {"name": objects, "key": "text"}}},
             {"name": "FROM_SECRET", "valueFrom": {"secretKeyRef": {"name": objects, "key": "key"}}},
@@ -196,7 +194,7 @@ def test_deleting_a_running_pod_removes_the_job_and_lets_it_end_in_its_own_way(
     pod = pods.create(manifest(node, [shell("c", hello, "sleep 600")], terminationGracePeriodSeconds=5))
     pods.wait_for_phase(pod, "Running")
     assert platform.jobs_of(uid(pod))
-    pods.delete(pod)
+    pod.delete()
     pods.wait_until_gone(pod)
     end = time.monotonic() + 60
     while platform.jobs_of(uid(pod)):
@@ -208,14 +206,15 @@ def test_deleting_a_running_pod_removes_the_job_and_lets_it_end_in_its_own_way(
     ("fields", "words"),
     [
         ({"volumes": [{"name": "h", "hostPath": {"path": "/etc"}}]}, "hostPath"),
-        ({"hostNetwork": True}, "hostNetwork"),
+        ({"hostPID": True}, "hostPID"),
         ({"restartPolicy": "Always"}, "restartPolicy"),
     ],
 )
 def test_a_pod_that_can_never_run_there_fails_with_a_sentence(
     pods: Pods, node: str, hello: str, fields: dict[str, object], words: str
 ) -> None:
-    pod = pods.run(manifest(node, [shell("c", hello, "true")], **fields))
+    mounts = [{"name": "h", "mountPath": "/h"}] if "volumes" in fields else []
+    pod = pods.run(manifest(node, [shell("c", hello, "true", volumeMounts=mounts)], **fields))
     assert pod.obj["status"]["phase"] == "Failed"
     assert words in pod.obj["status"]["message"], pods.story(pod)
     assert any(words in event for event in pods.events(pod))

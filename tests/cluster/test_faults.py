@@ -174,7 +174,7 @@ def test_a_delete_is_kept_until_it_is_done(pods: Pods, hello: str, platform: Pla
     pod = pods.create(manifest(NODE, [shell("c", hello, "sleep 600")], terminationGracePeriodSeconds=1))
     pods.wait_for_phase(pod, "Running")
     with without_program(platform, program_name(MODE, INTERLINK)):
-        pods.delete(pod)
+        pod.delete()
         time.sleep(5)
         assert pod.exists(), "the object went before the site took the delete"
         assert platform.jobs_of(uid(pod))
