@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cluster.vk.virtual_node import VirtualNode, eventually, served
+from tests.cluster.vk.virtual_node import VirtualNode, eventually, served, text
 from tests.fakes.interlink_server import Fault
 
 UNREACHABLE = "virtual-node.interlink/unreachable"
@@ -69,6 +69,28 @@ async def test_a_create_that_was_lost_is_made_again(vk: VirtualNode) -> None:
     await vk.submitted("lost")
     assert vk.site.named("lost").creates == 1
     assert vk.site.calls["/create"] == 3
+
+
+@pytest.mark.parametrize("unknown", ["404", "empty states"])
+async def test_a_plugin_that_speaks_strangely_of_unknown_pods_gets_them_again(vk: VirtualNode, unknown: str) -> None:
+    """As HTCondor's and SLURM's plugins do. Nothing was announced, so it takes a second look some time later."""
+    vk.site.features = ""
+    vk.site.faults["/create"] = Fault(500, "out of memory", times=1)
+    await vk.start()
+    made = await vk.create("strange")
+    meta = made["metadata"]
+    if unknown == "404":
+        vk.site.faults["/status"] = Fault(404, "no such job")
+    else:
+        nothing = {
+            "name": "strange",
+            "UID": meta["uid"],
+            "namespace": vk.namespace,
+            "containers": [{"name": "main", "state": {}}],
+        }
+        vk.site.faults["/status"] = Fault(200, text([nothing]))
+    await vk.submitted("strange")
+    assert vk.site.named("strange").creates == 1
 
 
 async def test_status_errors_change_nothing(vk: VirtualNode) -> None:

@@ -13,7 +13,7 @@ from virtual_kubelet.core.connectivity import CONNECTED, Connectivity, after_fai
 from virtual_kubelet.core.log_query import LogQueryError, log_query
 from virtual_kubelet.core.next_step import Step, let_go, may_create_again, next_step
 from virtual_kubelet.core.patch import status_patch
-from virtual_kubelet.core.polling import Cadence, batches, is_polled
+from virtual_kubelet.core.polling import Cadence, batches, is_polled, is_told
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.core.sweep import LIMIT_PER_PASS, Suspects, suspects, to_sweep
 from virtual_kubelet.model.known_pod import Absence, KnownPod, Stage, known
@@ -91,8 +91,22 @@ def test_polls_are_rare_at_rest_and_never_take_all_the_time() -> None:
 def test_who_is_polled() -> None:
     assert is_polled(entry(Stage.SUBMITTED)) and is_polled(entry(Stage.UNSURE))
     assert not is_polled(entry(Stage.FRESH))
-    for flag in ({"phase": "Succeeded"}, {"gone": True}, {"deleting": True}):
+    for flag in ({"phase": "Succeeded"}, {"gone": True}, {"deleting": True}, {"creating": True}):
         assert not is_polled(entry(Stage.SUBMITTED, **flag))
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (PodStatus(UID="u", JID="1"), True),
+        (PodStatus(UID="u", containers=[{"name": "a", "state": {"waiting": {"reason": "Queued"}}}]), True),
+        (PodStatus(UID="u", containers=[{"name": "a", "state": {}}]), False),
+        (PodStatus(UID="u", containers=[{"name": "a"}], initContainers=[{"name": "i", "state": None}]), False),
+        (PodStatus(UID="u"), False),
+    ],
+)
+def test_an_answer_without_content_is_no_sign_of_a_job(status: PodStatus, expected: bool) -> None:
+    assert is_told(status) is expected
 
 
 @given(st.lists(st.integers()), st.integers(1, 7))

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from service_runtime.backoff import Backoff
-from virtual_kubelet.control.work_queue import PutOff, WorkQueue
+from virtual_kubelet.control.work_queue import PutOff, WorkQueue, at_least_a_moment
 
 FAST = Backoff(0.01, 0.05, jitter=0)
 
@@ -200,3 +200,8 @@ async def test_nothing_is_lost_in_a_storm() -> None:
         if number % 9 == 0:
             await asyncio.sleep(0)
     await until(lambda: queue.idle and all(begun.get(key, -1) > when for key, when in added.items()))
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(None, None), (0.0, 1.0), (30.0, 30.0)])
+def test_nobody_is_asked_in_a_circle(asked: float | None, expected: float | None) -> None:
+    assert at_least_a_moment(asked) == expected

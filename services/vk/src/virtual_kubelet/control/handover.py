@@ -8,7 +8,7 @@ from service_runtime.logs import get_logger
 
 from virtual_kubelet.control.remote import Remote
 from virtual_kubelet.control.status_writer import StatusWriter
-from virtual_kubelet.control.work_queue import PutOff
+from virtual_kubelet.control.work_queue import PutOff, at_least_a_moment
 from virtual_kubelet.core import status
 from virtual_kubelet.core.create_request import Translation, create_request, needed_objects
 from virtual_kubelet.core.field_reference import NodeFacts
@@ -58,7 +58,7 @@ class Handover:
             await self._wait(known, error.reason, str(error))
             raise PutOff("missing object") from error
         # from here until there is an answer, nobody knows
-        known.stage = Stage.UNSURE
+        known.stage, known.creating = Stage.UNSURE, True
         try:
             reply = await self._remote.create(request)
         except Rejected as error:
@@ -68,11 +68,13 @@ class Handover:
             self._events.pod(known, "Warning", "ProviderNotNow", f"not submitted yet, trying again: {error.reason}")
             log.info("pod.not_now", pod_uid=known.uid, pod=known.reference, error=error.reason[:500])
             await self._wait(known, WAITING, error.reason)
-            raise PutOff("not now", error.retry_after) from error
+            raise PutOff("not now", at_least_a_moment(error.retry_after)) from error
         except InterlinkError as error:
             self._lost(known, error)
         else:
             self._accepted(known, reply.PodUID, reply.PodJID)
+        finally:
+            known.creating = False
 
     def _accepted(self, known: KnownPod, uid: str, job_id: str) -> None:
         if uid != known.uid:

@@ -13,7 +13,7 @@ from service_runtime.logs import get_logger
 from virtual_kubelet.control.handover import Handover
 from virtual_kubelet.control.remote import Remote
 from virtual_kubelet.control.status_writer import StatusWriter
-from virtual_kubelet.control.work_queue import PutOff, WorkQueue
+from virtual_kubelet.control.work_queue import PutOff, WorkQueue, at_least_a_moment
 from virtual_kubelet.core import status
 from virtual_kubelet.core.create_request import as_sent
 from virtual_kubelet.core.next_step import Step, let_go, next_step
@@ -123,7 +123,7 @@ class PodController:
             why = "not now" if isinstance(error, NotNow) else "failed"
             message = f"deleting the job: {why}, trying again: {error.reason}"
             self._hands.events.pod(known, "Warning", "ProviderDeleteFailed", message)
-        wait = error.retry_after if isinstance(error, NotNow) else None
+        wait = at_least_a_moment(error.retry_after) if isinstance(error, NotNow) else None
         raise PutOff("lost delete" if isinstance(error, LostTrack) else "delete", wait) from error
 
     async def _remove_object(self, known: KnownPod) -> None:

@@ -19,7 +19,7 @@ from virtual_kubelet.control.remote import Remote
 from virtual_kubelet.control.work_queue import WorkQueue
 from virtual_kubelet.core.create_request import as_sent, slim
 from virtual_kubelet.core.next_step import may_create_again
-from virtual_kubelet.core.polling import BATCH, Cadence, batches, is_polled
+from virtual_kubelet.core.polling import BATCH, Cadence, batches, is_polled, is_told
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.io.events import EventRecorder
 from virtual_kubelet.model.known_pod import Absence, KnownPod, Stage
@@ -99,8 +99,10 @@ class Poller:
         try:
             statuses = await self._remote.status(bodies)
         except InterlinkError as error:
-            log.warning("poll.failed", pods=len(asked), error=error.reason[:500])
-            return False
+            if len(asked) > 1 or error.http_status != 404:
+                log.warning("poll.failed", pods=len(asked), error=error.reason[:500])
+                return False
+            statuses = []  # how some plugins say that they don't know the one pod asked for
         metrics.LAST_POLL.set_to_current_time()
         told = {status.UID: status for status in statuses if status.UID}
         changed = [self._told(pod, told[pod.uid]) if pod.uid in told else self._absent(pod) for pod in asked]
@@ -108,6 +110,8 @@ class Poller:
 
     def _told(self, pod: KnownPod, status: PodStatus) -> bool:
         text = msgspec.json.encode(status)
+        if pod.stage is Stage.UNSURE and not is_told(status):
+            return self._absent(pod)
         pod.absence = None
         if text == pod.report and pod.stage is not Stage.UNSURE:
             return False

@@ -36,6 +36,11 @@ class PutOff(Exception):
         self.seconds = seconds
 
 
+def at_least_a_moment(seconds: float | None) -> float | None:
+    """The wait that another side asks for, but never none: nobody is to be asked in a circle."""
+    return None if seconds is None else max(1.0, seconds)
+
+
 class WorkQueue:
     """See the module's guarantees. `lane_of` says in which lane a key is to be handled now."""
 

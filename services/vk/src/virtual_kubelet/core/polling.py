@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
+from interlink.protocol.types import PodStatus
+
 from virtual_kubelet.model.known_pod import KnownPod, Stage
 
 BATCH = 500
@@ -30,7 +32,15 @@ class Cadence:
 
 def is_polled(pod: KnownPod) -> bool:
     """Can the other side have news of this pod that matter?"""
-    return pod.stage in (Stage.SUBMITTED, Stage.UNSURE) and not (pod.terminal or pod.gone or pod.deleting)
+    if pod.terminal or pod.gone or pod.deleting or pod.creating:
+        return False
+    return pod.stage in (Stage.SUBMITTED, Stage.UNSURE)
+
+
+def is_told(status: PodStatus) -> bool:
+    """Does the other side really know this pod? SLURM's plugin answers for unknown ones too, with empty states."""
+    states = [entry.get("state") for entry in [*(status.containers or []), *(status.initContainers or [])]]
+    return bool(status.JID) or any(isinstance(state, dict) and any(state.values()) for state in states)
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -57,6 +57,8 @@ class KnownPod:
     refusal: tuple[str, ...] = ()
     waiting: tuple[str, str] | None = None
     """Why the pod can't be handed over now: reason and message of its waiting containers."""
+    creating: bool = False
+    """A create is under way: what the other side says meanwhile proves nothing."""
     lost_creates: int = 0
     absence: Absence | None = None
 
