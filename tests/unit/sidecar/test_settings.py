@@ -1,0 +1,84 @@
+"""The sidecar's configuration: strict, all problems at once, and what becomes of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from condor_sidecar.core.policy import EndpointMode, Policy
+from condor_sidecar.settings import Settings, condor_params, load, site_policy
+from service_runtime.settings import SettingsError, parse_settings
+
+GOOD: dict[str, Any] = {
+    "instance": "vk-1",
+    "endpoint": {"collector": "ce.example.org:9619", "mode": "ce", "auth": {"token_file": "/run/token"}},
+}
+
+
+def parsed(**changes: Any) -> Settings:
+    return parse_settings(Settings, {**GOOD, **changes}, "test")
+
+
+def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "instance: 'a b'\n"
+        "listen: ftp://x\n"
+        "data: relative\n"
+        "unknown: 1\n"
+        "endpoint: {mode: grid, auth: {methods: [SCITOKENS]}}\n"
+        "wall_time: {default_seconds: 10, max_seconds: 5}\n"
+    )
+    with pytest.raises(SettingsError) as caught:
+        load(file, {})
+    keys = {problem.key for problem in caught.value.problems}
+    assert {"instance", "listen", "data", "unknown", "endpoint.mode", "endpoint.collector", "wall_time"} <= keys
+
+
+@pytest.mark.parametrize(
+    ("auth", "words"),
+    [
+        ({}, "token_file"),
+        ({"methods": ["IDTOKENS"]}, "token_directory"),
+        ({"methods": []}, "methods"),
+        ({"methods": ["FS"]}, "SCITOKENS"),
+    ],
+)
+def test_a_login_needs_its_credentials(auth: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        parsed(endpoint={"collector": "c:1", "auth": auth})
+
+
+def test_https_needs_a_certificate() -> None:
+    with pytest.raises(SettingsError, match="tls"):
+        parsed(listen="https://0.0.0.0:1234")
+
+
+def test_the_policy_is_the_default_one_where_nothing_is_said() -> None:
+    assert site_policy(parsed(endpoint={**GOOD["endpoint"], "mode": "schedd"})) == Policy()
+
+
+def test_the_policy_is_made_of_the_settings() -> None:
+    policy = site_policy(
+        parsed(
+            images={"unpacked_roots": ["/cvmfs/x"], "docker_fallback": False},
+            hostpath=[{"path": "/cvmfs-af", "target": "/cvmfs"}],
+            job_limits={"cpus": 4},
+            policy={"user_annotations": []},
+        )
+    )
+    assert policy.mode is EndpointMode.CE
+    assert policy.images.unpacked_roots == ("/cvmfs/x",)
+    assert not policy.images.docker_fallback
+    assert policy.host_paths[0].target == "/cvmfs"
+    assert policy.limits.cpus == 4
+    assert policy.user_annotations == frozenset()
+
+
+def test_htcondor_is_told_where_the_credentials_are() -> None:
+    auth = {"methods": ["SCITOKENS", "IDTOKENS"], "token_file": "/t", "token_directory": "/d", "ca_file": "/ca"}
+    params = condor_params(parsed(endpoint={"collector": "c:1", "auth": auth}).endpoint.auth)
+    assert params["SEC_CLIENT_AUTHENTICATION_METHODS"] == "SCITOKENS, IDTOKENS"
+    assert params["SCITOKENS_FILE"] == "/t"
+    assert params["SEC_TOKEN_DIRECTORY"] == "/d"
+    assert params["AUTH_SSL_CLIENT_CAFILE"] == "/ca"
+    assert int(params["SEC_CLIENT_AUTHENTICATION_TIMEOUT"]) < 20
