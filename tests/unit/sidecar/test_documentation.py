@@ -1,0 +1,26 @@
+"""The configuration's page knows every key, and no other."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from condor_sidecar.settings import HostPath, Settings
+from pydantic import BaseModel
+from service_runtime.tls import TlsFiles
+
+PAGE = Path(__file__).parents[3] / "docs/configuration/condor-sidecar.md"
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind not in (TlsFiles, HostPath):
+            yield from keys(kind, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def test_every_key_is_on_the_page_and_every_key_there_exists() -> None:
+    rows = [line.split("|")[1] for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    documented = {key for row in rows for key in re.findall(r"`([a-z_.]+)`", row)}
+    assert documented == set(keys(Settings))
