@@ -93,7 +93,8 @@ async def _run(
         )
         app = rest.application(settings.max_body_bytes)
         async with (
-            serve_observability(settings.metrics, lambda: health.trouble),
+            # ready from here on: pods are taken while the schedd is away, and taking them is what readiness is about
+            serve_observability(settings.metrics, lambda: None),
             serve_app(app, Listen.parse(settings.listen), settings.tls),
             asyncio.TaskGroup() as loops,
         ):
