@@ -49,7 +49,7 @@ class FakeIssuer:
     """The issuer that discovery names, if not the real one."""
     published: list[Key] = field(default_factory=list)
     signing: Key = field(default_factory=first_key)
-    fetches: dict[str, int] = field(default_factory=lambda: {"discovery": 0, "keys": 0, "token": 0})
+    fetches: dict[str, int] = field(default_factory=lambda: {"discovery": 0, "keys": 0, "token": 0, "elsewhere": 0})
     token_requests: list[TokenRequest] = field(default_factory=list)
     reply: Callable[[TokenRequest], tuple[int, Mapping[str, Any]]] | None = None
     """What the token endpoint answers: status and fields."""
@@ -94,6 +94,7 @@ class FakeIssuer:
         app.router.add_get("/.well-known/openid-configuration", self._discovery)
         app.router.add_get("/jwk", self._keys)
         app.router.add_post("/token", self._token)
+        app.router.add_route("*", "/elsewhere", self._elsewhere)
         return app
 
     async def _discovery(self, _request: web.Request) -> web.StreamResponse:
@@ -107,6 +108,11 @@ class FakeIssuer:
         self.fetches["keys"] += 1
         keys = [key.as_dict(private=False) for key in self.published if key.key_type != "oct"]
         return await _as(self.mode, web.json_response({"keys": keys}))
+
+    async def _elsewhere(self, _request: web.Request) -> web.StreamResponse:
+        """Where redirects lead."""
+        self.fetches["elsewhere"] += 1
+        return web.Response()
 
     async def _token(self, request: web.Request) -> web.StreamResponse:
         self.fetches["token"] += 1

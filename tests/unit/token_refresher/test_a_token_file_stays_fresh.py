@@ -136,6 +136,7 @@ async def test_the_old_token_stays_while_the_issuer_is_out_of_order(desk: Desk, 
     assert 1.6 <= waits[1] <= 2.4
     assert desk.file.read_text() == before
     assert refresher.unready() is None
+    assert desk.issuer.fetches["elsewhere"] == 0, "a redirect would carry the client's secret elsewhere"
     setattr(desk.issuer, where, "ok")
     assert await refresher.refresh() > 100
     assert desk.file.read_text() != before
@@ -167,10 +168,14 @@ async def test_readiness_ends_with_the_token_and_says_why_there_is_no_new_one(de
 async def test_a_restart_in_an_outage_counts_what_is_in_the_file(desk: Desk) -> None:
     await desk.refresher().refresh()
     desk.issuer.token_mode = "fail"
+    asked = len(desk.issuer.token_requests)
     successor = desk.refresher()
-    successor.adopt()
-    await successor.refresh()
+    running_successor = asyncio.create_task(successor.run())
+    async with asyncio.timeout(20):
+        while len(desk.issuer.token_requests) == asked:
+            await asyncio.sleep(0.01)
     assert successor.unready() is None
+    running_successor.cancel()
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\xff\xfe", b"a.b.c"])
@@ -259,6 +264,15 @@ async def test_a_rotated_refresh_token_is_used_next_and_outlives_a_restart(desk:
     assert stat.S_IMODE((desk.folder / "store").stat().st_mode) == 0o600
     await desk.by_refresh_token().refresh()
     assert rotation.seen == ["refresh-1", "refresh-2", "refresh-3"]
+
+
+async def test_a_refresh_token_that_was_saved_is_not_saved_again(desk: Desk) -> None:
+    desk.issuer.reply = lambda asked: (200, {**desk.issuer.grant(asked), "refresh_token": "refresh-2"})
+    refresher = desk.by_refresh_token()
+    await refresher.refresh()
+    before = (desk.folder / "store").stat().st_ino
+    await refresher.refresh()
+    assert (desk.folder / "store").stat().st_ino == before
 
 
 async def test_the_rotated_refresh_token_is_saved_even_if_the_access_token_can_not_be_written(desk: Desk) -> None:
