@@ -16,7 +16,7 @@ from typing import Any
 
 from devcluster import cgroups
 
-INIT = "/run/devcluster/machine_init.py"
+CONTROL = "/run/devcluster"
 _LEAF_DEVICES = ("shm", "mqueue")
 
 
@@ -52,15 +52,15 @@ def become_root(spec_file: Path) -> None:
     root = _mount_root(spec, folder)
     _mount_kernel(root)
     _mount("tmpfs", root / "run", "-o", "mode=755")
-    _bind(folder / "control", root / "run/devcluster")
-    _bind(Path(spec["logs"]), root / "run/devcluster/logs")
+    _bind(folder / "control", root / CONTROL.lstrip("/"))
+    _bind(Path(spec["logs"]), root / CONTROL.lstrip("/") / "logs")
     for item in spec["binds"]:
         _bind(Path(item["source"]), root / item["target"].lstrip("/"), read_only=item["read_only"])
     subprocess.run(["hostname", spec["hostname"]], check=True)
     _turn_root(root)
     # Volumes mounted in the machine must reach the containers in it.
     subprocess.run(["mount", "--make-rshared", "/"], check=True)
-    os.execv("/usr/bin/python3", ["/usr/bin/python3", "-I", "-u", INIT])  # noqa: S606 - as above
+    os.execv("/usr/bin/python3", ["/usr/bin/python3", "-I", "-u", f"{CONTROL}/machine_init.py", CONTROL])  # noqa: S606 - as above
 
 
 def _mount_root(spec: dict[str, Any], folder: Path) -> Path:

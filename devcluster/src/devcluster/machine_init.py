@@ -17,10 +17,6 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-CONTROL = Path("/run/devcluster")
-WANTED = CONTROL / "programs"
-STATE = CONTROL / "state"
-LOGS = CONTROL / "logs"
 LOOK_EVERY = 0.5
 RESTART_DELAYS = (0.2, 0.5, 1.0, 2.0, 5.0)
 CALM_AFTER = 20.0  # a program that lived this long starts again at once
@@ -28,10 +24,25 @@ LOG_LIMIT = 64 << 20
 PATH = "/opt/kubernetes/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+class Folders:
+    """Below the control folder, which the machine and the host share."""
+
+    def __init__(self, control: Path) -> None:
+        self.control = control
+        self.wanted = control / "programs"
+        self.state = control / "state"
+        self.logs = control / "logs"
+
+    def make(self) -> None:
+        for folder in (self.wanted, self.state, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
 class Running:
     """One program: what it should be and what became of it."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, folders: Folders, spec: dict[str, Any]) -> None:
+        self.folders = folders
         self.spec = spec
         self.name: str = spec["name"]
         self.pid = 0
@@ -41,8 +52,12 @@ class Running:
         self.due = 0.0
         self.last_exit: int | None = None
 
+    @property
+    def state_file(self) -> Path:
+        return self.folders.state / f"{self.name}.json"
+
     def start(self) -> None:
-        log = os.open(LOGS / f"{self.name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        log = os.open(self.folders.logs / f"{self.name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         pid = os.fork()
         if pid == 0:
             _become(self.spec, log)
@@ -66,7 +81,7 @@ class Running:
 
     def report(self) -> None:
         state = {"name": self.name, "pid": self.pid, "starts": self.starts, "last_exit": self.last_exit}
-        place = STATE / f"{self.name}.json"
+        place = self.state_file
         draft = place.with_suffix(".tmp")
         draft.write_text(json.dumps(state))
         draft.rename(place)
@@ -97,37 +112,45 @@ def _become(spec: dict[str, Any], log: int) -> NoReturn:
 class Init:
     """The loop: look at the wanted programs, start and stop, reap."""
 
-    def __init__(self) -> None:
+    def __init__(self, folders: Folders) -> None:
+        self.folders = folders
         self.programs: dict[str, Running] = {}
-        self.stopping = False
 
     def look(self) -> None:
-        wanted = _wanted()
-        for name in [name for name, running in self.programs.items() if wanted.get(name) != running.spec]:
-            self.stop(self.programs.pop(name))
+        wanted = _wanted(self.folders)
+        changed = [name for name, running in self.programs.items() if wanted.get(name) != running.spec]
+        if changed:
+            self.stop([self.programs.pop(name) for name in changed])
         for name, spec in wanted.items():
-            self.programs.setdefault(name, Running(spec))
+            self.programs.setdefault(name, Running(self.folders, spec))
         now = time.monotonic()
         for running in self.programs.values():
             if not running.pid and running.due <= now:
                 running.start()
 
-    def stop(self, running: Running) -> None:
-        """Ask, wait, insist; other programs' ends are noted meanwhile."""
-        running.signal(getattr(signal, running.spec["stop_signal"]))
-        limit = time.monotonic() + running.spec["stop_seconds"]
-        while running.pid and time.monotonic() < limit:
-            self.reap([running])
+    def stop(self, going: list[Running]) -> None:
+        """Ask all of them, wait, insist; other programs' ends are noted meanwhile."""
+        for running in going:
+            running.signal(getattr(signal, running.spec["stop_signal"]))
+        limit = time.monotonic() + max(running.spec["stop_seconds"] for running in going)
+        while any(running.pid for running in going) and time.monotonic() < limit:
+            self.reap(going)
             time.sleep(0.05)
-        running.signal(signal.SIGKILL)
-        while running.pid:
-            self.reap([running])
+        for running in going:
+            running.signal(signal.SIGKILL)
+        while any(running.pid for running in going):
+            self.reap(going)
             time.sleep(0.01)
-        (STATE / f"{running.name}.json").unlink(missing_ok=True)
+        for running in going:
+            running.state_file.unlink(missing_ok=True)
 
     def stop_all(self) -> None:
-        for running in reversed(self.programs.values()):
-            self.stop(running)
+        """In the reverse order of starting, those of one order together."""
+        by_order: dict[int, list[Running]] = {}
+        for running in self.programs.values():
+            by_order.setdefault(running.spec["order"], []).append(running)
+        for order in sorted(by_order, reverse=True):
+            self.stop(by_order[order])
 
     def reap(self, more: list[Running] = []) -> None:  # noqa: B006 - never changed
         while True:
@@ -142,36 +165,36 @@ class Init:
                     running.ended(status)
 
 
-def _wanted() -> dict[str, dict[str, Any]]:
+def _wanted(folders: Folders) -> dict[str, dict[str, Any]]:
     specs = []
-    for place in WANTED.glob("*.json"):
+    for place in folders.wanted.glob("*.json"):
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
             specs.append(json.loads(place.read_text()))
     return {spec["name"]: spec for spec in sorted(specs, key=lambda spec: (spec["order"], spec["name"]))}
 
 
-def _trim_logs() -> None:
+def _trim_logs(folders: Folders) -> None:
     """Logs are appended to, so cutting one to nothing is safe; one older part is kept."""
-    for log in LOGS.glob("*.log"):
+    for log in folders.logs.glob("*.log"):
         if log.stat().st_size > LOG_LIMIT:
             shutil.copyfile(log, log.with_suffix(".log.1"))
             os.truncate(log, 0)
 
 
-def main() -> None:
+def main(control: Path) -> None:
     wake = {signal.SIGCHLD, signal.SIGHUP, signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, wake)
-    for folder in (WANTED, STATE, LOGS):
-        folder.mkdir(parents=True, exist_ok=True)
-    init = Init()
-    (CONTROL / "ready").write_text("")
+    folders = Folders(control)
+    folders.make()
+    init = Init(folders)
+    (control / "ready").write_text("")
     rounds = 0
     while True:
         init.reap()
         init.look()
         rounds += 1
         if rounds % 240 == 0:
-            _trim_logs()
+            _trim_logs(folders)
         info = signal.sigtimedwait(wake, LOOK_EVERY)
         if info is not None and info.si_signo in (signal.SIGTERM, signal.SIGINT):
             init.stop_all()
@@ -179,4 +202,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

@@ -55,7 +55,7 @@ MACHINE = RootTree(
 )  # fmt: skip
 
 # Only where the host has no Go.
-GOLANG = RootTree("golang", ("ca-certificates", "golang-go", "git"))
+GOLANG = RootTree("golang", ("ca-certificates", "golang-go", "python3"))
 
 
 def ensure(tree: RootTree, cache: Path, log: Path) -> Path:
