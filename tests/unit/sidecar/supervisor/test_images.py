@@ -227,6 +227,7 @@ def test_a_missing_working_directory_is_made_behind_the_image_s_links(tmp_path: 
     image, upper = tmp_path / "image", tmp_path / "upper"
     tree(image)
     prepare_upper(str(image), str(upper))
-    ensure_directory(str(image), str(upper), "/var/run/a/b")
+    layers = [str(upper), str(image)]
+    ensure_directory(layers, resolve(layers, "/var/run/a/b"))
     assert (upper / "run/a/b").is_dir()
     assert not (upper / "var/run").exists()

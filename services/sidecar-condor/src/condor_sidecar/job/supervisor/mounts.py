@@ -3,6 +3,7 @@
 import os
 from typing import Dict, List, Mapping, NamedTuple
 
+from . import rootfs
 from .plan import EMPTY, FILES, HOST, Container, Pod, Volume
 from .sandbox import Sandbox
 
@@ -22,7 +23,7 @@ class BadMount(Exception):
 
 
 def binds(pod: Pod, container: Container, sandbox: Sandbox) -> List[Bind]:
-    """The binds of a container's volumes, outer ones first. Raises BadMount."""
+    """The binds of a container's volumes, in the pod's order. Raises BadMount."""
     volumes = {volume.name: volume for volume in pod.volumes}
     found = []
     for mount in container.mounts:
@@ -30,8 +31,14 @@ def binds(pod: Pod, container: Container, sandbox: Sandbox) -> List[Bind]:
         source = _source(volume, sandbox)
         if mount.sub_path:
             source = _below(source, mount.sub_path, create=volume.kind == EMPTY, what=volume.name)
-        found.append(Bind(source, os.path.normpath(mount.path), mount.read_only or volume.kind == FILES))
-    return sorted(found, key=lambda bind: bind.path.count("/"))
+        found.append(Bind(source, mount.path, mount.read_only or volume.kind == FILES))
+    return found
+
+
+def placed(layers: List[str], unplaced: List[Bind]) -> List[Bind]:
+    """Binds with their paths free of the image's symbolic links, which Apptainer follows only half; outer ones first."""
+    resolved = [bind._replace(path=rootfs.resolve(layers, bind.path)) for bind in unplaced]
+    return sorted(resolved, key=lambda bind: bind.path.count("/"))
 
 
 def _source(volume: Volume, sandbox: Sandbox) -> str:

@@ -61,17 +61,20 @@ def _lay_out(
     folder = os.path.join(sandbox.containers, container.name)
     start = os.path.join(folder, "start")
     os.makedirs(start, mode=0o700)
-    overlay, own = "", []
+    overlay, own, layers = "", [], [image.root]
     if not container.read_only_root:
         overlay = os.path.join(folder, "overlay")
         for number, path in enumerate(rootfs.prepare_upper(image.root, os.path.join(overlay, "upper"))):
             own.append(mounts.Bind(os.path.join(folder, "empty-%d" % number), path, False))
             os.mkdir(own[-1].source)
         os.makedirs(os.path.join(overlay, "work"))
+        layers = [os.path.join(overlay, "upper"), image.root]
     gpu_env = mounts.gpu_environment(machine.environment) if container.gpu else {}
     target = process(container, image.config, pod.hostname, _passwd(image.root), gpu_env)
-    if not mounts.work_dir_in_volume(target.work_dir, binds) and overlay:
-        rootfs.ensure_directory(image.root, os.path.join(overlay, "upper"), target.work_dir)
+    binds = mounts.placed(layers, binds)
+    work_dir = rootfs.resolve(layers, target.work_dir)
+    if not mounts.work_dir_in_volume(work_dir, binds) and overlay:
+        rootfs.ensure_directory(layers, work_dir)
     _write_launcher(container, target, machine, start)
     hosts = os.path.join(folder, "hosts")
     with open(hosts, "w", encoding="utf-8") as file:
@@ -87,7 +90,7 @@ def _lay_out(
             overlay,
             own + binds + [mounts.Bind(start, mounts.START_FOLDER, False)],
             pod.hostname,
-            target.work_dir,
+            work_dir,
             container.gpu,
             mounts.START_FOLDER + "/launch",
         ),

@@ -101,8 +101,7 @@ def prepare_upper(root: str, upper: str) -> List[str]:
     return unreadable
 
 
-def ensure_directory(root: str, upper: str, path: str) -> None:
-    """See that the directory `path` exists in the container whose root is `upper` over `root`; it is made in `upper`."""
-    resolved = resolve([upper, root], path)
-    if not find([upper, root], resolved):
-        os.makedirs(os.path.join(upper, resolved.lstrip("/")), mode=0o755, exist_ok=True)
+def ensure_directory(layers: List[str], path: str) -> None:
+    """See that the directory `path` (as `resolve` returns it) exists in the container; it is made in the uppermost layer."""
+    if not find(layers, path):
+        os.makedirs(os.path.join(layers[0], path.lstrip("/")), mode=0o755, exist_ok=True)
