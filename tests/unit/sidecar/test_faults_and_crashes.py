@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from condor_sidecar.app import missing
 from condor_sidecar.io.journal import Journal, JournalError
 from condor_sidecar.model.calls import Failure, FailureKind
 
@@ -209,6 +210,84 @@ async def test_a_job_that_nobody_knows_any_more_does_not_end_its_pod_at_once(sid
     await until(lambda: sidecar.schedd.log.count("History") > 0, "history is asked")
     await asyncio.sleep(0.5)
     assert "waiting" in (await sidecar.states(uid))["c"]
+
+
+async def test_a_job_that_stays_unknown_is_lost(sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(missing, "LOST_SECONDS", 0.5)
+    monkeypatch.setattr(missing, "ASK_AGAIN_SECONDS", 0.1)
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    sidecar.schedd.run(uid)
+    await sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
+    sidecar.schedd.drop(uid, remember=False)
+    state = await sidecar.wait_for(uid, "terminated")
+    assert (state["exitCode"], state["reason"]) == (137, "JobLost")
+
+
+async def test_a_job_held_before_its_start_is_released_and_runs(sidecar: Sidecar) -> None:
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    sidecar.schedd.hold(uid, 13, "Transfer input files failure")
+    await until(lambda: sidecar.schedd.of(uid)[0].attributes["JobStatus"] == 1, "the release")
+    sidecar.schedd.run(uid)
+    sidecar.schedd.complete(uid, 0, {"out.tar": out_tar({"c": 0})})
+    assert (await sidecar.wait_for(uid, "terminated"))["exitCode"] == 0
+
+
+async def test_a_job_out_of_memory_ends_its_pod_with_the_holds_words_and_what_it_printed(sidecar: Sidecar) -> None:
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    job = sidecar.schedd.run(uid)
+    job.output = {
+        "supervisor.out": b'S {"version":1,"phase":"running","revision":1,"containers":[]}\n'
+        b"L c 2026-01-01T00:00:01Z stdout F so far\n"
+    }
+    sidecar.schedd.hold(uid, 34, "Job has gone over memory limit of 64 megabytes", HoldReasonSubCode=102)
+    state = await sidecar.wait_for(uid, "terminated")
+    assert (state["exitCode"], state["reason"]) == (137, "OOMKilled")
+    assert "memory limit of 64 megabytes" in state["message"]
+    assert await sidecar.logs(uid) == "so far\n"
+    await until(lambda: not sidecar.schedd.of(uid), "the job is removed")
+
+
+async def test_an_evicted_pod_ends_and_its_job_does_not_start_again(sidecar: Sidecar) -> None:
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    sidecar.schedd.run(uid).enter(1)
+    state = await sidecar.wait_for(uid, "terminated")
+    assert (state["exitCode"], state["reason"]) == (137, "Evicted")
+    await until(lambda: not sidecar.schedd.of(uid), "the job is removed")
+
+
+async def test_a_running_pod_is_not_shown_as_waiting_after_a_restart(sidecar: Sidecar) -> None:
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    job = sidecar.schedd.run(uid)
+    job.attributes["ChirpIL"] = "1;2;running;;r:1767225600"
+    started = (await sidecar.wait_for(uid, "running"))["startedAt"]
+    await sidecar.crash()
+    sidecar.schedd.down = DOWN
+    await sidecar.start()
+    assert await sidecar.status(uid) is None
+    code, _ = await sidecar.call("GET", "/pods?node=vk-test")
+    assert code == 503, "half a list would be taken for a whole one"
+    sidecar.schedd.down = None
+    assert (await sidecar.wait_for(uid, "running"))["startedAt"] == started
+
+
+async def test_a_stray_job_of_a_deleted_pod_is_removed(sidecar: Sidecar) -> None:
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    (job,) = sidecar.schedd.of(uid)
+    await sidecar.call("POST", "/delete", {"metadata": {"uid": uid}})
+    async with asyncio.timeout(10):
+        while await sidecar.status(uid) is not None:
+            await asyncio.sleep(0.02)
+    late = type(job)({**job.attributes, "ClusterId": 99}, job.folder, job.payload)
+    late.enter(1)
+    sidecar.schedd.jobs[late.job_id] = late
+    await until(lambda: not sidecar.schedd.of(uid), "the stray is removed")
+    assert await sidecar.status(uid) is None
 
 
 async def test_a_second_sidecar_on_the_same_folder_does_not_start(sidecar: Sidecar) -> None:

@@ -5,6 +5,7 @@ so a crash at any point repeats work and loses nothing.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -50,8 +51,6 @@ class Fetcher:
         self._backoff = Backoff(2, 60)
         self._tasks: OrderedDict[str, _Task] = OrderedDict()  # bounded by the table: one for a pod
         self._wake = asyncio.Event()
-        self.transfer = asyncio.Lock()
-        """Held while a sandbox is written or read: a running job's output goes to the same files."""
 
     def fetch(self, pod: Pod) -> None:
         """The pod's job has completed."""
@@ -96,7 +95,9 @@ class Fetcher:
         """Fetch for all at once; if that fails, for each by itself, so that one bad job holds up no other."""
         if not tasks:
             return
-        async with self.transfer:
+        async with contextlib.AsyncExitStack() as sandboxes_held:
+            for task in tasks:
+                await sandboxes_held.enter_async_context(task.pod.sandbox)
             try:
                 await self._retrieve(tasks)
             except ScheddError as error:

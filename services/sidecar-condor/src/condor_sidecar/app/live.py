@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from service_runtime.logs import get_logger
 
-from condor_sidecar.app.fetcher import Fetcher
 from condor_sidecar.app.pods import Pod, PodTable, without_logs
 from condor_sidecar.core.result import parse_stream
 from condor_sidecar.io.output_store import OutputStore
@@ -35,13 +34,10 @@ class _Cached:
 class LiveLogs:
     """Logs of pods whose job runs."""
 
-    def __init__(
-        self, table: PodTable, schedd: Schedd, store: OutputStore, fetcher: Fetcher, interval_seconds: float
-    ) -> None:
+    def __init__(self, table: PodTable, schedd: Schedd, store: OutputStore, interval_seconds: float) -> None:
         self._table = table
         self._schedd = schedd
         self._store = store
-        self._fetcher = fetcher
         self.interval = interval_seconds
         self._cache: dict[str, _Cached] = {}
 
@@ -61,8 +57,8 @@ class LiveLogs:
     async def _fetch(self, pod: Pod, cached: _Cached) -> None:
         assert pod.ad is not None
         try:
-            async with self._fetcher.transfer:
-                await self._schedd.retrieve([pod.ad.job_id], [self._store.sandbox(pod.uid)])
+            async with pod.sandbox:
+                await self._schedd.retrieve_live(pod.ad.job_id, self._store.sandbox(pod.uid))
                 record = await asyncio.to_thread(self._read, pod.uid)
         except (ScheddError, UnreadableResult) as error:
             log.warning("log.fetch_failed", pod_uid=pod.uid, reason=str(error))

@@ -20,7 +20,7 @@ from condor_sidecar.core.latch import latch
 from condor_sidecar.core.result import parse_chirp
 from condor_sidecar.core.state import Evidence, Stage, look
 from condor_sidecar.io.journal import Journal, Remembered
-from condor_sidecar.model.job_ad import JobAd
+from condor_sidecar.model.job_ad import JobAd, JobStatus
 from condor_sidecar.model.pod_record import PodRecord, Tombstone
 from condor_sidecar.model.pod_view import PodView
 from condor_sidecar.model.result import JobResult
@@ -33,7 +33,8 @@ def without_logs(record: JobResult | None) -> JobResult | None:
 
 @dataclass(slots=True, eq=False)
 class Pod:
-    """One pod. `since` is when its stage began (monotonic clock); `unseen` until a query has shown its job."""
+    """One pod. `since` is when its stage began (monotonic clock); `unseen` until a query has shown its job; `sandbox` is
+    held while its output is being brought and read."""
 
     record: PodRecord
     stage: Stage
@@ -53,6 +54,7 @@ class Pod:
     deleting: bool = False
     order: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    sandbox: asyncio.Lock = field(default_factory=asyncio.Lock)
     _status: PodStatus | None = None
 
     @property
@@ -170,16 +172,22 @@ class PodTable:
                 touched.add(pod.uid)
         return touched
 
-    def settle_job(self, pod: Pod) -> tuple[JobAd, ...]:
-        """Choose the pod's own job among those in the queue; gives the others, to be removed."""
+    def surplus(self, pod: Pod) -> tuple[JobAd, ...]:
+        """The pod's jobs that aren't its own."""
+        return choose(pod.jobs.values()).surplus
+
+    def settle_job(self, pod: Pod) -> None:
+        """Choose the pod's own job among those in the queue, and take what it says."""
         if not pod.jobs:
-            return ()
+            return
         choice = choose(pod.jobs.values())
         before, pod.ad = pod.ad, choice.kept
+        was_held = before is not None and before.status == JobStatus.HELD and not before.spooling
+        if choice.kept.status == JobStatus.HELD and not choice.kept.spooling and not was_held:
+            metrics.HOLDS.labels(str(choice.kept.hold_code)).inc()
         if choice.kept.state and (before is None or before.state != choice.kept.state):
             planned = [container.planned() for container in pod.record.containers]
             self.take_record(pod, parse_chirp(choice.kept.state, planned))
-        return choice.surplus
 
     def take_record(self, pod: Pod, record: JobResult | None) -> None:
         """A newer word from the running supervisor, whichever way it came."""

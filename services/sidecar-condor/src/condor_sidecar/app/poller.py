@@ -59,6 +59,7 @@ class Poller:
         self._hold = hold
         self._rules = rules
         self._backoff = Backoff(1, 30)
+        self._release_backoff = Backoff(30, 600)
         self._failures = 0
         self._started = time.monotonic()
         self.wake = look_soon
@@ -77,10 +78,7 @@ class Poller:
                 await self._conclude(changes, began)
                 pause = self._pause()
             except ScheddError as error:
-                if self._health.trouble is None and self.last_began >= began:
-                    log.warning("poll.action_failed", reason=self._health.explain(error))
-                else:
-                    self._health.failed(error)
+                self._health.failed(error)
                 self._failures += 1
                 pause = self._backoff.delay(self._failures - 1)
             except JournalError as error:
@@ -98,7 +96,8 @@ class Poller:
         if changes.server_time is not None:
             self._table.clock_offset = changes.server_time - time.time()
         touched = await self._table.take_ads(changes.ads, changes.gone, changes.complete)
-        surplus = [ad for uid in touched for ad in self._table.settle_job(self._table.pods[uid])]
+        for uid in touched:
+            self._table.settle_job(self._table.pods[uid])
         self.last_began = began
         self._table.count()
         await self._drop_payloads(touched)
@@ -111,8 +110,11 @@ class Poller:
                 await asyncio.sleep(0)
         # pods that waited for room under the cap of idle jobs
         self._submitter.wake.set()
-        await self._missing.look(began)
-        await self._act(surplus)
+        for step in (self._remove_surplus, self._act, lambda: self._missing.look(began)):
+            try:
+                await step()
+            except ScheddError as error:
+                log.warning("poll.action_failed", reason=self._health.explain(error))
 
     def _may_look_new(self, pod: Pod, touched: set[str]) -> bool:
         """Its job changed, or the time that it runs without a word from its supervisor counts."""
@@ -127,10 +129,19 @@ class Poller:
             elif began - pod.since > SETTLE_SECONDS or pod.since <= self._started + 1:
                 pod.enter(Stage.MISSING)
 
-    async def _act(self, surplus: Iterable[JobAd]) -> None:
-        remove = [ad.job_id for ad in (*surplus, *self._table.strays)]
-        self._table.strays.clear()
-        metrics.DUPLICATES.inc(len(remove))
+    async def _remove_surplus(self) -> None:
+        """Second jobs of a pod, and jobs that nobody wants any more; those that stay are here again next time."""
+        surplus = [job for pod in self._table.pods.values() if len(pod.jobs) > 1 for job in self._table.surplus(pod)]
+        surplus += self._table.strays
+        if surplus:
+            jobs = [ad.job_id for ad in surplus]
+            log.warning("jobs.surplus", jobs=jobs[:20], count=len(jobs))
+            metrics.DUPLICATES.inc(len(jobs))
+            await self._schedd.remove_jobs(jobs, "its pod has another job, or was deleted")
+            self._table.strays.clear()
+
+    async def _act(self) -> None:
+        remove: list[str] = []
         release: list[Pod] = []
         again: list[Pod] = []
         fetched: list[str] = []
@@ -145,7 +156,7 @@ class Poller:
                 self._decide(pod, pod.ad, release, again)
         if remove:
             log.warning("jobs.removing", jobs=remove[:20], count=len(remove))
-            await self._schedd.remove_jobs(remove, "a duplicate, or its pod has ended")
+            await self._schedd.remove_jobs(remove, "its pod has ended")
         if fetched:
             await self._schedd.mark_fetched(fetched)
         await self._release(release)
@@ -172,7 +183,7 @@ class Poller:
             case Reaction.END:
                 assert decision.end is not None
                 self._fetcher.end(pod, decision.end)
-            case Reaction.RELEASE:
+            case Reaction.RELEASE if pod.not_before <= time.monotonic():
                 release.append(pod)
             case Reaction.RESUBMIT:
                 again.append(pod)
@@ -188,8 +199,8 @@ class Poller:
             return
         for pod in pods:
             assert pod.ad is not None
+            pod.not_before = time.monotonic() + self._release_backoff.delay(pod.releases)
             pod.releases += 1
-            metrics.HOLDS.labels(str(pod.ad.hold_code)).inc()
             log.info("job.releasing", pod_uid=pod.uid, job=pod.ad.job_id, code=pod.ad.hold_code)
         await self._schedd.release([pod.ad.job_id for pod in pods if pod.ad is not None], "a passing failure")
 

@@ -1,6 +1,7 @@
 """Puts the service together and runs it: the loops in one task group, REST while they run, everything closed at the end."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -31,6 +32,7 @@ from condor_sidecar.model.calls import ConnectionSettings
 from condor_sidecar.settings import Output, Settings, condor_params, site_policy
 
 HOUSEKEEPING_SECONDS = 60.0
+DRAIN_SECONDS = 10.0
 
 log = get_logger(__name__)
 
@@ -80,7 +82,7 @@ async def _run(
         rules=rules,
     )
     remover = Remover(table, schedd, store, health, poller)
-    live = LiveLogs(table, schedd, store, fetcher, settings.output.live_seconds)
+    live = LiveLogs(table, schedd, store, settings.output.live_seconds)
     async with asyncio.TaskGroup() as accepts:
         intake = Intake(table, submitter, site_policy(settings), limits, accepts)
         rest = Rest(
@@ -109,6 +111,9 @@ async def _run(
                 ),
             ]
             await stop.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await submitter.finish()
             for task in running:
                 task.cancel()
 

@@ -57,6 +57,8 @@ class Submitter:
         self._backoff = Backoff(1, 60)
         self._failures = 0
         self._look_soon = look_soon
+        self._closing = False
+        self._submitting = asyncio.Lock()
         self.wake = asyncio.Event()
 
     async def run(self) -> None:
@@ -65,13 +67,20 @@ class Submitter:
             await self.wake.wait()
             self.wake.clear()
             await asyncio.sleep(GATHER_SECONDS)
-            while chosen := self._choose():
+            while not self._closing and (chosen := self._choose()):
                 if not await self._submit(chosen):
                     await asyncio.sleep(self._backoff.delay(self._failures))
                     self._failures += 1
                 else:
                     self._failures = 0
                     self._look_soon.set()
+
+    async def finish(self) -> None:
+        """Begin no further submission, and wait until the one under way has ended: broken off, it would cost its pods
+        half a minute after the next start."""
+        self._closing = True
+        async with self._submitting:
+            pass
 
     def _choose(self) -> list[Pod]:
         """The oldest queued pods that fit into a batch and under the cap of idle jobs."""
@@ -96,7 +105,8 @@ class Submitter:
         for pod in pods:
             pod.enter(Stage.SUBMITTING)
         try:
-            return await self._send(pods)
+            async with self._submitting:
+                return await self._send(pods)
         finally:
             for pod in pods:
                 if pod.stage is Stage.SUBMITTING:  # something unexpected, or the end of this process

@@ -6,7 +6,12 @@ they failed), so this is a reading of known words, with "unreachable" where noth
 
 from condor_sidecar.model.calls import Failure, FailureKind
 
-_LOGIN = ("AUTHENTICATE:", "Failed communication with collector", "Error when performing action on the schedd")
+_LOGIN = (
+    "AUTHENTICATE:",
+    "Failed communication with collector",
+    "Error when performing action on the schedd",
+    "Failed to start command",
+)
 _DENIED = ("SECMAN:2010", "PERMISSION DENIED")
 _UNREACHABLE = ("SECMAN:200", "Failed to connect", "Failed to fetch ads", "CEDAR:", "locate", "DCSchedd:2")
 _REFUSED = ("SCHEDD:", "SUBMIT:", "Unable to edit jobs", "Invalid")

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from condor_sidecar.core.constraint import quoted
 from condor_sidecar.core.failure import classify
 from condor_sidecar.model.calls import (
     Act,
@@ -54,6 +55,7 @@ class Binding:
             htcondor2.param[key] = value
         self._settings = settings
         self._found: Any = None
+        self._mine = "false"
         self._poll_number = 0
         self._sent: dict[str, bytes] = {}
 
@@ -75,12 +77,12 @@ class Binding:
             case Poll():
                 return self._poll(schedd, request)
             case History():
-                found = schedd.history(request.constraint, projection=list(PROJECTION), match=request.limit)
-                return Ads(ads=[_job_ad(ad) for ad in found])
+                found = schedd.history(self._ours(request.constraint), projection=list(PROJECTION), match=request.limit)
+                return Ads(ads=[job for job in map(_job_ad, found) if job is not None])
             case Act():
                 return self._act(schedd, request)
             case Edit():
-                return Done(count=int(schedd.edit(request.constraint, request.attribute, request.value)))
+                return Done(count=int(schedd.edit(self._ours(request.constraint), request.attribute, request.value)))
             case Retrieve():
                 return self._retrieve(schedd, request)
 
@@ -91,8 +93,14 @@ class Binding:
             if ad is None:
                 wanted = f" named {self._settings.schedd}" if self._settings.schedd else ""
                 raise Unreachable(f"the collector {self._settings.collector} knows no schedd{wanted}")
+            # everybody can give a job of their own our attributes: only this identity's jobs count
+            user = htcondor2.ping(ad, "READ")["MyRemoteUserName"]
+            self._mine = f"User == {quoted(str(user))}"
             self._found = htcondor2.Schedd(ad)
         return self._found
+
+    def _ours(self, constraint: str) -> str:
+        return f"({constraint}) && {self._mine}"
 
     def _failure(self, error: BaseException, before: bool) -> Failure:
         self._found = None
@@ -126,9 +134,11 @@ class Binding:
         now_there: dict[str, bytes] = {}
         changed: list[JobAd] = []
         server_time: int | None = None
-        for ad in _found_ads(schedd, request.constraint):
+        for ad in _found_ads(schedd, self._ours(request.constraint)):
             server_time = server_time or _integer(ad.get("ServerTime"))
             job = _job_ad(ad)
+            if job is None:
+                continue
             digest = hashlib.blake2b(msgspec.msgpack.encode(job), digest_size=16).digest()
             now_there[job.job_id] = digest
             if self._sent.get(job.job_id) != digest:
@@ -141,13 +151,13 @@ class Binding:
     def _act(self, schedd: Any, request: Act) -> Done:
         action = htcondor2.JobAction.Remove if request.action is Action.REMOVE else htcondor2.JobAction.Release
         # a reason given as plain text is dropped by the binding (25.14); a pair isn't
-        counters = schedd.act(action, request.constraint, reason=(request.reason, 0))
+        counters = schedd.act(action, self._ours(request.constraint), reason=(request.reason, 0))
         return Done(count=int(counters["TotalSuccess"]), denied=int(counters["TotalPermissionDenied"]))
 
     def _retrieve(self, schedd: Any, request: Retrieve) -> Done:
         for folder in request.folders:
             Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-        schedd.retrieve(request.constraint)
+        schedd.retrieve(self._ours(request.constraint))
         return Done(count=len(request.folders))
 
 
@@ -155,8 +165,12 @@ def _found_ads(schedd: Any, constraint: str) -> Iterator[Any]:
     yield from schedd.query(constraint, projection=[*PROJECTION, "ServerTime"])
 
 
-def _job_ad(ad: Any) -> JobAd:
-    return msgspec.convert(typed_attributes(dict(ad.items())), JobAd)
+def _job_ad(ad: Any) -> JobAd | None:
+    """The job, None if somebody edited its attributes into what can't be ours."""
+    try:
+        return msgspec.convert(typed_attributes(dict(ad.items())), JobAd)
+    except msgspec.ValidationError:
+        return None
 
 
 def _integer(value: object) -> int | None:

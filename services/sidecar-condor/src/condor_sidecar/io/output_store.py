@@ -19,6 +19,7 @@ from condor_sidecar.model.result import JobResult, UnreadableResult
 
 _DELETED = ".deleted"
 _STREAM_LIMIT = 64 << 20
+_RECORD_LIMIT = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class OutputStore:
         problem = ""
         final = streamed = None
         try:
-            final = parse_out_tar((folder / OUTPUT).read_bytes())
+            final = parse_out_tar(_read(folder / OUTPUT))
         except FileNotFoundError:
             problem = f"the job left no {OUTPUT}"
         except (OSError, UnreadableResult) as error:
@@ -140,6 +141,13 @@ class OutputStore:
         except OSError:
             return ""
         return f"; the supervisor said: {text}" if text else ""
+
+
+def _read(path: Path) -> bytes:
+    """A file of a size that a supervisor leaves; a user's program ran beside it. Raises OSError, UnreadableResult."""
+    if path.stat().st_size > _RECORD_LIMIT:
+        raise UnreadableResult(f"it has more than {_RECORD_LIMIT} bytes")
+    return path.read_bytes()
 
 
 def _size(folder: Path) -> int:

@@ -1,6 +1,6 @@
 """The schedd as the service sees it: one method per thing that is asked of it, each with a deadline.
 
-Behind it are four worker processes, so that a transfer that takes minutes never delays a query, nor a query a submit.
+Behind it are five worker processes, so that a transfer that takes minutes delays no query, and a query no submission.
 """
 
 import asyncio
@@ -62,7 +62,9 @@ class Schedd:
     ) -> None:
         self.instance = instance
         self._deadlines = deadlines or CallDeadlines()
-        self._workers = {role: Worker(role, settings, command) for role in ("submit", "poll", "transfer", "act")}
+        self._workers = {
+            role: Worker(role, settings, command) for role in ("submit", "poll", "transfer", "live", "act")
+        }
         self._changes_seen = 0
 
     async def close(self) -> None:
@@ -114,9 +116,14 @@ class Schedd:
         await self._call("act", request, self._deadlines.act)
 
     async def retrieve(self, job_ids: Iterable[str], folders: Sequence[Path]) -> None:
-        """Bring the output of these jobs, so far or whole, into their folders. Raises ScheddError."""
+        """Bring the output of these jobs into their folders. Raises ScheddError."""
         request = Retrieve(constraint.of_jobs(self.instance, job_ids), [str(folder) for folder in folders])
         await self._call("transfer", request, self._deadlines.transfer)
+
+    async def retrieve_live(self, job_id: str, folder: Path) -> None:
+        """Bring the output so far of one running job into its folder. Raises ScheddError."""
+        request = Retrieve(constraint.of_jobs(self.instance, [job_id]), [str(folder)])
+        await self._call("live", request, self._deadlines.query)
 
     async def _act(self, action: Action, jobs: str, reason: str) -> Done:
         reply = await self._call("act", Act(action, jobs, reason), self._deadlines.act)
