@@ -126,10 +126,16 @@ class ApptainerJob:
         raise AssertionError((self.folder / "out").read_text() + (self.folder / "err").read_text())
 
     def end(self) -> JobResult:
-        """Wait for the job's end; nothing but the result is left of it."""
+        """Wait for the job's end; nothing but the result lies where it would be brought back."""
         self.process.wait(PATIENCE)
         assert (self.folder / "err").read_text() == ""
-        assert sorted(path.name for path in self.folder.iterdir()) == ["err", "out", "out.tar", "pid", "run.sh"]
+        assert sorted(path.name for path in self.folder.iterdir() if path.is_file()) == [
+            "err",
+            "out",
+            "out.tar",
+            "pid",
+            "run.sh",
+        ]
         return parse_out_tar((self.folder / "out.tar").read_bytes())
 
 

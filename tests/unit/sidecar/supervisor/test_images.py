@@ -218,7 +218,7 @@ def test_the_upper_tree_has_every_directory_writable_and_nothing_else(tmp_path: 
     (image / "usr/bin").chmod(0o555)
     (image / "run").chmod(0o1777)
     assert prepare_upper(str(image), str(upper)) == []
-    assert sorted(path for path, _ in directories(str(upper))) == ["etc", "run", "usr", "usr/bin", "var"]
+    assert sorted(path for path, _, _ in directories(str(upper))) == ["etc", "run", "usr", "usr/bin", "var"]
     assert [path for path in upper.rglob("*") if not path.is_dir()] == []
     assert ((upper / "usr/bin").stat().st_mode & 0o7777, (upper / "run").stat().st_mode & 0o7777) == (0o755, 0o1777)
 

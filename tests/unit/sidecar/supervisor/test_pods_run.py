@@ -184,14 +184,13 @@ def test_states_and_logs_are_streamed_while_the_pod_runs(tmp_path: Path) -> None
     assert (streamed.containers, streamed.logs, streamed.revision) == (final.containers, final.logs, final.revision)
 
 
-def test_nothing_of_the_pod_is_left_but_the_result(tmp_path: Path) -> None:
-    job = Job(
-        tmp_path,
-        pod(shell("main", "sleep 1000 & echo x"), volumes=[plan.Volume("v", plan.FILES)]),
-        {"volumes/v/key": b"SECRET"},
-    )
+def test_no_secret_is_left_and_only_the_result_lies_where_it_would_be_brought_back(tmp_path: Path) -> None:
+    main = shell("main", "sleep 1000 & echo x", env=[("KEY", "SECRET")], mounts=[plan.Mount("v", "/v")])
+    job = Job(tmp_path, pod(main, volumes=[plan.Volume("v", plan.FILES)]), {"volumes/v/key": b"SECRET"})
+    before = {path.name for path in tmp_path.iterdir()}
     job.run()
-    assert not (tmp_path / "pod").exists()
+    added = {path.name for path in tmp_path.iterdir() if path.is_file()} - before - {"out", "err", "calls.jsonl"}
+    assert added == {"out.tar"}
     assert not (tmp_path / "payload.tar").exists()
     left = [path for path in tmp_path.rglob("*") if path.is_file() and b"SECRET" in path.read_bytes()]
     assert left == []

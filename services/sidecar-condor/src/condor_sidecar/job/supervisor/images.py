@@ -1,6 +1,5 @@
 """Finds a container's image on the worker node, or pulls it."""
 
-import hashlib
 import json
 import os
 import threading
@@ -39,19 +38,21 @@ class Images:
     def __init__(self, program: str, folder: str, run: Run, cancelled: threading.Event) -> None:
         self._program, self._folder, self._run, self._cancelled = program, folder, run, cancelled
         self._lock = threading.Lock()
-        self._locks: Dict[str, threading.Lock] = {}
+        self._asked: Dict[str, Tuple[threading.Lock, str]] = {}
         self._found: Dict[str, Unpacked] = {}
 
     def get(self, image: Image) -> Unpacked:
         """The image, unpacked on this machine. Raises NoImage."""
         with self._lock:
-            lock = self._locks.setdefault(image.name, threading.Lock())
+            if image.name not in self._asked:
+                self._asked[image.name] = threading.Lock(), os.path.join(self._folder, str(len(self._asked)))
+            lock, target = self._asked[image.name]
         with lock:
             if image.name not in self._found:
-                self._found[image.name] = self._find(image)
+                self._found[image.name] = self._find(image, target)
             return self._found[image.name]
 
-    def _find(self, image: Image) -> Unpacked:
+    def _find(self, image: Image, target: str) -> Unpacked:
         try:
             for candidate in image.candidates:
                 if _exists(candidate):
@@ -61,7 +62,6 @@ class Images:
                 raise NoImage(
                     "ErrImagePull", 'image "%s" is not unpacked on this machine (looked at: %s)' % (image.name, looked)
                 )
-            target = os.path.join(self._folder, hashlib.sha256(image.name.encode("utf-8")).hexdigest()[:16])
             self._pull(image, target)
             return Unpacked(target, image.pull, read(target))
         except UnreadableConfig as error:

@@ -7,7 +7,7 @@ from . import apptainer, launcher, mounts, rootfs
 from .command import NoCommand, Process, encoded, process
 from .images import Images, NoImage, Unpacked
 from .plan import Container, Pod
-from .sandbox import Sandbox
+from .sandbox import START, Sandbox
 
 STATUS = "status"
 MESSAGE = "termination-message"
@@ -59,7 +59,7 @@ def _lay_out(
     pod: Pod, container: Container, sandbox: Sandbox, machine: Machine, image: Unpacked, binds: List[mounts.Bind]
 ) -> Launch:
     folder = os.path.join(sandbox.containers, container.name)
-    start = os.path.join(folder, "start")
+    start = os.path.join(folder, START)
     os.makedirs(start, mode=0o700)
     overlay, own, layers = "", [], [image.root]
     if not container.read_only_root:

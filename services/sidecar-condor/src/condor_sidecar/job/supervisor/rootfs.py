@@ -63,25 +63,22 @@ def find(layers: List[str], path: str) -> str:
     return ""
 
 
-def directories(root: str) -> Iterator[Tuple[str, int]]:
-    """Every directory below `root` (relative path, permission bits), parents first; nothing below one that can't be read."""
-    pending = [""]
+def directories(root: str) -> Iterator[Tuple[str, int, bool]]:
+    """Every directory below `root`: relative path, permission bits, whether the user can read it; parents first."""
+    pending = [("", 0)]
     while pending:
-        relative = pending.pop()
+        relative, mode = pending.pop()
+        readable = True
         try:
-            entries = list(os.scandir(os.path.join(root, relative)))
+            with os.scandir(os.path.join(root, relative)) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        mode_below = entry.stat(follow_symlinks=False).st_mode & 0o1777
+                        pending.append((os.path.join(relative, entry.name), mode_below))
         except OSError:
-            continue
-        for entry in entries:
-            try:
-                if not entry.is_dir(follow_symlinks=False):
-                    continue
-                mode = entry.stat(follow_symlinks=False).st_mode & 0o1777
-            except OSError:
-                continue
-            child = os.path.join(relative, entry.name)
-            yield child, mode
-            pending.append(child)
+            readable = False
+        if relative:
+            yield relative, mode, readable
 
 
 def prepare_upper(root: str, upper: str) -> List[str]:
@@ -92,11 +89,12 @@ def prepare_upper(root: str, upper: str) -> List[str]:
     os.makedirs(upper, exist_ok=True)
     os.chmod(upper, 0o755)
     unreadable = []
-    for relative, mode in directories(root):
+    for relative, mode, readable in directories(root):
         path = os.path.join(upper, relative)
-        os.mkdir(path)
-        os.chmod(path, mode | 0o700)
-        if not os.access(os.path.join(root, relative), os.R_OK | os.X_OK):
+        os.mkdir(path, mode | 0o700)
+        if mode & 0o1022:  # more than the umask lets mkdir give
+            os.chmod(path, mode | 0o700)
+        if not readable:
             unreadable.append("/" + relative)
     return unreadable
 

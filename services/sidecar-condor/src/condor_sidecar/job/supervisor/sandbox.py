@@ -16,6 +16,7 @@ from .plan import EMPTY, FILES, PLAN_FILE, VOLUMES, Pod, UnreadablePlan, Volume,
 
 PAYLOAD = "payload.tar"
 RESULT = "out.tar"
+START = "start"  # folder of a container that it starts from
 SHARED_MEMORY = "/dev/shm"
 
 
@@ -95,13 +96,21 @@ class Sandbox:
         os.chmod(folder, 0o777)
 
     def wipe(self) -> None:
-        """Delete everything of the pod but the result."""
-        for path in [self.root, *self._elsewhere]:
+        """Delete what may hold a secret, and what lies outside of the job's directory. HTCondor deletes the rest with that."""
+        starts = [os.path.join(self.containers, name, START) for name in _listed(self.containers)]
+        for path in [self.volumes, *starts, self.logs, self.runtime, *self._elsewhere]:
             remove_tree(path)
 
 
+def _listed(path: str) -> List[str]:
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
+
+
 def remove_tree(path: str) -> None:
-    """Delete a tree as far as possible, directories without permissions included (an overlay's work directory is one)."""
+    """Delete a tree as far as possible, directories without permissions included."""
     for folder, names, _ in os.walk(path):
         for name in names:
             child = os.path.join(folder, name)
