@@ -43,13 +43,32 @@ def host_mirrors() -> Mirrors:
     return parse_index_targets(done.stdout if done.returncode == 0 else "")
 
 
-def sources(mirrors: Mirrors, *, with_sid: bool) -> str:
+def sources(mirrors: Mirrors) -> str:
     """The lines of a sources.list for SUITE; empty if mmdebstrap shall choose."""
     if not mirrors.archive:
         return ""
     lines = [f"deb {mirrors.archive} {SUITE} main"]
     if mirrors.security:
         lines.append(f"deb {mirrors.security} {SUITE}-security main")
-    if with_sid:
-        lines.append(f"deb {mirrors.archive} sid main")
     return "\n".join(lines) + "\n"
+
+
+def sid_hook() -> str:
+    """A setup hook of mmdebstrap ($1: the tree): sid from whatever mirror the suite comes from, for packages only it has."""
+    return f"""\
+#!/bin/sh
+set -e
+cd "$1/etc/apt"
+mkdir -p sources.list.d preferences.d
+for list in sources.list sources.list.d/*.list; do
+    [ ! -f "$list" ] || sed -nE 's/^(deb .*) {SUITE} (.*)$/\\1 sid \\2/p' "$list" > sources.list.d/sid.new
+    [ ! -s sources.list.d/sid.new ] || mv sources.list.d/sid.new sources.list.d/sid.list
+    rm -f sources.list.d/sid.new
+done
+for list in sources.list.d/*.sources; do
+    if [ -f "$list" ] && grep -qE '^Suites:.* {SUITE}( |$)' "$list"; then
+        sed -E 's/^Suites:.*/Suites: sid/' "$list" > sid.new && mv sid.new sources.list.d/sid.sources
+    fi
+done
+printf 'Package: *\\nPin: release n=sid\\nPin-Priority: 50\\n' > preferences.d/sid
+"""

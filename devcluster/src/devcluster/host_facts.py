@@ -10,15 +10,15 @@ from devcluster.commands import run
 from devcluster.paths import Checkout, cache_root
 from devcluster.preflight import HostFacts, Trial
 
-# The program and the Debian package that has it.
+# The program and the Debian packages that it comes with; mmdebstrap looks for the archive's keys with gpg.
 COMMANDS = {
-    "mmdebstrap": "mmdebstrap",
-    "ip": "iproute2",
-    "nft": "nftables",
-    "nsenter": "util-linux",
-    "unshare": "util-linux",
-    "mount": "mount",
-    "tar": "tar",
+    "mmdebstrap": ("mmdebstrap", "gpg", "debian-archive-keyring"),
+    "ip": ("iproute2",),
+    "nft": ("nftables",),
+    "nsenter": ("util-linux",),
+    "unshare": ("util-linux",),
+    "mount": ("mount",),
+    "tar": ("tar",),
 }
 _MODULES = ("overlay", "veth", "bridge", "br_netfilter", "nf_nat", "nft_chain_nat", "nft_compat")
 _BRIDGE_FILTER = Path("/proc/sys/net/bridge")
@@ -69,7 +69,7 @@ def install_packages(missing: tuple[str, ...]) -> bool:
     """Install the host's missing programs with apt. False if that isn't possible here."""
     if not missing or os.geteuid() != 0 or not shutil.which("apt-get"):
         return not missing
-    packages = sorted({COMMANDS[command] for command in missing})
+    packages = sorted({package for command in missing for package in COMMANDS[command]})
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update", "-qq"], env=env, check=False)
     return (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
-from devcluster.apt_mirrors import SUITE, host_mirrors, sources
+from devcluster.apt_mirrors import SUITE, host_mirrors, sid_hook, sources
 from devcluster.commands import run, run_logged
 from devcluster.paths import content_key
 
@@ -84,12 +84,13 @@ def _build(tree: RootTree, place: Path, log: Path) -> None:
     argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEAVE_OUT]
     # A mirror that is a snapshot has release files older than their own validity.
     argv += ['--aptopt=Acquire::Check-Valid-Until "false"', '--aptopt=Acquire::Languages "none"', *_host_proxies()]
-    lines = sources(host_mirrors(), with_sid=bool(tree.sid_packages))
+    lines = sources(host_mirrors())
     with tempfile.TemporaryDirectory() as scratch:
         if tree.sid_packages:
-            pins = Path(scratch) / "sid"
-            pins.write_text("Package: *\nPin: release n=sid\nPin-Priority: 50\n")
-            argv.append(f"--setup-hook=mkdir -p $1/etc/apt/preferences.d && cp {pins} $1/etc/apt/preferences.d/sid")
+            hook = Path(scratch) / "sid"
+            hook.write_text(sid_hook())
+            hook.chmod(0o755)
+            argv.append(f"--setup-hook={hook} $1")
         argv += [SUITE, str(partial)]
         if lines:
             source_list = Path(scratch) / "sources.list"
