@@ -7,6 +7,7 @@ vanished. Bookmarks keep the resourceVersion young while nothing happens.
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
@@ -21,6 +22,7 @@ from virtual_kubelet.model.pod import JsonObject
 PODS = "/api/v1/pods"
 PAGE = 500
 WATCH_SECONDS = 480
+SHORT_SECONDS = 1.0
 IDLE_SECONDS = 150.0  # bookmarks come every minute or so: longer silence is a dead connection
 _BACKOFF = Backoff(0.5, 30.0)
 
@@ -49,8 +51,11 @@ class PodWatch:
                 if not version:
                     version = await self._list()
                     self.synced.set()
+                begun = time.monotonic()
                 async for seen in self._watch(version):
                     version, failures = seen, 0
+                if time.monotonic() - begun < SHORT_SECONDS:
+                    await asyncio.sleep(SHORT_SECONDS)  # ended by something in between, perhaps at once again
             except WatchExpiredError:
                 log.info("watch.expired", version=version)
                 version = ""
