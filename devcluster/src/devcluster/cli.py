@@ -71,6 +71,10 @@ def demo(
     checkout = find_checkout()
     with _alone(checkout):
         chosen = _provider(checkout, provider, [str(endpoint)])
+        if not isinstance(chosen, Embedded):
+            _fail(
+                f"provider {chosen.name} makes no HTCondor site, and the demonstration needs one; see docs/devcluster.md"
+            )
         _up(chosen)
         try:
             code = run_demo(chosen.platform, str(endpoint), console)

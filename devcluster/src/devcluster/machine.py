@@ -8,7 +8,6 @@ ends, the kernel removes processes and mounts, so nothing can be left behind.
 import contextlib
 import json
 import os
-import select
 import shlex
 import shutil
 import signal
@@ -23,6 +22,7 @@ from devcluster import cgroups, machine_programs
 from devcluster.commands import CommandFailed, run, run_logged
 from devcluster.machine_enter import install_init
 from devcluster.machine_init import PATH
+from devcluster.machine_process import end_process
 from devcluster.machine_programs import Program, ProgramState
 from devcluster.network import netns_path
 from devcluster.paths import Checkout, content_key
@@ -140,16 +140,7 @@ class Machine:
         """End everything in the machine; programs are asked first. Leaves its files."""
         pid = self.pid
         if pid is not None:
-            descriptor = os.pidfd_open(pid)
-            try:
-                signal.pidfd_send_signal(descriptor, signal.SIGTERM)
-                if not _wait_end(descriptor, patience):
-                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-                    _wait_end(descriptor, patience)
-            except ProcessLookupError:
-                pass
-            finally:
-                os.close(descriptor)
+            end_process(pid, patience)
         self._clear()
 
     def erase(self) -> None:
@@ -274,7 +265,9 @@ class Machine:
 
 @contextlib.contextmanager
 def running(machine: Machine) -> Iterator[Machine]:
-    """A machine for one job: started, stopped and erased."""
+    """A machine for one job: started, stopped and erased. One that a killed command left behind goes first."""
+    machine.stop()
+    machine.erase()
     machine.start()
     try:
         yield machine
@@ -291,10 +284,3 @@ def _boot_env() -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "LANG": "C.UTF-8",
     }
-
-
-def _wait_end(descriptor: int, seconds: float) -> bool:
-
-    poller = select.poll()
-    poller.register(descriptor, select.POLLIN)
-    return bool(poller.poll(seconds * 1000))
