@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from condor_sidecar.core.container_status import pod_status
-from condor_sidecar.core.job_end import completed_end, held_end, lost_end
+from condor_sidecar.core.job_end import completed_end, held_end, lost_end, removed_end
 from condor_sidecar.core.latch import latch
 from condor_sidecar.core.state import NO_CHIRP_SECONDS, Evidence, Stage, look
 from condor_sidecar.model.job_ad import JobAd
@@ -119,6 +119,14 @@ def test_messages_have_htcondors_words() -> None:
     state = view.containers[0].state
     assert isinstance(state, Waiting)
     assert state.message == "HTCondor job 7.1 is held: via condor_hold (by user operator)"
+
+
+def test_a_container_killed_with_its_job_tells_what_ended_the_job() -> None:
+    removed = ad(3, remove_reason="via condor_rm (by user operator)")
+    view = seen(ad=removed, live=result(i=0, a=143, b=3), end=removed_end(removed, 3600, NOW))
+    messages = [c.state.message for c in view.containers if isinstance(c.state, Terminated)]
+    assert messages == ["", "HTCondor job 7.1 was removed: via condor_rm (by user operator)", ""]
+    assert words(view) == ["0 Completed", "143 Error", "3 Error"]
 
 
 _states = st.sampled_from(["w", "r", 0, 1, 137])

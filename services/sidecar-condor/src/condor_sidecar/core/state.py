@@ -8,7 +8,9 @@ import datetime
 from dataclasses import dataclass
 from enum import StrEnum
 
-from condor_sidecar.core.job_end import JobEnd, missing_end
+import msgspec
+
+from condor_sidecar.core.job_end import ENDED, KILLED, JobEnd, missing_end
 from condor_sidecar.model.job_ad import JobAd, JobStatus
 from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.pod_record import ContainerRecord
@@ -93,15 +95,23 @@ def _ended(evidence: Evidence) -> PodView:
     views = []
     for container in evidence.containers:
         found = known.get(container.name)
-        views.append(_view(container, _final_state(found, result, end, failed_init), found))
+        decided = evidence.end is not None
+        views.append(_view(container, _final_state(found, result, end, failed_init, decided), found))
     return PodView(tuple(views))
 
 
 def _final_state(
-    found: ContainerResult | None, result: JobResult | None, end: JobEnd, failed_init: ContainerResult | None
+    found: ContainerResult | None,
+    result: JobResult | None,
+    end: JobEnd,
+    failed_init: ContainerResult | None,
+    decided: bool,
 ) -> Terminated:
     if found is not None and found.state is ContainerState.TERMINATED:
-        return _terminated(found)
+        ended = _terminated(found)
+        killed = decided and ended.exit_code in (KILLED, ENDED) and not ended.message
+        # what ended the job explains why a container was killed: the supervisor was only told to stop
+        return msgspec.structs.replace(ended, message=end.message) if killed else ended
     started = epoch(found.started) if found is not None else None
     if found is not None and found.state is ContainerState.WAITING and result is not None:
         if failed_init is not None:
