@@ -18,6 +18,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 
+from service_runtime.silent_connections import SilentConnections
 from service_runtime.tls import TlsFiles, keep_certificate_fresh, server_ssl_context
 
 # a token of somebody in hundreds of groups is longer than aiohttp's 8 KiB; what is refused here is a bare 400, which our
@@ -89,6 +90,7 @@ async def serve_app(
     certificate.
     """
     context = _context(listen, tls, require_client)
+    silent = SilentConnections(app)
     runner = web.AppRunner(
         app,
         handle_signals=False,
@@ -99,6 +101,7 @@ async def serve_app(
         handler_cancellation=True,  # a client that left must not keep an upstream busy
     )
     await runner.setup()
+    own = None
     try:
         if listen.path is not None:
             await _remove_stale_socket(listen.path)
@@ -108,13 +111,17 @@ async def serve_app(
         else:
             site = web.TCPSite(runner, listen.host, listen.port, ssl_context=context, backlog=1024)
             await site.start()
+        own = _inode(listen.path)
         async with contextlib.AsyncExitStack() as stack:
             if context is not None and tls is not None:
                 await stack.enter_async_context(keep_certificate_fresh(context, tls))
+            assert runner.server is not None, "setup() made it"
+            await stack.enter_async_context(silent.watched(runner.server))
             yield _bound(runner)
     finally:
         await runner.cleanup()
-        if listen.path is not None:
+        # while we drained, a successor may have put its own socket there
+        if listen.path is not None and own is not None and _inode(listen.path) == own:
             listen.path.unlink(missing_ok=True)
 
 
@@ -129,6 +136,13 @@ def _context(listen: Listen, tls: TlsFiles | None, require_client: bool) -> ssl.
 def _bound(runner: web.AppRunner) -> tuple[str, int] | None:
     address = runner.addresses[0]
     return None if isinstance(address, str) else (address[0], address[1])
+
+
+def _inode(path: Path | None) -> int | None:
+    try:
+        return path.stat().st_ino if path is not None else None
+    except OSError:
+        return None
 
 
 async def _remove_stale_socket(path: Path) -> None:
