@@ -1,5 +1,6 @@
 """The platform of this checkout, brought up if it isn't, and pods in a namespace for tests."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -63,9 +64,17 @@ class Platform:
 
 
 @pytest.fixture(scope="session")
-def platform() -> Platform:
+def platform(testrun_uid: str) -> Platform:
+    """Brought up or repaired once per run, whichever worker comes first."""
     found = Platform(find_checkout())
-    found.devcluster("up", "--endpoint", "schedd", "--endpoint", "ce", timeout=3000)
+    found.checkout.run.mkdir(parents=True, exist_ok=True)
+    with (found.checkout.run / "tests").open("a+") as note:
+        fcntl.flock(note, fcntl.LOCK_EX)
+        note.seek(0)
+        if note.read() != testrun_uid:
+            found.devcluster("up", "--endpoint", "schedd", "--endpoint", "ce", timeout=3000)
+            note.truncate(0)
+            note.write(testrun_uid)
     return found
 
 
