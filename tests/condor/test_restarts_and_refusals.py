@@ -71,7 +71,7 @@ async def test_a_delete_survives_the_death_of_the_sidecar(own_sidecar: CondorSid
 
 
 @pytest.mark.timeout(300)
-async def test_an_expired_token_is_named_and_a_good_one_heals(own_sidecar: CondorSidecar) -> None:
+async def test_a_token_without_rights_is_named_and_a_good_one_heals(own_sidecar: CondorSidecar) -> None:
     sidecar = own_sidecar
     sidecar.token_file.write_text("")
     sidecar.new_token(scope="compute.read")
