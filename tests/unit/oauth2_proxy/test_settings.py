@@ -9,7 +9,7 @@ from service_runtime.settings import SettingsError, parse_settings
 ISSUER: dict[str, Any] = {"issuer": "https://iam.example/", "audiences": ["edge"], "allow": [{"groups": ["/edge"]}]}
 GOOD: dict[str, Any] = {
     "listen": "https://0.0.0.0:10443",
-    "tls": {"cert": "/tls.crt", "key": "/tls.key"},
+    "tls": {"cert": __file__, "key": __file__},
     "upstream": "unix:///run/interlink.sock",
     "issuers": [ISSUER],
 }
@@ -38,6 +38,7 @@ def test_a_good_file_has_careful_defaults() -> None:
         ({"listen": "https://x"}, "listen: "),
         ({"tls": None}, "tls with cert and key is required"),
         ({"listen": "unix:///a.sock"}, "tls is given"),
+        ({"tls": {"cert": __file__, "key": "/no/such/file"}}, "tls.key: there is no file /no/such/file"),
         ({"listen": "http://0.0.0.0:80", "tls": None}, "allow_plain_http"),
         ({"issuers": []}, "issuers: "),
         ({"issuers": [ISSUER, {**ISSUER, "issuer": "https://iam.example"}]}, "given twice: https://iam.example"),

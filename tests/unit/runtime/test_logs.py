@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from service_runtime.logs import REDACTED, redact
@@ -49,3 +50,14 @@ def test_every_line_is_one_json_object_with_the_stable_keys(lines: list[str]) ->
 @pytest.mark.parametrize("harmless", ["tokens.refreshed in 3 s", "il-5b0c", "https://host:8443/path", "basic idea"])
 def test_ordinary_text_is_left_alone(harmless: str) -> None:
     assert redact(harmless) == harmless
+
+
+def test_objects_are_looked_through_as_the_text_they_become() -> None:
+    class Shown:
+        def __repr__(self) -> str:
+            return f"Shown({JWT})"
+
+    assert redact({"a": Shown(), "b": [Path("/x"), 7, 1.5, True, None]}) == {
+        "a": f"Shown({REDACTED})",
+        "b": ["/x", 7, 1.5, True, None],
+    }

@@ -59,9 +59,16 @@ def test_an_unexpected_error_is_one_log_line_and_exit_code_1() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "words"), [("port: 1\n", 0, "is fine"), ("prot: 1\n", 2, "prot: unknown key")]
+    ("text", "options", "code", "words"),
+    [
+        ("port: 1\n", (), 0, "is fine"),
+        ("prot: 1\n", (), 2, "prot: unknown key"),
+        ("port: 1\n", ("--log-level", "loud"), 2, "is none of debug, info"),
+    ],
 )
-def test_check_reports_on_the_configuration(tmp_path: Path, text: str, code: int, words: str) -> None:
+def test_check_reports_on_the_configuration(
+    tmp_path: Path, text: str, options: tuple[str, ...], code: int, words: str
+) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(text)
     script = """
@@ -74,7 +81,10 @@ async def serve(settings, stop): ...
 service_command("t", lambda p, e: load_settings(S, p), serve, Path("/none"), "T_CONFIG")()
 """
     run = subprocess.run(
-        [sys.executable, "-c", script, "--config", str(path), "--check"], capture_output=True, text=True, timeout=20
+        [sys.executable, "-c", script, "--config", str(path), "--check", *options],
+        capture_output=True,
+        text=True,
+        timeout=20,
     )
     assert run.returncode == code
     assert words in run.stdout + run.stderr

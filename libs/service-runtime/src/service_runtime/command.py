@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from service_runtime.logs import LEVELS
 from service_runtime.run import run_service
 from service_runtime.settings import Section, SettingsError
 
@@ -34,6 +35,8 @@ def service_command(
         check: Annotated[bool, typer.Option("--check", help="Read the configuration, report, and end.")] = False,
         log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
     ) -> None:
+        if log_level not in LEVELS:
+            raise typer.BadParameter(f'"{log_level}" is none of {", ".join(LEVELS)}', param_hint="--log-level")
         try:
             settings = load(config, os.environ)
         except SettingsError as error:

@@ -39,11 +39,13 @@ def redact(value: Any) -> Any:
         return [redact(v) for v in value]
     if isinstance(value, BaseException):
         return redact(f"{type(value).__name__}: {value}")
-    return value
+    # whatever else is written as its text in the end: an address with a password in it, an object that shows its fields
+    return value if value is None or isinstance(value, int | float) else redact(str(value))
 
 
 def _redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {k: REDACTED if _SECRET_KEY.search(k) else redact(v) for k, v in event.items()}
+    # keys with an underscore in front are structlog's own and don't get into the line
+    return {k: v if k.startswith("_") else REDACTED if _SECRET_KEY.search(k) else redact(v) for k, v in event.items()}
 
 
 def configure_logs(service: str, level: str = "info") -> None:

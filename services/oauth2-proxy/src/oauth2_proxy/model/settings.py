@@ -132,6 +132,9 @@ class Settings(Section):
             raise ValueError("listen is https: tls with cert and key is required")
         if listen.scheme != "https" and self.tls is not None:
             raise ValueError(f"tls is given, but listen is {listen.scheme}")
+        for key, file in (("cert", self.tls.cert), ("key", self.tls.key)) if self.tls else ():
+            if not file.is_file():
+                raise ValueError(f"tls.{key}: there is no file {file}")
         if listen.scheme == "http" and not is_loopback(listen.host) and not self.allow_plain_http:
             raise ValueError("listen is plain http for others: use https, or say allow_plain_http: true")
         if Listen.parse(self.upstream).scheme == "https":
