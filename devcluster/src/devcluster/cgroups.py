@@ -87,6 +87,15 @@ def remove(layout: Layout, name: str, patience: float = 10.0) -> list[Path]:
         time.sleep(0.1)
 
 
+def remove_all(pattern: str) -> list[Path]:
+    """Remove the groups whose names match, in every hierarchy of the host; what is still there is returned."""
+    layout = host_layout()
+    if layout is None:
+        return []
+    names = {group.name for hierarchy in layout.hierarchies for group in (MOUNT / hierarchy.folder).glob(pattern)}
+    return [left for name in sorted(names) for left in remove(layout, name)]
+
+
 def _remove_tree(group: Path) -> None:
     if not group.is_dir():
         return

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from devcluster import golang, releases, rootfs
-from devcluster.cgroups import host_layout
+from devcluster import cgroups, golang, releases, rootfs
 from devcluster.host_facts import install_packages, load_modules, look
 from devcluster.images import buildah, scratch
 from devcluster.images.reference import Image
@@ -189,8 +188,6 @@ def leftovers(checkout: Checkout) -> list[str]:
             found.append(f"network namespace {netns} (processes: {netns_processes(netns)})")
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     found += [f"mount {point}" for point in mounts if Path(point).is_relative_to(checkout.state)]
-    layout = host_layout()
-    for hierarchy in layout.hierarchies if layout else ():
-        groups = (Path("/sys/fs/cgroup") / hierarchy.folder).glob(checkout.kernel_name("*"))
-        found += [f"cgroup {group}" for group in groups]
+    # A machine whose folder is gone (a kill between two steps) may have left its groups.
+    found += [f"cgroup {group}" for group in cgroups.remove_all(checkout.kernel_name("*"))]
     return found
