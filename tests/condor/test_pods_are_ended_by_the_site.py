@@ -1,0 +1,32 @@
+"""A pod that the batch system ends, or its own deadline, gets its grace period, comes back with its log, and never runs twice."""
+
+import asyncio
+
+from tests.condor.conftest import CondorSidecar, shell, with_containers
+
+POLITE = "trap 'echo told; sleep 1; exit 7' TERM; echo up; while :; do sleep 0.2; done"
+
+
+async def test_a_vacated_pod_ends_once_and_for_all(sidecar: CondorSidecar) -> None:
+    wanted = with_containers(shell(POLITE), terminationGracePeriodSeconds=10)
+    uid = wanted["metadata"]["uid"]
+    await sidecar.create(wanted)
+    await sidecar.wait_for(uid, "running")
+    while "up" not in await sidecar.logs(uid):
+        await asyncio.sleep(0.5)
+    sidecar.site.run(["condor_vacate_job", "-constraint", f'InterlinkPodUID == "{uid}"'])
+    ended = await sidecar.wait_for(uid, "terminated")
+    assert ended["exitCode"] == 7
+    assert await sidecar.logs(uid) == "up\ntold\n"
+    starts = ["condor_history", "-constraint", f'InterlinkPodUID == "{uid}"', "-af", "NumJobStarts"]
+    while sidecar.jobs(uid):
+        await asyncio.sleep(0.5)
+    assert set(sidecar.site.run(starts).stdout.split()) == {"1"}
+
+
+async def test_a_pod_past_its_deadline_is_told_to_stop(sidecar: CondorSidecar) -> None:
+    wanted = with_containers(shell(POLITE), terminationGracePeriodSeconds=10, activeDeadlineSeconds=3)
+    uid = wanted["metadata"]["uid"]
+    await sidecar.create(wanted)
+    assert (await sidecar.wait_for(uid, "terminated"))["exitCode"] == 7
+    assert await sidecar.logs(uid) == "up\ntold\n"
