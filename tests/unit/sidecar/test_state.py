@@ -114,6 +114,16 @@ def test_a_job_without_output_ends_with_its_own_exit_code() -> None:
     assert completed_end(ad(4), "x").exit_code != 0
 
 
+def test_a_container_that_was_killed_with_its_pod_says_why() -> None:
+    ended = result(JobPhase.ENDED, reason="DeadlineExceeded", i=0, a=137, b=1)
+    killed = [replace(c, signal=9) if c.name == "a" else c for c in ended.containers]
+    view = seen(ad=ad(4), final=replace(ended, containers=tuple(killed), message="it ran for 5 s, its deadline"))
+    assert words(view) == ["0 Completed", "137 DeadlineExceeded", "1 Error"]
+    state = view.containers[1].state
+    assert isinstance(state, Terminated)
+    assert state.message == "it ran for 5 s, its deadline"
+
+
 def test_messages_have_htcondors_words() -> None:
     view = seen(ad=ad(5, hold_code=1, hold_reason="via condor_hold (by user operator)"))
     state = view.containers[0].state

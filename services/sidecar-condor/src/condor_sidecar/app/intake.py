@@ -82,7 +82,9 @@ class Intake:
             return NotNow("the journal can't be written; see the sidecar's log", RETRY_SECONDS)
         finally:
             del self._under_way[record.uid]
-        self._table.show(self._table.add(record, len(payload)))
+        pod = self._table.add(record, len(payload))
+        pod.deleting = record.uid in self._table.tombstones  # deleted while it was being journaled
+        self._table.show(pod)
         self._submitter.wake.set()
         log.info("pod.accepted", pod_uid=record.uid, request=record.request, plan=record.plan_hash)
         return None

@@ -5,6 +5,7 @@ in exactly one state, and nothing is terminated without something that says so (
 """
 
 import datetime
+import signal
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -108,10 +109,7 @@ def _final_state(
     decided: bool,
 ) -> Terminated:
     if found is not None and found.state is ContainerState.TERMINATED:
-        ended = _terminated(found)
-        killed = decided and ended.exit_code in (KILLED, ENDED) and not ended.message
-        # what ended the job explains why a container was killed: the supervisor was only told to stop
-        return msgspec.structs.replace(ended, message=end.message) if killed else ended
+        return _explained(_terminated(found), result, end if decided else None)
     started = epoch(found.started) if found is not None else None
     if found is not None and found.state is ContainerState.WAITING and result is not None:
         if failed_init is not None:
@@ -121,6 +119,19 @@ def _final_state(
             code = 137 if result.reason == "DeadlineExceeded" else 143 if result.reason == "Terminated" else 1
             return Terminated(code, result.reason, result.message or "not started", None, end.finished)
     return Terminated(end.exit_code, end.reason, end.message, started, end.finished, end.signal)
+
+
+def _explained(state: Terminated, result: JobResult | None, end: JobEnd | None) -> Terminated:
+    """A container that was killed says why its pod was ended as a whole, in the words of that end: the job's, or the
+    supervisor's own. The wire has no other place for them."""
+    if state.exit_code not in (KILLED, ENDED) or state.message:
+        return state
+    if end is not None:
+        return msgspec.structs.replace(state, message=end.message)
+    if result is not None and result.reason and state.signal in (signal.SIGTERM, signal.SIGKILL):
+        reason = result.reason if state.reason == "Error" else state.reason
+        return msgspec.structs.replace(state, reason=reason, message=result.message)
+    return state
 
 
 def _alive(evidence: Evidence, ad: JobAd) -> PodView:
