@@ -69,7 +69,8 @@ class FakeSchedd:
     """The queue. `faults` maps a request's type name to what its next calls do instead of answering:
 
     a Failure is the answer; "hang" never answers; "die" cuts the connection before anything is done, "die-after" when all is
-    done; "die-before-spool" (submits) when the jobs are in the queue and their input isn't.
+    done; "slow" answers a second after it is done; "die-before-spool" (submits) dies when the jobs are in the queue and their
+    input isn't.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -166,6 +167,8 @@ class FakeSchedd:
                     reply = self._answer(request, spooled=fault != "die-before-spool")
                 if fault in ("die-after", "die-before-spool"):
                     return
+                if fault == "slow":
+                    await asyncio.sleep(1)
                 writer.write(frame(reply))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -86,6 +86,19 @@ async def test_a_pod_that_was_journaled_and_not_answered_is_submitted_once(tmp_p
     await sidecar.stop()
 
 
+async def test_a_job_that_a_query_shows_before_its_submission_is_answered_is_not_missed(sidecar: Sidecar) -> None:
+    sidecar.schedd.auto_stage = False
+    sidecar.schedd.fail("Submit", "slow")
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    await sidecar.wait_for(uid, "waiting", reason="Staging")
+    await asyncio.sleep(1.5)
+    assert "History" not in sidecar.schedd.log
+    sidecar.schedd.of(uid)[0].enter(1, HoldReasonCode=None)
+    await sidecar.wait_for(uid, "waiting", reason="Pending")
+    assert "History" not in sidecar.schedd.log
+
+
 async def test_a_refused_pod_holds_up_no_other(sidecar: Sidecar) -> None:
     refusal = Failure(FailureKind.REFUSED, "SCHEDD:2:requirement not met")
     sidecar.schedd.fail("Submit", refusal, refusal)

@@ -43,10 +43,17 @@ def test_without_a_record_the_stream_serves_and_the_supervisors_words_are_kept(s
     stream = b'S {"version":1,"phase":"running","revision":3,"containers":[]}\nL c 2026-01-01T00:00:00Z stdout F hi\n'
     brought(store, "u", supervisor_out=stream, supervisor_err=b"no python here\n")
     found = store.read_sandbox("u")
+    assert found.arrived
     assert found.final is None
     assert found.streamed is not None
     assert found.streamed.revision == 3
     assert "no python here" in found.problem
+
+
+def test_nothing_at_all_is_told_from_a_job_that_left_no_record(store: OutputStore) -> None:
+    assert not store.read_sandbox("nobody").arrived
+    brought(store, "u", payload_tar=b"SECRET")
+    assert store.read_sandbox("u").arrived
 
 
 @pytest.mark.parametrize("content", [b"", b"no tar", out_tar({"c": 0})[:700]])

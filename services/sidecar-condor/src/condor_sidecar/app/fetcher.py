@@ -110,7 +110,7 @@ class Fetcher:
                 try:
                     sandboxes[task.pod.uid] = await asyncio.to_thread(self._keep, task.pod.uid)
                 except OSError as error:
-                    self._failed(task, f"its output can't be stored: {error}")
+                    self._failed(task, f"its output did not arrive here: {error}")
         await self._finish([task for task in tasks if task.pod.uid in sandboxes], sandboxes)
 
     async def _one_by_one(self, tasks: Sequence[_Task]) -> list[_Task]:
@@ -125,13 +125,17 @@ class Fetcher:
 
     async def _retrieve(self, tasks: Sequence[_Task]) -> None:
         pods = [task.pod for task in tasks if task.pod.ad is not None]
+        await asyncio.to_thread(self._store.empty_sandboxes, [pod.uid for pod in pods])
         await self._schedd.retrieve(
             [pod.ad.job_id for pod in pods if pod.ad is not None], [self._store.sandbox(pod.uid) for pod in pods]
         )
 
     def _keep(self, uid: str) -> Sandbox:
-        """In a thread: read what came and store it."""
+        """In a thread: read what came and store it. Raises OSError."""
         sandbox = self._store.read_sandbox(uid)
+        if not sandbox.arrived:
+            # HTCondor always sends something, be it the job's input: silence is no end
+            raise FileNotFoundError("HTCondor sent nothing at all")
         result = sandbox.final or sandbox.streamed
         if result is not None:
             self._store.store(uid, result)
@@ -142,7 +146,7 @@ class Fetcher:
         others: list[str] = []
         for task in tasks:
             pod = task.pod
-            sandbox = sandboxes.get(pod.uid) or Sandbox(None, None, "")
+            sandbox = sandboxes.get(pod.uid) or Sandbox(False, None, None, "")
             end = task.end
             if sandbox.final is None:
                 self._table.take_record(pod, without_logs(sandbox.streamed))

@@ -151,8 +151,9 @@ class Submitter:
                 generation=pod.record.generation,
                 entered_status=now,
             )
-            pod.jobs[ad.job_id] = pod.ad = ad
-            pod.unseen = True
+            # a query may have seen the job before its input was there: then it needn't be shown again
+            pod.unseen = ad.job_id not in pod.jobs
+            pod.ad = pod.jobs.setdefault(ad.job_id, ad)
             pod.alone = False
             pod.note = ""
             pod.enter(Stage.PRESENT)

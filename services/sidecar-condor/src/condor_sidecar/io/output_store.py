@@ -24,8 +24,10 @@ _RECORD_LIMIT = 512 << 20
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What HTCondor brought back of one job: the final record or the newest streamed one, and the tail of its errors."""
+    """What HTCondor brought back of one job: whether it brought anything, the final record or the newest streamed one, and
+    the tail of its errors."""
 
+    arrived: bool
     final: JobResult | None
     streamed: JobResult | None
     problem: str
@@ -50,6 +52,7 @@ class OutputStore:
     def read_sandbox(self, uid: str) -> Sandbox:
         """Read what was brought back, and take the pod's payload away again (HTCondor sends the input back, too)."""
         folder = self.sandbox(uid)
+        arrived = folder.is_dir() and any(folder.iterdir())
         (folder / "payload.tar").unlink(missing_ok=True)
         problem = ""
         final = streamed = None
@@ -62,7 +65,7 @@ class OutputStore:
         if final is None:
             streamed = self._read_stream(folder / STREAM)
             problem += self._errors(folder / ERRORS)
-        return Sandbox(final, streamed, problem)
+        return Sandbox(arrived, final, streamed, problem)
 
     def read_stream(self, uid: str) -> bytes:
         """The supervisor's standard output as brought back last; empty if there is none."""
@@ -90,6 +93,11 @@ class OutputStore:
     def clear_sandbox(self, uid: str) -> None:
         """Remove what HTCondor brought back: what counts is stored."""
         shutil.rmtree(self.sandbox(uid), ignore_errors=True)
+
+    def empty_sandboxes(self, uids: Iterable[str]) -> None:
+        """Before output is brought for good: what an earlier look at the running job left must not pass for it."""
+        for uid in uids:
+            self.clear_sandbox(uid)
 
     def mark_deleted(self, uid: str) -> None:
         """The pod is gone: its logs may go when their time is up."""
