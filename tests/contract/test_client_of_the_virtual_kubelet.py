@@ -229,3 +229,10 @@ async def test_deleting_an_unknown_pod_is_done(server: Server) -> None:
     server.reply = answer(b"", 404)
     async with InterlinkClient(server.url) as client:
         await client.delete(pod())
+
+
+async def test_a_404_from_something_in_between_is_no_delete(server: Server) -> None:
+    server.reply = answer(b"default backend - 404", 404)
+    async with InterlinkClient(server.url) as client:
+        with pytest.raises(NotNow):
+            await client.delete(pod(), absent_is_done=False)

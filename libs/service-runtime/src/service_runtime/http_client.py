@@ -60,7 +60,7 @@ class HttpClient:
             connector = aiohttp.UnixConnector(self._socket_path, limit=self._connections)
         else:
             connector = aiohttp.TCPConnector(limit=self._connections, ssl=self._ssl_context or True)
-        self._session = aiohttp.ClientSession(connector=connector, auto_decompress=True, trust_env=False)
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
         return self
 
     async def __aexit__(

@@ -48,7 +48,7 @@ class Remote:
         return await _timed("create", self._create_seconds, lambda: self._client.create(request))
 
     async def delete(self, pod: JsonObject) -> None:
-        await _timed("delete", DELETE_SECONDS, lambda: self._client.delete(pod))
+        await _timed("delete", DELETE_SECONDS, lambda: self._client.delete(pod, absent_is_done=not self._features))
 
     async def status(self, pods: Sequence[JsonObject]) -> list[PodStatus]:
         return await _timed("status", STATUS_SECONDS, lambda: self._client.status(pods))

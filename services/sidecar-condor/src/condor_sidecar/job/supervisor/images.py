@@ -10,7 +10,7 @@ from .image_config import CONFIG, ImageConfig, UnreadableConfig, read
 from .plan import Image
 
 ATTEMPTS = 3  # of a pull
-PAUSE = 15.0  # seconds between two, longer each time
+PAUSE = 5.0  # seconds between two, longer each time
 AUTOFS_WAIT = 5.0  # a file system that is mounted on first use may need a moment
 
 Run = Callable[[List[str]], Tuple[int, bytes]]
