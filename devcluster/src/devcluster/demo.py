@@ -1,7 +1,6 @@
 """The demonstration: an ordinary pod, applied with kubectl, runs as an HTCondor job, and its log and exit code come back."""
 
 import json
-import re
 import time
 from typing import Any
 
@@ -13,6 +12,7 @@ from rich.syntax import Syntax
 from devcluster.kubernetes.cluster import Kubectl, NotReady
 from devcluster.platform import Platform
 from devcluster.releases import NAMESPACE
+from devcluster.site.access import running_site
 from devcluster.site.layout import ENDPOINTS
 
 POD = "hello"
@@ -51,32 +51,49 @@ def run_demo(platform: Platform, endpoint: str, console: Console) -> int:
     )
     kubectl("delete", "pod", POD, f"--namespace={NAMESPACE}", "--ignore-not-found", "--wait")
     kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
-    pod, jobs = _follow(kubectl, console)
+    pod = _follow(kubectl, console)
     console.print(Panel(kubectl("logs", POD, f"--namespace={NAMESPACE}").rstrip(), title="kubectl logs hello"))
     code = _exit_code(pod)
     console.print(f"pod {pod['status']['phase']} with exit code {code} on node {pod['spec']['nodeName']}")
-    console.print(f"HTCondor job: {', '.join(jobs) or 'see `kubectl describe pod hello`'}", highlight=False)
+    for job in _jobs(platform, endpoint, pod["metadata"]["uid"]):
+        console.print(f"HTCondor job {job}", highlight=False)
     return code
 
 
-def _follow(kubectl: Kubectl, console: Console) -> tuple[dict[str, Any], list[str]]:
-    """Show each change of the pod until it has ended; the pod as it is then, and the jobs that its states named."""
+def _follow(kubectl: Kubectl, console: Console) -> dict[str, Any]:
+    """Show each change of the pod until it has ended."""
     limit = time.monotonic() + PATIENCE
     begin = time.monotonic()
     shown = ""
-    jobs: dict[str, None] = {}
     while time.monotonic() < limit:
         pod: dict[str, Any] = json.loads(kubectl("get", "pod", POD, f"--namespace={NAMESPACE}", "-o=json"))
         state = _state(pod)
         if state != shown:
             console.print(f"{time.monotonic() - begin:6.1f} s  {state}", highlight=False, markup=False, soft_wrap=True)
             shown = state
-            jobs.update(dict.fromkeys(re.findall(r"HTCondor job (\d+\.\d+)", state)))
         if pod["status"]["phase"] in _ENDED:
-            return pod, list(jobs)
+            return pod
         time.sleep(0.5)
     events = kubectl("get", "events", f"--namespace={NAMESPACE}", "-o=custom-columns=:.reason,:.message")
     raise NotReady(f"the pod did not end within {PATIENCE:.0f} s, it is: {shown}\n{events}")
+
+
+def _jobs(platform: Platform, endpoint: str, uid: str) -> list[str]:
+    """What the site's own tools know of the pod's job, in queue or history; behind a compute element there are two."""
+    site = running_site(platform.checkout)
+    found = []
+    for ce in (True, False) if endpoint == "ce" else (False,):
+        for tool in (["condor_q", "-allusers"], ["condor_history"]):
+            about = ["-constraint", f'InterlinkPodUID == "{uid}"', "-af:j", "Owner", "LastRemoteHost"]
+            lines = site.run([*tool, *about], ce=ce, check=False).stdout.splitlines()
+            found += [_in_words(line.split(), "the compute element" if ce else "the pool") for line in lines]
+    return found
+
+
+def _in_words(columns: list[str], queue: str) -> str:
+    job, owner, *hosts = columns
+    ran = [f" on {host}" for host in hosts if host != "undefined"]
+    return f"{job} of {owner} in {queue}{''.join(ran)}"
 
 
 def _state(pod: dict[str, Any]) -> str:

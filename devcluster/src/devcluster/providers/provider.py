@@ -1,12 +1,12 @@
 """What every provider can do. A provider is remembered by `up`, so that the other commands need no option."""
 
 import json
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from devcluster.commands import run
 from devcluster.kubernetes.cluster import Kubectl
 from devcluster.platform import Platform
 from devcluster.preflight import Condition
@@ -72,11 +72,9 @@ def node_part(node: dict[str, Any]) -> Part:
 
 
 def remove_state(platform: Platform) -> None:
-    """What `down` deletes of the checkout's state: all but the logs."""
-    for entry in platform.checkout.state.iterdir() if platform.checkout.state.is_dir() else ():
-        if entry == platform.checkout.logs:
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
+    """What `down` deletes of the checkout's state: all but the logs. Never into something that is still mounted there."""
+    state, logs = platform.checkout.state, platform.checkout.logs
+    doomed = [entry for entry in state.iterdir() if entry != logs] if state.is_dir() else []
+    if doomed:
+        # containerd's unpacked images are a hundred thousand files: rm is several times as fast as shutil.
+        run(["rm", "-rf", "--one-file-system", "--", *doomed])
