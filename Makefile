@@ -21,7 +21,7 @@ down: environment ## take everything away that demo or test brought up
 test: environment ## all test tiers, the real Kubernetes and HTCondor included
 	tools/test
 
-test-unit: environment ## the tiers that need nothing but Python: seconds
+test-unit: environment ## the tiers that need no root and no cluster
 	.venv/bin/tox run --quiet -e unit,contract
 
 lint: environment ## what CI checks before any test

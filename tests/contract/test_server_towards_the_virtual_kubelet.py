@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from service_runtime.http_client import HttpClient
 
 from tests.contract.conftest import Chain
 from tests.contract.messages import CREATE, UID, log_request, pod, status
@@ -123,6 +124,24 @@ async def test_a_followed_log_is_passed_on_as_it_comes_and_ends_with_the_client(
         response.close()
     async with asyncio.timeout(5):
         await chain.plugin.log_cancelled.wait()
+
+
+async def test_followed_logs_take_no_connection_from_other_calls(chain: Chain) -> None:
+    chain.plugin.log_gate = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+
+        async def follow() -> None:
+            async with chain.client.request("GET", "/getLogs", data=log_request(Follow=True)) as response:
+                await response.read()
+
+        followers = [group.create_task(follow()) for _ in range(120)]
+        while len(chain.plugin.calls) < 100:  # what the tests' own client can hold open
+            await asyncio.sleep(0.01)
+        async with HttpClient(chain.url) as other, asyncio.timeout(5):
+            async with other.request("POST", "/create", data=json.dumps(CREATE).encode()) as response:
+                assert response.status == 200
+        chain.plugin.log_gate.set()
+        await asyncio.gather(*followers)
 
 
 async def test_ping_is_the_plugins_answer_word_for_word_with_the_features_we_can_pass_on(chain: Chain) -> None:

@@ -62,9 +62,10 @@ def test_when_a_pod_may_be_handed_over_again(count: int, age: float, idempotent:
 
 
 def test_a_pod_with_a_job_is_never_let_go() -> None:
-    assert let_go(entry(Stage.UNSURE, delete_failures=10))
-    assert not let_go(entry(Stage.UNSURE, delete_failures=9))
-    assert not let_go(entry(Stage.SUBMITTED, delete_failures=99, job_id="j"))
+    assert let_go(entry(Stage.UNSURE, delete_failures=10), idempotent=False)
+    assert not let_go(entry(Stage.UNSURE, delete_failures=99), idempotent=True)
+    assert not let_go(entry(Stage.UNSURE, delete_failures=9), idempotent=False)
+    assert not let_go(entry(Stage.SUBMITTED, delete_failures=99, job_id="j"), idempotent=False)
 
 
 @pytest.mark.parametrize(

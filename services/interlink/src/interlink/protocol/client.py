@@ -17,7 +17,7 @@ from service_runtime.http_client import Deadlines, HttpClient
 from interlink.protocol.decode import MalformedError, decode, encode
 from interlink.protocol.errors import LostTrack, NotNow
 from interlink.protocol.features import FEATURES_HEADER, SESSION_HEADER, parse_features
-from interlink.protocol.transport import LOG_CHUNK, error_of, mapped_errors
+from interlink.protocol.transport import LOG_CHUNK, LOG_STREAMS, error_of, mapped_errors
 from interlink.protocol.types import CreateReply, CreateRequest, LogRequest, PingReply, Pod, PodStatus
 
 T = TypeVar("T")
@@ -48,15 +48,19 @@ class InterlinkClient:
         deadlines: Deadlines | None = None,
     ) -> None:
         self._http = HttpClient(url, deadlines=deadlines, ssl_context=ssl_context)
+        # followed logs last for hours: they must not take the connections of the other calls
+        self._streams = HttpClient(url, deadlines=deadlines, ssl_context=ssl_context, connections=LOG_STREAMS)
         self._token = token
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
+        await self._streams.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._streams.__aexit__(kind, error, trace)
         await self._http.__aexit__(kind, error, trace)
 
     async def create(self, request: CreateRequest) -> CreateReply:
@@ -105,7 +109,7 @@ class InterlinkClient:
         """A container's log as chunks of bytes, while the context lasts; with `Follow` until the container ends."""
         deadlines = _FOLLOW if request.Opts.Follow else None
         with mapped_errors("/getLogs"):
-            async with self._http.request(
+            async with self._streams.request(
                 "GET", "/getLogs", headers=self._headers("GetLogs", True), data=encode(request), deadlines=deadlines
             ) as response:
                 if response.status != 200:

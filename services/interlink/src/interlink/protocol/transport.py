@@ -9,6 +9,7 @@ from interlink.protocol.errors import InterlinkError, LostTrack, NotNow, from_st
 
 ERROR_BODY_LIMIT = 64 * 1024
 LOG_CHUNK = 64 * 1024
+LOG_STREAMS = 1000  # at once to one server; a further one waits
 
 
 @contextlib.contextmanager

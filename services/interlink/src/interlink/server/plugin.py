@@ -13,7 +13,7 @@ from service_runtime.logs import get_logger
 from interlink.protocol.decode import MalformedError, decode, encode
 from interlink.protocol.errors import InterlinkError, LostTrack, NotNow, Rejected
 from interlink.protocol.features import FEATURES_HEADER, SESSION_HEADER, STATUS_BATCH, parse_features
-from interlink.protocol.transport import LOG_CHUNK, error_of, mapped_errors
+from interlink.protocol.transport import LOG_CHUNK, LOG_STREAMS, error_of, mapped_errors
 from interlink.protocol.types import CreateReply, LogRequest, Pod, PodStatus, RetrievedPodData
 from interlink.server.status_cache import uid_of
 
@@ -35,16 +35,20 @@ class Plugin:
     ) -> None:
         self.features: frozenset[str] = frozenset()
         self._http = HttpClient(url, deadlines=CALL)
+        # followed logs last for hours: they must not take the connections of the other calls
+        self._streams = HttpClient(url, deadlines=CALL, connections=LOG_STREAMS)
         self._create_format = create_format
         self._single = status_batch == "single"
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
+        await self._streams.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._streams.__aexit__(kind, error, trace)
         await self._http.__aexit__(kind, error, trace)
 
     async def create(self, data: RetrievedPodData, session: str) -> CreateReply:
@@ -140,7 +144,7 @@ class Plugin:
         # plugins made with the Python SDK look for LimitBytes, the Go ones for Bytes
         body = {**_as_dict(request), "Opts": {**_as_dict(request.Opts), "LimitBytes": request.Opts.Bytes}}
         with mapped_errors("plugin /getLogs"):
-            async with self._http.request(
+            async with self._streams.request(
                 "GET",
                 "/getLogs",
                 headers=_headers(session),

@@ -86,13 +86,20 @@ class Remover:
             and not self._submitting(stone.uid)
             and now - self._asked.get(stone.uid, float("-inf")) > ASK_AGAIN_SECONDS
         ]
+        failed: ScheddError | None = None
         for first in range(0, len(due), MOST_AT_ONCE):
             some = due[first : first + MOST_AT_ONCE]
-            await self._schedd.remove_pods(some, "its pod was deleted")
+            try:
+                await self._schedd.remove_pods(some, "its pod was deleted")
+            except ScheddError as error:
+                failed = error  # the next batch may fare better
+                continue
             self._asked.update(dict.fromkeys(some, time.monotonic()))
             log.info("pods.removing", count=len(some), pod_uid=some[0])
         if pending:
             self._poller.wake.set()
+        if failed is not None:
+            raise failed
 
     def _is_done(self, uid: str) -> bool:
         """No job of the pod is left, by a query that began after we had asked for the removal."""

@@ -47,6 +47,10 @@ class Unreachable(Exception):
     """The collector knows no such schedd."""
 
 
+class ChangedIdentity(Exception):
+    """The schedd maps our token to another account than before, whose jobs are not ours."""
+
+
 class Binding:
     """One connection target; finds the schedd again after each failure."""
 
@@ -55,6 +59,7 @@ class Binding:
             htcondor2.param[key] = value
         self._settings = settings
         self._found: Any = None
+        self._user: str | None = None
         self._mine = "false"
         self._poll_number = 0
         self._sent: dict[str, bytes] = {}
@@ -63,6 +68,8 @@ class Binding:
         """Carry out `request`; every way in which the binding fails becomes a Failure."""
         try:
             schedd = self._schedd()
+        except ChangedIdentity as error:
+            return Failure(FailureKind.REFUSED_LOGIN, str(error))
         except (*BINDING_ERRORS, Unreachable) as error:
             return self._failure(error, before=True)
         try:
@@ -93,9 +100,13 @@ class Binding:
             if ad is None:
                 wanted = f" named {self._settings.schedd}" if self._settings.schedd else ""
                 raise Unreachable(f"the collector {self._settings.collector} knows no schedd{wanted}")
-            # everybody can give a job of their own our attributes: only this identity's jobs count
-            user = htcondor2.ping(ad, "READ")["MyRemoteUserName"]
-            self._mine = f"User == {quoted(str(user))}"
+            # everybody can give a job of their own our attributes: only this identity's jobs count. Asked with WRITE, which
+            # is never given to nobody: a schedd that lets anybody read would show us an empty queue for an expired token.
+            user = str(htcondor2.ping(ad, "WRITE")["MyRemoteUserName"])
+            if self._user not in (None, user):
+                raise ChangedIdentity(f"the schedd took this sidecar for {self._user} before, and now for {user}")
+            self._user = user
+            self._mine = f"User == {quoted(user)}"
             self._found = htcondor2.Schedd(ad)
         return self._found
 

@@ -54,6 +54,9 @@ def may_create_again(absence: Absence, now: float, idempotent: bool) -> bool:
     return absence.count >= _ABSENCES and now - absence.first >= _ABSENCE_SECONDS
 
 
-def let_go(pod: KnownPod) -> bool:
-    """Give up deleting the job of a pod that never had an id, if the other side only ever answers with errors."""
-    return pod.job_id is None and pod.delete_failures >= UNKNOWN_DELETES_LIMIT
+def let_go(pod: KnownPod, idempotent: bool) -> bool:
+    """Give up deleting the job of a pod that never had an id, if the other side only ever answers with errors.
+
+    Never with a side that announced `retry-create`: it knows what it took, and a delete is kept until it is done.
+    """
+    return not idempotent and pod.job_id is None and pod.delete_failures >= UNKNOWN_DELETES_LIMIT
