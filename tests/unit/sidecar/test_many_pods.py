@@ -20,16 +20,21 @@ LAG_SECONDS = 0.05
 MANY = 5000
 
 
-async def longest_turn(stop: asyncio.Event) -> float:
-    """Most processor time that one turn of the loop took: what blocks, whatever else the machine does."""
-    longest = 0.0
+NOISE = 3
+"""Long turns that a busy machine may cause; something that blocks does it for each of the pods."""
+
+
+async def long_turns(stop: asyncio.Event) -> list[float]:
+    """Processor time of the loop's turns that took too much of it: what blocks, whatever else the machine does."""
+    found = []
     began = time.thread_time()
     while not stop.is_set():
         await asyncio.sleep(0)
         now = time.thread_time()
-        longest = max(longest, now - began)
+        if now - began > LAG_SECONDS:
+            found.append(now - began)
         began = now
-    return longest
+    return found
 
 
 async def test_a_burst_of_creates_and_their_ends_never_block_the_loop(tmp_path: Path, schedd: FakeSchedd) -> None:
@@ -39,7 +44,7 @@ async def test_a_burst_of_creates_and_their_ends_never_block_the_loop(tmp_path: 
     gc.collect()
     gc.freeze()
     stop = asyncio.Event()
-    watch = asyncio.create_task(longest_turn(stop))
+    watch = asyncio.create_task(long_turns(stop))
     # wide bursts would measure the client, which shares this loop
     uids = [str(uuid.uuid4()) for _ in range(120)]
     for first in range(0, len(uids), 8):
@@ -53,10 +58,10 @@ async def test_a_burst_of_creates_and_their_ends_never_block_the_loop(tmp_path: 
     for uid in uids:
         assert (await sidecar.wait_for(uid, "terminated"))["exitCode"] == 0
     stop.set()
-    lag = await watch
+    blocked = await watch
     gc.unfreeze()
     await sidecar.stop()
-    assert lag < LAG_SECONDS, f"one turn of the loop took {lag * 1000:.0f} ms"
+    assert len(blocked) <= NOISE, f"turns of the loop that took too long, in seconds: {blocked}"
 
 
 def job(uid: str, number: int, status: int) -> JobAd:
