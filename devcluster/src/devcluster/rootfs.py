@@ -69,12 +69,6 @@ def ensure(tree: RootTree, cache: Path, log: Path) -> Path:
     return place
 
 
-def forget_partial(cache: Path) -> None:
-    """Remove what interrupted builds left behind."""
-    for leftover in (cache / "rootfs").glob("*.partial"):
-        shutil.rmtree(leftover, ignore_errors=True)
-
-
 def _build(tree: RootTree, place: Path, log: Path) -> None:
     partial = place.with_name(place.name + ".partial")
     _unmount_below(partial)
