@@ -104,7 +104,10 @@ class Binding:
             # is never given to nobody: a schedd that lets anybody read would show us an empty queue for an expired token.
             user = str(htcondor2.ping(ad, "WRITE")["MyRemoteUserName"])
             if self._user not in (None, user):
-                raise ChangedIdentity(f"the schedd took this sidecar for {self._user} before, and now for {user}")
+                raise ChangedIdentity(
+                    f"the schedd took this sidecar for {self._user} before and takes it for {user} now, whose jobs are others: "
+                    f"map its token to {self._user} again, or restart it once {self._user} has no jobs of it left"
+                )
             self._user = user
             self._mine = f"User == {quoted(user)}"
             self._found = htcondor2.Schedd(ad)
