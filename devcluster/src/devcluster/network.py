@@ -5,6 +5,7 @@ they are. A namespace reaches the other one over a link of their own, and nothin
 """
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
@@ -37,15 +38,15 @@ class Network:
 def plan_network(checkout: Checkout) -> Network:
     """The checkout's addresses: what was chosen before, as long as nobody else took it meanwhile."""
     memory = checkout.run / "subnet"
+    known = IPv4Network(memory.read_text().strip()) if memory.is_file() else None
     taken = frozenset(_foreign_subnets(checkout))
-    if memory.is_file():
-        subnet = IPv4Network(memory.read_text().strip())
-        if subnet in taken:
-            subnet = choose_subnet(checkout.id, taken)
-    else:
-        subnet = choose_subnet(checkout.id, taken)
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    memory.write_text(f"{subnet}\n")
+    subnet = known if known is not None and known not in taken else choose_subnet(checkout.id, taken)
+    if subnet != known:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        # by rename: others read it meanwhile
+        fresh = memory.with_name(f"{memory.name}.{os.getpid()}")
+        fresh.write_text(f"{subnet}\n")
+        fresh.replace(memory)
     return Network(checkout, AddressPlan(subnet))
 
 
