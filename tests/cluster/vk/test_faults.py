@@ -62,6 +62,26 @@ async def test_a_create_without_an_answer_is_never_doubled(vk: VirtualNode, cut:
     assert vk.site.named("unclear").creates == 1
 
 
+async def test_a_job_of_a_create_that_something_on_the_way_put_off_goes_with_its_pod(vk: VirtualNode) -> None:
+    vk.site.faults["/create"] = Fault(503, "upstream reset", times=1000, after=True)
+    await vk.start()
+    made = await vk.create("put-off")
+    await vk.event("put-off", "ProviderNotNow")
+    await vk.delete("put-off")
+    await vk.until_gone("put-off")
+    assert vk.site.deletes[made["metadata"]["uid"]] == 1
+
+
+async def test_a_pod_that_the_site_puts_off_can_be_deleted_while_it_is_away(vk: VirtualNode) -> None:
+    for path in ("/create", "/delete"):
+        vk.site.faults[path] = Fault(503, "maintenance", times=1000)
+    await vk.start()
+    await vk.create("put-off")
+    await vk.event("put-off", "ProviderNotNow")
+    await vk.delete("put-off")
+    await vk.until_gone("put-off")
+
+
 async def test_a_create_that_was_lost_is_made_again(vk: VirtualNode) -> None:
     vk.site.faults["/create"] = Fault(500, "out of memory", times=2)
     await vk.start()

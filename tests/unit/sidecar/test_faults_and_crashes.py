@@ -1,12 +1,16 @@
 """Calls that fail, hang or break in the middle, and the death of the sidecar at every point: no pod is lost, none runs twice."""
 
 import asyncio
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
 from condor_sidecar.app import missing
 from condor_sidecar.io.journal import Journal, JournalError
-from condor_sidecar.model.calls import Failure, FailureKind
+from condor_sidecar.io.schedd import CallDeadlines
+from condor_sidecar.io.worker import Worker
+from condor_sidecar.model.calls import Act, Action, ConnectionSettings, Failure, FailureKind, History
 
 from tests.fakes.condor_schedd import FakeSchedd, out_tar
 from tests.fakes.plugin_client import pod, until
@@ -331,3 +335,55 @@ async def test_creates_are_refused_only_when_the_journal_is_full(tmp_path: Path,
         await sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
     await created(sidecar)
     await sidecar.stop()
+
+
+async def test_a_reader_of_one_pods_log_holds_up_no_other_pods_end(tmp_path: Path, schedd: FakeSchedd) -> None:
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path))
+    sidecar.deadlines = CallDeadlines(query=600)
+    await sidecar.start()
+    read, other = await created(sidecar), await created(sidecar)
+    for uid in (read, other):
+        await sidecar.submitted(uid)
+        sidecar.schedd.run(uid)
+        await sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
+    sidecar.schedd.fail("Retrieve", "hang")
+    reader = asyncio.create_task(sidecar.logs(read))
+    await until(lambda: "Retrieve" in sidecar.schedd.log, "the reader's fetch")
+    for uid in (read, other):
+        sidecar.schedd.complete(uid, 0, {"out.tar": out_tar({"c": 0})})
+    assert (await sidecar.wait_for(other, "terminated"))["exitCode"] == 0
+    reader.cancel()
+    await sidecar.crash()
+
+
+async def test_a_call_whose_turn_does_not_come_is_given_up_unasked(tmp_path: Path, schedd: FakeSchedd) -> None:
+    worker = Worker("act", ConnectionSettings("fake:9618", None, {}), schedd.command)
+    schedd.fail("History", "hang")
+    try:
+        first = asyncio.create_task(worker.call(History("true", 1), 10))
+        await until(lambda: "History" in schedd.log, "the first call")
+        reply = await worker.call(Act(Action.REMOVE, "true", "why"), 0.1)
+        assert isinstance(reply, Failure)
+        assert reply.kind is FailureKind.UNREACHABLE, reply
+        assert "Act" not in schedd.log
+    finally:
+        first.cancel()
+        await worker.close()
+
+
+async def test_the_payloads_of_creates_under_way_count_as_well(tmp_path: Path, schedd: FakeSchedd) -> None:
+    schedd.down = DOWN
+    limit = 60_000
+    endpoint = {
+        "collector": "fake:9618",
+        "auth": {"methods": ["IDTOKENS"], "token_directory": str(tmp_path)},
+        "limits": {"journal_bytes": limit},
+    }
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path, endpoint=endpoint))
+    await sidecar.start()
+    answers = await asyncio.gather(*(sidecar.create(pod()) for _ in range(40)))
+    assert {code for code, _ in answers} == {200, 503}
+    await sidecar.stop()
+    with contextlib.closing(sqlite3.connect(sidecar.settings.data / "journal.sqlite")) as journal:
+        (kept,) = journal.execute("select sum(length(payload)) from payloads").fetchone()
+    assert 0 < kept <= limit

@@ -36,6 +36,9 @@ STEPS = [
     (Stage.REFUSED, {}, Step.FAIL),
     (Stage.SUBMITTED, {"phase": "Succeeded"}, Step.NOTHING),
     (Stage.FRESH, {"deleting": True}, Step.REMOVE_OBJECT),
+    (Stage.FRESH, {"deleting": True, "offered": True}, Step.DELETE_JOB),
+    (Stage.FRESH, {"deleting": True, "offered": True, "deleted_remotely": True}, Step.REMOVE_OBJECT),
+    (Stage.FRESH, {"gone": True, "offered": True}, Step.DELETE_JOB),
     (Stage.REFUSED, {"deleting": True}, Step.REMOVE_OBJECT),
     (Stage.UNSURE, {"deleting": True}, Step.DELETE_JOB),
     (Stage.SUBMITTED, {"deleting": True}, Step.DELETE_JOB),
@@ -65,6 +68,11 @@ def test_a_pod_with_a_job_is_never_let_go() -> None:
     assert let_go(entry(Stage.UNSURE, delete_failures=10), idempotent=False)
     assert not let_go(entry(Stage.UNSURE, delete_failures=99), idempotent=True)
     assert not let_go(entry(Stage.UNSURE, delete_failures=9), idempotent=False)
+
+
+def test_a_pod_that_nobody_took_needs_one_delete_and_no_more() -> None:
+    assert let_go(entry(Stage.FRESH, offered=True, delete_failures=1), idempotent=True)
+    assert not let_go(entry(Stage.FRESH, offered=True), idempotent=True)
     assert not let_go(entry(Stage.SUBMITTED, delete_failures=99, job_id="j"), idempotent=False)
 
 

@@ -42,6 +42,10 @@ class NotNow(InterlinkError):
         self.retry_after = retry_after
 
 
+class NoConnection(NotNow):
+    """Not even asked: no connection came about."""
+
+
 class LostTrack(InterlinkError):
     """The outcome is unknown: a server error, a cut connection, a deadline, a reply that makes no sense."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import aiohttp
 
-from interlink.protocol.errors import InterlinkError, LostTrack, NotNow, from_status
+from interlink.protocol.errors import InterlinkError, LostTrack, NoConnection, from_status
 
 ERROR_BODY_LIMIT = 64 * 1024
 LOG_CHUNK = 64 * 1024
@@ -14,16 +14,16 @@ LOG_STREAMS = 1000  # at once to one server; a further one waits
 
 @contextlib.contextmanager
 def mapped_errors(what: str) -> Iterator[None]:
-    """Turn what aiohttp raises inside the context into NotNow (no connection came about) or LostTrack (one broke)."""
+    """Turn what aiohttp raises inside the context into NoConnection (none came about) or LostTrack (one broke)."""
     try:
         yield
     except InterlinkError:
         raise
     except aiohttp.ClientConnectorError as error:
         # nothing was asked yet; certificate errors are of this kind too
-        raise NotNow(f"{what}: no connection: {error}") from error
+        raise NoConnection(f"{what}: no connection: {error}") from error
     except aiohttp.ConnectionTimeoutError as error:
-        raise NotNow(f"{what}: no connection within the deadline") from error
+        raise NoConnection(f"{what}: no connection within the deadline") from error
     except TimeoutError as error:
         raise LostTrack(f"{what}: no answer within the deadline", 504) from error
     except (aiohttp.ClientError, OSError) as error:

@@ -6,6 +6,7 @@ so a crash at any point repeats work and loses nothing.
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from condor_sidecar.model.job_ad import JobStatus
 
 MOST_AT_ONCE = 50
 WIND_DOWN_SECONDS = 60.0
+PAUSE_SECONDS = 0.2
 
 log = get_logger(__name__)
 
@@ -72,7 +74,7 @@ class Fetcher:
             ready = self._ready()
             if not ready:
                 try:
-                    async with asyncio.timeout(1 if self._tasks else None):
+                    async with asyncio.timeout(PAUSE_SECONDS if self._tasks else None):
                         await self._wake.wait()
                 except TimeoutError:
                     pass
@@ -85,7 +87,9 @@ class Fetcher:
         now = time.monotonic()
         for uid in [uid for uid, task in self._tasks.items() if task.pod.deleting or task.pod.stage is Stage.ENDED]:
             del self._tasks[uid]
-        return [task for task in self._tasks.values() if task.not_before <= now][:MOST_AT_ONCE]
+        # a reader of the pod's log may hold its sandbox for as long as a slow schedd takes; the others don't wait for it
+        free = (t for t in self._tasks.values() if t.not_before <= now and not t.pod.sandbox.locked())
+        return list(itertools.islice(free, MOST_AT_ONCE))
 
     def _wants_output(self, task: _Task) -> bool:
         ad = task.pod.ad

@@ -39,6 +39,7 @@ class Intake:
         self._limits = limits
         self._tasks = tasks
         self._under_way: dict[str, asyncio.Task[NotNow | None]] = {}
+        self._bytes_under_way = 0
 
     async def create(self, message: RetrievedPodData, request: str) -> CreateReply:
         """Take a pod. Raises Rejected with every reason, or NotNow while the journal can't take it."""
@@ -52,6 +53,7 @@ class Intake:
         if task is None:
             record, payload = self._compile(message, request)
             self._check_room(len(payload))
+            self._bytes_under_way += len(payload)
             task = self._under_way[uid] = self._tasks.create_task(self._accept(record, payload))
         failure = await asyncio.shield(task)
         if failure is not None:
@@ -71,7 +73,8 @@ class Intake:
 
     def _check_room(self, size: int) -> None:
         waiting = self._table.payload_count + len(self._under_way)
-        if waiting >= self._limits.journal_pods or self._table.payload_bytes + size > self._limits.journal_bytes:
+        room = self._limits.journal_bytes - self._table.payload_bytes - self._bytes_under_way
+        if waiting >= self._limits.journal_pods or size > room:
             raise NotNow(f"the journal is full: {waiting} pods wait for their job to start", RETRY_SECONDS)
 
     async def _accept(self, record: PodRecord, payload: bytes) -> NotNow | None:
@@ -82,6 +85,7 @@ class Intake:
             return NotNow("the journal can't be written; see the sidecar's log", RETRY_SECONDS)
         finally:
             del self._under_way[record.uid]
+            self._bytes_under_way -= len(payload)
         pod = self._table.add(record, len(payload))
         pod.deleting = record.uid in self._table.tombstones  # deleted while it was being journaled
         self._table.show(pod)

@@ -85,8 +85,8 @@ class PodTable:
         self.clock_offset = 0.0
         self.payload_bytes = 0
         self.payload_count = 0
-        self.strays: list[JobAd] = []
-        """Jobs that nobody wants any more: their pod is deleted, or they don't say whose they are."""
+        self.strays: dict[str, JobAd] = {}
+        """Jobs, by id, that nobody wants any more: their pod is deleted, or they don't say whose they are."""
         self._orders = 0
 
     def restore(self, remembered: Remembered) -> None:
@@ -142,7 +142,7 @@ class PodTable:
                 stone = self.tombstones.get(ad.uid)
                 record = adopt(ad)
                 if record is None or (stone is not None and stone.done_at is not None):
-                    self.strays.append(ad)
+                    self.strays[ad.job_id] = ad
                     continue
                 pod = self.add(record, None)
                 pod.enter(Stage.UNCERTAIN)

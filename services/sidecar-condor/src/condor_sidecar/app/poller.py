@@ -132,7 +132,7 @@ class Poller:
     async def _remove_surplus(self) -> None:
         """Second jobs of a pod, and jobs that nobody wants any more; those that stay are here again next time."""
         surplus = [job for pod in self._table.pods.values() if len(pod.jobs) > 1 for job in self._table.surplus(pod)]
-        surplus += self._table.strays
+        surplus += self._table.strays.values()
         if surplus:
             jobs = [ad.job_id for ad in surplus]
             log.warning("jobs.surplus", jobs=jobs[:20], count=len(jobs))

@@ -38,22 +38,38 @@ class Worker:
         self._turn = asyncio.Lock()
 
     async def call(self, request: Request, deadline: float) -> Reply:
-        """The worker's answer within `deadline` seconds; Failure UNKNOWN when it is late or dies. Raises nothing else."""
+        """The worker's answer within `deadline` seconds; Failure UNKNOWN when it is late or dies. Raises nothing else.
+
+        Its turn must come within `deadline` seconds too; else Failure UNREACHABLE, since nothing was asked.
+        """
         name = type(request).__name__.lower()
-        async with self._turn:
-            began = time.monotonic()
-            try:
-                async with asyncio.timeout(deadline):
-                    reply = await self._ask(request)
-            except TimeoutError:
-                reply = Failure(FailureKind.UNKNOWN, f"HTCondor didn't answer within {deadline:.0f} s ({name})")
-                await self._replace(reply.text)
-            except (asyncio.IncompleteReadError, ConnectionError, OSError, ValueError, msgspec.MsgspecError) as error:
-                reply = Failure(FailureKind.UNKNOWN, f"the worker process ended during {name} ({error})")
-                await self._replace(reply.text)
-            except asyncio.CancelledError:
-                await self._replace("cancelled")
-                raise
+        try:
+            async with asyncio.timeout(deadline):
+                await self._turn.acquire()
+        except TimeoutError:
+            metrics.SCHEDD_CALLS.labels(name, "no-turn").inc()
+            return Failure(
+                FailureKind.UNREACHABLE, f"earlier calls to HTCondor took more than {deadline:.0f} s ({name} not asked)"
+            )
+        try:
+            return await self._take_turn(name, request, deadline)
+        finally:
+            self._turn.release()
+
+    async def _take_turn(self, name: str, request: Request, deadline: float) -> Reply:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(deadline):
+                reply = await self._ask(request)
+        except TimeoutError:
+            reply = Failure(FailureKind.UNKNOWN, f"HTCondor didn't answer within {deadline:.0f} s ({name})")
+            await self._replace(reply.text)
+        except (asyncio.IncompleteReadError, ConnectionError, OSError, ValueError, msgspec.MsgspecError) as error:
+            reply = Failure(FailureKind.UNKNOWN, f"the worker process ended during {name} ({error})")
+            await self._replace(reply.text)
+        except asyncio.CancelledError:
+            await self._replace("cancelled")
+            raise
         outcome = reply.kind.value if isinstance(reply, Failure) else "ok"
         metrics.SCHEDD_CALLS.labels(name, outcome).inc()
         metrics.SCHEDD_SECONDS.labels(name).observe(time.monotonic() - began)

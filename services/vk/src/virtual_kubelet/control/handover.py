@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from interlink.protocol.errors import InterlinkError, LostTrack, NotNow, Rejected
+from interlink.protocol.errors import InterlinkError, LostTrack, NoConnection, NotNow, Rejected
 from service_runtime.logs import get_logger
 
 from virtual_kubelet.control.remote import Remote
@@ -65,6 +65,7 @@ class Handover:
             self._refuse(known, error.reasons)
         except NotNow as error:
             known.stage = Stage.FRESH
+            known.offered = known.offered or not isinstance(error, NoConnection)
             self._events.pod(known, "Warning", "ProviderNotNow", f"not submitted yet, trying again: {error.reason}")
             log.info("pod.not_now", pod_uid=known.uid, pod=known.reference, error=error.reason[:500])
             await self._wait(known, WAITING, error.reason)

@@ -16,7 +16,7 @@ from virtual_kubelet.control.status_writer import StatusWriter
 from virtual_kubelet.control.work_queue import PutOff, WorkQueue, at_least_a_moment
 from virtual_kubelet.core import status
 from virtual_kubelet.core.create_request import as_sent
-from virtual_kubelet.core.next_step import Step, let_go, next_step
+from virtual_kubelet.core.next_step import Step, held_remotely, let_go, next_step
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.core.timestamp import rfc3339
 from virtual_kubelet.io.api import ApiError, ApiServer, pod_path
@@ -113,7 +113,7 @@ class PodController:
         known.deleted_remotely = True
 
     def _delete_failed(self, known: KnownPod, error: InterlinkError) -> None:
-        if not isinstance(error, NotNow):
+        if not isinstance(error, NotNow) or not held_remotely(known):
             known.delete_failures += 1
         if let_go(known, self._hands.remote.idempotent):
             message = f"gave up deleting a job that may not exist; look for it at the site: {error.reason}"

@@ -21,7 +21,7 @@ class Step(Enum):
 def next_step(pod: KnownPod) -> Step:
     """Deleting comes first: a job must not outlive its pod, and the pod's object must not go before its job."""
     if pod.gone or pod.deleting:
-        if pod.stage in (Stage.UNSURE, Stage.SUBMITTED) and not pod.deleted_remotely:
+        if (held_remotely(pod) or pod.offered) and not pod.deleted_remotely:
             return Step.DELETE_JOB
         if pod.gone:
             return Step.FORGET
@@ -34,6 +34,11 @@ def next_step(pod: KnownPod) -> Step:
         Stage.REFUSED: Step.FAIL,
         Stage.SUBMITTED: Step.SHOW,
     }[pod.stage]
+
+
+def held_remotely(pod: KnownPod) -> bool:
+    """Whether the other side has the pod, or may have it."""
+    return pod.stage in (Stage.UNSURE, Stage.SUBMITTED)
 
 
 LOST_CREATES_LIMIT = 5
@@ -57,6 +62,9 @@ def may_create_again(absence: Absence, now: float, idempotent: bool) -> bool:
 def let_go(pod: KnownPod, idempotent: bool) -> bool:
     """Give up deleting the job of a pod that never had an id, if the other side only ever answers with errors.
 
-    Never with a side that announced `retry-create`: it knows what it took, and a delete is kept until it is done.
+    Never with a side that announced `retry-create`: it knows what it took, and a delete is kept until it is done. For a pod that
+    it never took, as far as anybody said, one delete is enough; a pod that waits for a site that is away can be deleted.
     """
+    if not held_remotely(pod):
+        return pod.delete_failures >= 1
     return not idempotent and pod.job_id is None and pod.delete_failures >= UNKNOWN_DELETES_LIMIT

@@ -15,7 +15,7 @@ class Stage(Enum):
     UNSURE = "unsure"
     """The other side may hold it: vk was restarted, or a create ended without an answer. Ask before anything else."""
     FRESH = "fresh"
-    """The other side can't hold it."""
+    """The other side can't hold it, if its answers are its own."""
     SUBMITTED = "submitted"
     """The other side took it."""
     REFUSED = "refused"
@@ -60,6 +60,8 @@ class KnownPod:
     creating: bool = False
     """A create is under way: what the other side says meanwhile proves nothing."""
     lost_creates: int = 0
+    offered: bool = False
+    """A create arrived somewhere. Even if the answer was "not now": something on the way may have said it for the other side."""
     absence: Absence | None = None
 
     @property
