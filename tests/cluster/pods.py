@@ -118,3 +118,14 @@ def terminated(pod: pykube.Pod, container: str, kind: str = "containerStatuses")
     assert "terminated" in state, statuses
     found: dict[str, Any] = state["terminated"]
     return found
+
+
+def create_many(pods: Pods, node: str, count: int, image: str) -> list[pykube.Pod]:
+    """Pods that run for two seconds."""
+    body = "echo started; sleep 2; echo ended"
+    return [pods.create(manifest(node, [shell("c", image, body)])) for _ in range(count)]
+
+
+def wait_for_all(pods: Pods, made: list[pykube.Pod], seconds: float) -> None:
+    for pod in made:
+        pods.wait_for_phase(pod, *PHASES_OF_AN_END, seconds=seconds)

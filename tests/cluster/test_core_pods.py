@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.cluster.conftest import Platform
-from tests.cluster.pods import Pods, manifest, shell, terminated, uid
+from tests.cluster.pods import Pods, create_many, manifest, shell, terminated, uid, wait_for_all
 
 # what shells, submit files, ClassAds, log formats and JSON each find hard
 HOSTILE = [
@@ -217,7 +217,7 @@ def test_a_pod_that_can_never_run_there_fails_with_a_sentence(
     pod = pods.run(manifest(node, [shell("c", hello, "true", volumeMounts=mounts)], **fields))
     assert pod.obj["status"]["phase"] == "Failed"
     assert words in pod.obj["status"]["message"], pods.story(pod)
-    assert any(words in event for event in pods.events(pod))
+    pods.wait(pod, lambda _: any(words in event for event in pods.events(pod)), "an event that says so")
 
 
 def test_an_image_that_is_nowhere_is_shown_as_a_kubelet_shows_it(pods: Pods, node: str) -> None:
@@ -229,3 +229,14 @@ def test_an_image_that_is_nowhere_is_shown_as_a_kubelet_shows_it(pods: Pods, nod
 
     pods.wait(pod, told, "an image error")
     assert "registry.invalid/nothing:1" in json.dumps(pod.obj["status"])
+
+
+@pytest.mark.timeout(600)
+def test_fifty_pods_at_once_all_end_well_and_each_is_one_job(
+    pods: Pods, node: str, hello: str, platform: Platform
+) -> None:
+    made = create_many(pods, node, 50, hello)
+    wait_for_all(pods, made, 400)
+    assert {pod.obj["status"]["phase"] for pod in made} == {"Succeeded"}
+    assert platform.jobs_ever([uid(p) for p in made]) == dict.fromkeys((uid(p) for p in made), 1)
+    assert {pods.logs(pod) for pod in made} == {"started\nended\n"}

@@ -16,7 +16,9 @@ from devcluster.site.layout import ENDPOINTS
 from pytest_helm_charts.clusters import Cluster
 
 from tests.cluster.conftest import Platform
-from tests.cluster.pods import PHASES_OF_AN_END, Pods, manifest, shell, terminated, uid
+from tests.cluster.pods import PHASES_OF_AN_END, Pods, create_many, manifest, shell, terminated, uid, wait_for_all
+
+pytestmark = pytest.mark.alone
 
 NODE = "site-schedd"
 MODE = "schedd"
@@ -69,25 +71,6 @@ def changed_file(platform: Platform, path: str, old: str, new: str, program: str
         machine.restart(program)
 
 
-def create_many(pods: Pods, count: int, hello: str) -> list[pykube.Pod]:
-    body = "echo started; sleep 2; echo ended"
-    return [pods.create(manifest(NODE, [shell("c", hello, body)])) for _ in range(count)]
-
-
-def wait_for_all(pods: Pods, made: list[pykube.Pod], seconds: float) -> None:
-    for pod in made:
-        pods.wait_for_phase(pod, *PHASES_OF_AN_END, seconds=seconds)
-
-
-@pytest.mark.timeout(600)
-def test_fifty_pods_at_once_all_end_well_and_each_is_one_job(pods: Pods, hello: str, platform: Platform) -> None:
-    made = create_many(pods, 50, hello)
-    wait_for_all(pods, made, 300)
-    assert {pod.obj["status"]["phase"] for pod in made} == {"Succeeded"}
-    assert platform.jobs_ever([uid(p) for p in made]) == dict.fromkeys((uid(p) for p in made), 1)
-    assert {pods.logs(pod) for pod in made} == {"started\nended\n"}
-
-
 @pytest.mark.timeout(900)
 def test_killing_every_service_again_and_again_loses_and_doubles_no_pod(
     pods: Pods, hello: str, platform: Platform
@@ -109,7 +92,7 @@ def test_killing_every_service_again_and_again_loses_and_doubles_no_pod(
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        made = create_many(pods, 50, hello)
+        made = create_many(pods, NODE, 50, hello)
         time.sleep(20)
     finally:
         stop.set()

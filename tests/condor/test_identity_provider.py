@@ -131,6 +131,7 @@ def test_a_device_is_let_in_by_the_person_who_types_its_code(client: ProviderCli
     assert claims(tokens["id_token"])["preferred_username"] == "mario"
 
 
+@pytest.mark.alone
 def test_tokens_stay_good_when_the_provider_is_killed_and_comes_back(client: ProviderClient) -> None:
     site = client.site
     token, keys = site.edge_token(), client.call("/jwk").json

@@ -139,16 +139,6 @@ async def test_deleting_a_running_pod_removes_the_job(sidecar: CondorSidecar) ->
             await asyncio.sleep(0.1)
 
 
-async def test_fifty_pods_at_once(sidecar: CondorSidecar) -> None:
-    pods = [with_containers(shell(f"echo {number}; exit {number % 3}")) for number in range(50)]
-    answers = await asyncio.gather(*(sidecar.create(wanted) for wanted in pods))
-    assert {code for code, _ in answers} == {200}
-    for number, wanted in enumerate(pods):
-        uid = wanted["metadata"]["uid"]
-        assert (await sidecar.wait_for(uid, "terminated"))["exitCode"] == number % 3
-        assert await sidecar.logs(uid) == f"{number}\n"
-
-
 async def test_an_image_that_is_not_there(sidecar: CondorSidecar) -> None:
     container = shell("true")
     container["image"] = "no-such-image:1"

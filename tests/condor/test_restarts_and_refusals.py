@@ -9,11 +9,11 @@ import pytest
 
 from tests.condor.conftest import CondorSidecar, shell, with_containers
 
-PODS = 50
+PODS = 20
 
 
 @pytest.mark.timeout(400)
-async def test_killed_while_fifty_pods_start(own_sidecar: CondorSidecar) -> None:
+async def test_killed_while_many_pods_start(own_sidecar: CondorSidecar) -> None:
     sidecar = own_sidecar
     pods = [with_containers(shell(f"echo {number}")) for number in range(PODS)]
     answered: set[str] = set()
@@ -90,6 +90,7 @@ async def test_a_token_without_rights_is_named_and_a_good_one_heals(own_sidecar:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.alone
 async def test_a_schedd_that_is_away_at_create(own_sidecar: CondorSidecar) -> None:
     sidecar = own_sidecar
     run = partial(sidecar.site.run, ce=sidecar.endpoint == "ce")

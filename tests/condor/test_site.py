@@ -164,6 +164,7 @@ def reachable(address: str, port: int) -> bool:
         return False
 
 
+@pytest.mark.alone
 def test_what_is_killed_comes_back(site: Site, tmp_path: Path) -> None:
     before = site.machine.programs()["condor"]
     site.run(["sh", "-c", "kill -9 $(pidof condor_schedd condor_startd)"])
