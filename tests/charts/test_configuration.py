@@ -22,7 +22,7 @@ MODELS: dict[str, tuple[type[Section], Mapping[str, str]]] = {
     "token-refresher": (token_refresher.model.settings.Settings, {}),
 }
 CONFIG = "/etc/highrate/config"
-SET_BY_THE_CHART = {"instance", "listen", "tls", "data", "metrics", "max_body_bytes", "resources"}
+SET_BY_THE_CHART = {"instance", "node", "listen", "tls", "data", "metrics", "max_body_bytes", "resources"}
 CLUSTER = read_values(VIRTUAL_NODE / "ci" / "cluster-schedd-values.yaml")
 EVERYTHING = read_values(VIRTUAL_NODE / "ci" / "remote-everything-values.yaml")
 
@@ -116,7 +116,15 @@ def test_the_sidecar_gets_what_condor_settings_add(chart: Chart, tmp_path: Path)
     assert settings.endpoint.limits.idle_jobs == 50
     assert settings.endpoint.collector == "pool.example.org:9618"
     assert settings.wall_time.max_seconds == 7200
-    assert settings.instance == "site-schedd"
+    assert (settings.instance, settings.node) == ("site-schedd", "site-schedd")
+
+
+def test_two_clusters_can_call_their_nodes_the_same(chart: Chart, tmp_path: Path) -> None:
+    path = tmp_path / "sidecar.yaml"
+    values = merged(CLUSTER, {"condor": {"instance": "second-cluster.site-schedd"}})
+    path.write_text(one(chart.render(values), "ConfigMap", "-edge")["data"]["condor-sidecar.yaml"])
+    settings = sidecar.load(path, {})
+    assert (settings.instance, settings.node) == ("second-cluster.site-schedd", "site-schedd")
 
 
 def test_condor_settings_may_hold_every_key_that_the_chart_does_not_set() -> None:

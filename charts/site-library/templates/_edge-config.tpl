@@ -27,7 +27,8 @@ condor-sidecar.yaml: |
 {{/* What the chart itself decides; condor.settings can add to it, but has no names in common with it. */}}
 {{- define "site.edge.sidecarSettings" -}}
 # the name under which this sidecar finds its jobs again in the schedd's queue
-instance: {{ .values.nodeName | quote }}
+instance: {{ .values.condor.instance | default .values.nodeName | quote }}
+node: {{ .values.nodeName | quote }}
 listen: unix:///run/highrate/sockets/sidecar.sock
 data: /var/lib/highrate/condor-sidecar
 metrics: 0.0.0.0:9103

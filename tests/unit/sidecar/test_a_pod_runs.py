@@ -1,10 +1,11 @@
 """From create to the end, with a schedd that does as it should."""
 
 import asyncio
+from pathlib import Path
 
-from tests.fakes.condor_schedd import out_tar
+from tests.fakes.condor_schedd import FakeSchedd, out_tar
 from tests.fakes.plugin_client import log_request, pod, until
-from tests.unit.sidecar.conftest import Sidecar
+from tests.unit.sidecar.conftest import Sidecar, settings_in
 
 LOG = b"2026-01-01T00:00:01.5Z stdout F one\n2026-01-01T00:00:02.5Z stderr F two\n"
 
@@ -162,6 +163,19 @@ async def test_list_has_every_pod_of_the_node(sidecar: Sidecar) -> None:
     assert code == 200
     assert {p["UID"] for p in listed} == {p["metadata"]["uid"] for p in pods}
     assert await sidecar.call("GET", "/pods?node=another") == (200, [])
+
+
+async def test_the_node_may_have_another_name_than_the_instance(tmp_path: Path, schedd: FakeSchedd) -> None:
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path, node="site-one"))
+    await sidecar.start()
+    wanted = pod()
+    await sidecar.create(wanted)
+    await sidecar.submitted(wanted["metadata"]["uid"])
+    (job,) = schedd.of(wanted["metadata"]["uid"])
+    assert job.attributes["InterlinkInstance"] == "vk-test"
+    assert len((await sidecar.call("GET", "/pods?node=site-one"))[1]) == 1
+    assert await sidecar.call("GET", "/pods?node=vk-test") == (200, [])
+    await sidecar.stop()
 
 
 async def test_malformed_and_huge_bodies_are_refused(sidecar: Sidecar) -> None:

@@ -187,7 +187,9 @@ class Settings(Section):
     """The whole file."""
 
     instance: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-    """Name of this sidecar among all that use the schedd: the virtual node's name. Never change it while jobs exist."""
+    """Name of this sidecar among all whose jobs belong to the same account of the schedd. Never change it while jobs exist."""
+    node: str = ""
+    """The virtual node that it serves; empty: as `instance`."""
     listen: str = "unix:///run/condor-sidecar/plugin.sock"
     """`unix:///path`, `http://host:port` or `https://host:port`."""
     tls: TlsFiles | None = None

@@ -35,6 +35,7 @@ class Rest:
         logs: LogStreams,
         health: Health,
         resources: Resources,
+        node: str,
     ) -> None:
         self._table = table
         self._intake = intake
@@ -42,6 +43,7 @@ class Rest:
         self._logs = logs
         self._health = health
         self._resources = resources
+        self._node = node
 
     def application(self, max_body_bytes: int) -> web.Application:
         """The aiohttp application."""
@@ -95,8 +97,7 @@ class Rest:
         if not self._health.knows_all:
             # after a start without a journal only the schedd knows the pods; half a list would be taken for a whole one
             raise NotNow("the schedd has not been asked yet which pods it has", 5)
-        node = request.query.get("node", self._table.instance)
-        held = self._table.pods.values() if node == self._table.instance else ()
+        held = self._table.pods.values() if request.query.get("node", self._node) == self._node else ()
         statuses = (self._table.status(pod) for pod in held if not pod.deleting)
         return serving.json_response([status for status in statuses if status is not None])
 

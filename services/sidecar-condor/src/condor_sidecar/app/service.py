@@ -92,6 +92,7 @@ async def _run(
             logs=LogStreams(table, live, store),
             health=health,
             resources=settings.resources,
+            node=settings.node or settings.instance,
         )
         app = rest.application(settings.max_body_bytes)
         async with (
