@@ -129,28 +129,26 @@ def objects(kube_cluster: Cluster, namespace: str) -> Iterator[str]:
         found.delete()
 
 
-_GROUPS_FIRST = ("vk", "charts", "test_edge_in_the_cluster")
+_GROUPS = ("vk", "charts", "test_edge_in_the_cluster")
 
 
 def _group(item: pytest.Item, here: Path) -> str:
     if here not in item.path.parents:
         return ""
     name = item.path.relative_to(here).parts[0].removesuffix(".py")
-    return name if name in _GROUPS_FIRST else ""
+    return name if name in _GROUPS else ""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests that share a control plane or a release stay together on one of xdist's workers. (It reads the marks before the next hook.)"""
+    if group := _group(item, Path(__file__).parent):
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Jobs take seconds to match and start: give each test here more than the usual time.
-
-    Tests that share a control plane or a release stay together on one of xdist's workers; the longest of these groups come first.
-    """
+    """The longest groups come first. Jobs take seconds to match and start: give each test here more than the usual time."""
     here = Path(__file__).parent
-    items.sort(
-        key=lambda item: _GROUPS_FIRST.index(g) if (g := _group(item, here)) in _GROUPS_FIRST else len(_GROUPS_FIRST)
-    )
+    items.sort(key=lambda item: not _group(item, here))
     for item in items:
-        if group := _group(item, here):
-            item.add_marker(pytest.mark.xdist_group(group))
         if here in item.path.parents and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(int(os.environ.get("HIGHRATE_CLUSTER_TEST_SECONDS", "300"))))

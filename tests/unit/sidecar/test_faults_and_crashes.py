@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from condor_sidecar import metrics
 from condor_sidecar.app import missing
 from condor_sidecar.io.journal import Journal, JournalError
 from condor_sidecar.io.schedd import CallDeadlines
@@ -13,10 +14,12 @@ from condor_sidecar.io.worker import Worker
 from condor_sidecar.model.calls import Act, Action, ConnectionSettings, Failure, FailureKind, History
 
 from tests.fakes.condor_schedd import FakeSchedd, out_tar
-from tests.fakes.plugin_client import pod, until
+from tests.fakes.plugin_client import log_request, pod, until
 from tests.unit.sidecar.conftest import Sidecar, settings_in
 
 DOWN = Failure(FailureKind.UNREACHABLE, "SECMAN:2007:Failed to end classad message")
+
+STREAM = b'S {"version":1,"phase":"running","revision":1,"containers":[]}\nL c 2026-01-01T00:00:01Z stdout F hi\n'
 
 
 async def created(sidecar: Sidecar) -> str:
@@ -356,6 +359,66 @@ async def test_a_reader_of_one_pods_log_holds_up_no_other_pods_end(tmp_path: Pat
     await sidecar.crash()
 
 
+async def test_a_reader_who_waits_for_another_ones_turn_holds_up_nobody(tmp_path: Path, schedd: FakeSchedd) -> None:
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path))
+    sidecar.deadlines = CallDeadlines(query=600)
+    await sidecar.start()
+    slow, waits = await created(sidecar), await created(sidecar)
+    for uid in (slow, waits):
+        await sidecar.submitted(uid)
+        sidecar.schedd.run(uid)
+        await sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
+    sidecar.schedd.fail("Retrieve", "hang")
+    readers = [asyncio.create_task(sidecar.logs(slow))]
+    await until(lambda: "Retrieve" in sidecar.schedd.log, "the first reader's fetch")
+    async with sidecar.request("GET", "/getLogs", log_request(waits)) as response:
+        assert response.status == 200  # this one stands in the queue now
+        sidecar.schedd.complete(waits, 0, {"out.tar": out_tar({"c": 0})})
+        assert (await sidecar.wait_for(waits, "terminated"))["exitCode"] == 0
+    readers[0].cancel()
+    await sidecar.crash()
+
+
+async def test_a_reader_whose_turn_does_not_come_gets_what_was_read_last(tmp_path: Path, schedd: FakeSchedd) -> None:
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path))
+    sidecar.deadlines = CallDeadlines(query=1)
+    await sidecar.start()
+    uids = [await created(sidecar) for _ in range(3)]
+    for uid in uids:
+        await sidecar.submitted(uid)
+        job = sidecar.schedd.run(uid)
+        job.output = {"supervisor.out": STREAM}
+        await sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
+    assert await sidecar.logs(uids[2]) == "hi\n"
+    busy = metrics.SCHEDD_CALLS.labels("retrieve_live", "busy")
+    before = busy._value.get()
+    sidecar.schedd.fail("Retrieve", "hang", "hang", "hang")
+    answers = await asyncio.gather(*(sidecar.logs(uid) for uid in uids))
+    assert answers == ["", "", "hi\n"]
+    assert busy._value.get() > before
+    await sidecar.stop()
+
+
+async def test_an_unreachable_schedd_is_not_asked_for_each_output_by_itself(sidecar: Sidecar) -> None:
+    uids = [await created(sidecar) for _ in range(3)]
+    for uid in uids:
+        await sidecar.submitted(uid)
+        sidecar.schedd.run(uid)
+        await sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
+
+    async def put_off(uid: str) -> None:
+        while "SECMAN:2007" not in (await sidecar.wait_for(uid, "waiting")).get("message", ""):
+            await asyncio.sleep(0.02)
+
+    sidecar.schedd.fail("Retrieve", DOWN)
+    for uid in uids:  # at once, so that one query shows them all
+        sidecar.schedd.complete(uid, 0, {"out.tar": out_tar({"c": 0})})
+    async with asyncio.timeout(15):
+        await asyncio.gather(*map(put_off, uids))
+    for uid in uids:
+        assert (await sidecar.wait_for(uid, "terminated"))["exitCode"] == 0
+
+
 async def test_a_call_whose_turn_does_not_come_is_given_up_unasked(tmp_path: Path, schedd: FakeSchedd) -> None:
     worker = Worker("act", ConnectionSettings("fake:9618", None, {}), schedd.command)
     schedd.fail("History", "hang")
@@ -364,7 +427,7 @@ async def test_a_call_whose_turn_does_not_come_is_given_up_unasked(tmp_path: Pat
         await until(lambda: "History" in schedd.log, "the first call")
         reply = await worker.call(Act(Action.REMOVE, "true", "why"), 0.1)
         assert isinstance(reply, Failure)
-        assert reply.kind is FailureKind.UNREACHABLE, reply
+        assert reply.kind is FailureKind.BUSY, reply
         assert "Act" not in schedd.log
     finally:
         first.cancel()

@@ -22,11 +22,14 @@ from condor_sidecar.core.state import Stage
 from condor_sidecar.io.journal import JournalError
 from condor_sidecar.io.output_store import OutputStore, Sandbox
 from condor_sidecar.io.schedd import Schedd, ScheddError
+from condor_sidecar.model.calls import FailureKind
 from condor_sidecar.model.job_ad import JobStatus
 
 MOST_AT_ONCE = 50
 WIND_DOWN_SECONDS = 60.0
 PAUSE_SECONDS = 0.2
+
+_MAY_BE_ONE_JOBS = (FailureKind.REFUSED, FailureKind.UNKNOWN)
 
 log = get_logger(__name__)
 
@@ -96,7 +99,7 @@ class Fetcher:
         return task.end is None or (ad is not None and bool(ad.starts) and task.failures == 0)
 
     async def _bring(self, tasks: Sequence[_Task]) -> None:
-        """Fetch for all at once; if that fails, for each by itself, so that one bad job holds up no other."""
+        """Fetch for all at once; if that fails as one bad job makes it fail, for each by itself."""
         if not tasks:
             return
         async with contextlib.AsyncExitStack() as sandboxes_held:
@@ -105,8 +108,9 @@ class Fetcher:
             try:
                 await self._retrieve(tasks)
             except ScheddError as error:
-                if len(tasks) == 1:
-                    self._failed(tasks[0], self._health.explain(error))
+                if len(tasks) == 1 or error.kind not in _MAY_BE_ONE_JOBS:
+                    for task in tasks:
+                        self._failed(task, self._health.explain(error))
                     return
                 tasks = await self._one_by_one(tasks)
             sandboxes: dict[str, Sandbox] = {}

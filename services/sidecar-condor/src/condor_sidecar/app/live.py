@@ -55,19 +55,25 @@ class LiveLogs:
         return pod.ad is not None and pod.ad.status in (JobStatus.RUNNING, JobStatus.TRANSFERRING_OUTPUT)
 
     async def _fetch(self, pod: Pod, cached: _Cached) -> None:
-        assert pod.ad is not None
+        record = None
         try:
-            async with pod.sandbox:
-                await self._schedd.retrieve_live(pod.ad.job_id, self._store.sandbox(pod.uid))
-                record = await asyncio.to_thread(self._read, pod.uid)
+            async with self._schedd.live_turn():
+                # it may have ended while we waited: then its output is the fetcher's, which waits for nobody's turn
+                if self._runs(pod) and not pod.sandbox.locked():
+                    record = await self._bring(pod)
         except (ScheddError, UnreadableResult) as error:
             log.warning("log.fetch_failed", pod_uid=pod.uid, reason=str(error))
-            record = None
         cached.fetched = time.monotonic()
         if record is not None:
             cached.logs = record.logs
             self._table.take_record(pod, without_logs(record))
             self._table.show(pod)
+
+    async def _bring(self, pod: Pod) -> JobResult | None:
+        assert pod.ad is not None
+        async with pod.sandbox:
+            await self._schedd.retrieve_live(pod.ad.job_id, self._store.sandbox(pod.uid))
+            return await asyncio.to_thread(self._read, pod.uid)
 
     def _read(self, uid: str) -> JobResult | None:
         return parse_stream(self._store.read_stream(uid))

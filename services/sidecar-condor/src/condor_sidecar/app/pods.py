@@ -34,7 +34,7 @@ def without_logs(record: JobResult | None) -> JobResult | None:
 @dataclass(slots=True, eq=False)
 class Pod:
     """One pod. `since` is when its stage began (monotonic clock); `unseen` until a query has shown its job; `sandbox` is
-    held while its output is being brought and read."""
+    held while its output is being brought and read: only taken when free, so that nobody waits for it."""
 
     record: PodRecord
     stage: Stage

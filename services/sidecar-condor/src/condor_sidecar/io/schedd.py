@@ -1,15 +1,18 @@
 """The schedd as the service sees it: one method per thing that is asked of it, each with a deadline.
 
 Behind it are five worker processes, so that a transfer that takes minutes delays no query, and a query no submission.
+Whoever reads logs has one of them, `live`, and no other.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from condor_sidecar.core import constraint
 from condor_sidecar.core.submit_batch import Batch
+from condor_sidecar.io.turn import NoTurn, Turn
 from condor_sidecar.io.worker import WORKER_COMMAND, Worker
 from condor_sidecar.model.calls import (
     Act,
@@ -66,6 +69,7 @@ class Schedd:
             role: Worker(role, settings, command) for role in ("submit", "poll", "transfer", "live", "act")
         }
         self._changes_seen = 0
+        self._live_turn = Turn()
 
     async def close(self) -> None:
         """End all workers; calls under way have an unknown outcome."""
@@ -120,8 +124,17 @@ class Schedd:
         request = Retrieve(constraint.of_jobs(self.instance, job_ids), [str(folder) for folder in folders])
         await self._call("transfer", request, self._deadlines.transfer)
 
+    @contextlib.asynccontextmanager
+    async def live_turn(self) -> AsyncIterator[None]:
+        """Wait until no other log is being fetched; inside, `retrieve_live` is asked at once. Raises ScheddError (BUSY)."""
+        try:
+            async with self._live_turn.taken("retrieve_live", self._deadlines.query):
+                yield
+        except NoTurn as error:
+            raise ScheddError(error.failure) from error
+
     async def retrieve_live(self, job_id: str, folder: Path) -> None:
-        """Bring the output so far of one running job into its folder. Raises ScheddError."""
+        """Bring the output so far of one running job into its folder, in a `live_turn`. Raises ScheddError."""
         request = Retrieve(constraint.of_jobs(self.instance, [job_id]), [str(folder)])
         await self._call("live", request, self._deadlines.query)
 

@@ -15,6 +15,7 @@ from service_runtime.logs import get_logger
 
 from condor_sidecar import metrics
 from condor_sidecar.io.frames import frame, receive_frame
+from condor_sidecar.io.turn import NoTurn, Turn
 from condor_sidecar.model.calls import ConnectionSettings, Failure, FailureKind, Reply, Request
 
 WORKER_COMMAND = (sys.executable, "-m", "condor_sidecar.io.worker_main")
@@ -35,28 +36,21 @@ class Worker:
         self._settings = settings
         self._command = tuple(command)
         self._process: asyncio.subprocess.Process | None = None
-        self._turn = asyncio.Lock()
+        self._turn = Turn()
 
     async def call(self, request: Request, deadline: float) -> Reply:
         """The worker's answer within `deadline` seconds; Failure UNKNOWN when it is late or dies. Raises nothing else.
 
-        Its turn must come within `deadline` seconds too; else Failure UNREACHABLE, since nothing was asked.
+        Its turn must come within `deadline` seconds too; else Failure BUSY, since nothing was asked.
         """
         name = type(request).__name__.lower()
         try:
-            async with asyncio.timeout(deadline):
-                await self._turn.acquire()
-        except TimeoutError:
-            metrics.SCHEDD_CALLS.labels(name, "no-turn").inc()
-            return Failure(
-                FailureKind.UNREACHABLE, f"earlier calls to HTCondor took more than {deadline:.0f} s ({name} not asked)"
-            )
-        try:
-            return await self._take_turn(name, request, deadline)
-        finally:
-            self._turn.release()
+            async with self._turn.taken(name, deadline):
+                return await self._have_turn(name, request, deadline)
+        except NoTurn as error:
+            return error.failure
 
-    async def _take_turn(self, name: str, request: Request, deadline: float) -> Reply:
+    async def _have_turn(self, name: str, request: Request, deadline: float) -> Reply:
         began = time.monotonic()
         try:
             async with asyncio.timeout(deadline):

@@ -122,6 +122,8 @@ class FailureKind(StrEnum):
     """Logged in, but this identity may not do that: nothing happened."""
     REFUSED = "refused"
     """The schedd (or the binding) didn't take this request: nothing happened."""
+    BUSY = "busy"
+    """Earlier calls took too long, so that this one was never asked: nothing happened."""
     UNKNOWN = "unknown"
     """It broke in the middle: nobody knows what happened."""
 
