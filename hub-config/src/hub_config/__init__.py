@@ -1,0 +1,1 @@
+"""What makes a JupyterHub the platform's hub."""
