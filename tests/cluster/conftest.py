@@ -140,7 +140,7 @@ def _group(item: pytest.Item, here: Path) -> str:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests that share a control plane or a release stay together on one of xdist's workers. (It reads the marks before the next hook.)"""
+    """Tests of one control plane or release stay together on one of xdist's workers, which reads this before the next hook."""
     if group := _group(item, Path(__file__).parent):
         item.add_marker(pytest.mark.xdist_group(group))
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from condor_sidecar import metrics
-from condor_sidecar.app import missing
+from condor_sidecar.app import missing, pods
 from condor_sidecar.io.journal import Journal, JournalError
 from condor_sidecar.io.schedd import CallDeadlines
 from condor_sidecar.io.worker import Worker
 from condor_sidecar.model.calls import Act, Action, ConnectionSettings, Failure, FailureKind, History
+from condor_sidecar.model.job_ad import JobAd
 
 from tests.fakes.condor_schedd import FakeSchedd, out_tar
 from tests.fakes.plugin_client import log_request, pod, until
@@ -308,6 +309,41 @@ async def test_a_stray_job_of_a_deleted_pod_is_removed(sidecar: Sidecar) -> None
     sidecar.schedd.jobs[late.job_id] = late
     await until(lambda: not sidecar.schedd.of(uid), "the stray is removed")
     assert await sidecar.status(uid) is None
+
+
+async def test_any_number_of_strays_is_removed_and_few_are_remembered(
+    tmp_path: Path, schedd: FakeSchedd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pods, "MOST_STRAYS", 3)
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path))
+    await sidecar.start()
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    (job,) = schedd.of(uid)
+    schedd.fail("Act", DOWN, DOWN)
+    for number in range(10):
+        nameless = type(job)({**job.attributes, "ClusterId": 100 + number}, job.folder, job.payload)
+        nameless.attributes |= {"InterlinkPodUID": "nobody", "InterlinkContainers": ""}
+        schedd.jobs[nameless.job_id] = nameless
+    await until(lambda: not schedd.of("nobody"), "the strays are removed")
+    assert schedd.of(uid) == [job]
+    await sidecar.stop()
+
+
+async def test_strays_that_nothing_removes_do_not_pile_up(tmp_path: Path) -> None:
+    table = pods.PodTable(Journal(tmp_path / "journal"))
+    found = [JobAd(cluster=number, proc=0, uid="nobody", status=1) for number in range(3 * pods.MOST_STRAYS)]
+    await table.take_ads(found, (), complete=False)
+    assert len(table.strays) == pods.MOST_STRAYS
+    assert table.more_strays
+    await table.take_ads((), [ad.job_id for ad in found], complete=False)
+    assert not table.strays
+    await table.take_ads(found[:2], (), complete=True)
+    assert table.strays == {"0.0", "1.0"}
+    await table.take_ads(found[1:2], (), complete=True)
+    assert table.strays == {"1.0"}
+    await table.take_ads([JobAd(cluster=7, proc=0, uid="nobody", status=3)], (), complete=True)
+    assert not table.strays, "a job that is being removed needs no further removal"
 
 
 async def test_a_second_sidecar_on_the_same_folder_does_not_start(sidecar: Sidecar) -> None:

@@ -70,7 +70,7 @@ def job(uid: str, number: int, status: int) -> JobAd:
 
 async def test_a_query_of_thousands_is_taken_in_slices_and_a_status_is_a_look_up(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
-    table = PodTable("vk", journal)
+    table = PodTable(journal)
     table.restore(await journal.open())
     uids = [f"u{number}" for number in range(MANY)]
     for uid in uids:

@@ -25,6 +25,9 @@ from condor_sidecar.model.pod_record import PodRecord, Tombstone
 from condor_sidecar.model.pod_view import PodView
 from condor_sidecar.model.result import JobResult
 
+MOST_STRAYS = 500
+"""Jobs that are removed at once because nobody wants them; a schedd that refuses may have any number of them."""
+
 
 def without_logs(record: JobResult | None) -> JobResult | None:
     """The record alone: logs live on the disk, or with those who read them."""
@@ -77,16 +80,17 @@ class Pod:
 class PodTable:
     """All pods, by UID, and the tombstones of deleted ones."""
 
-    def __init__(self, instance: str, journal: Journal) -> None:
-        self.instance = instance
+    def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.pods: dict[str, Pod] = {}
         self.tombstones: dict[str, Tombstone] = {}
         self.clock_offset = 0.0
         self.payload_bytes = 0
         self.payload_count = 0
-        self.strays: dict[str, JobAd] = {}
-        """Jobs, by id, that nobody wants any more: their pod is deleted, or they don't say whose they are."""
+        self.strays: set[str] = set()
+        """Ids of jobs that nobody wants any more: their pod is deleted, or they don't say whose they are."""
+        self.more_strays = False
+        """There were more than are kept: once these are gone, the whole queue has to be looked at again."""
         self._orders = 0
 
     def restore(self, remembered: Remembered) -> None:
@@ -136,13 +140,15 @@ class PodTable:
         touched: set[str] = set()
         adopted: list[PodRecord] = []
         seen: set[str] = set()
+        left = set(gone)
+        self.strays = set() if complete else self.strays - left
         for count, ad in enumerate(ads):
             pod = self.pods.get(ad.uid)
             if pod is None:
                 stone = self.tombstones.get(ad.uid)
                 record = adopt(ad)
                 if record is None or (stone is not None and stone.done_at is not None):
-                    self.strays[ad.job_id] = ad
+                    self._stray(ad)
                     continue
                 pod = self.add(record, None)
                 pod.enter(Stage.UNCERTAIN)
@@ -154,12 +160,19 @@ class PodTable:
             touched.add(ad.uid)
             if count % 200 == 199:
                 await asyncio.sleep(0)
-        left = set(gone)
         if complete or left:
             touched |= self._drop_jobs(left, seen if complete else None)
         if adopted:
             await self.journal.adopt(adopted)
         return touched
+
+    def _stray(self, ad: JobAd) -> None:
+        if ad.status == JobStatus.REMOVED:
+            return  # on its way out
+        if len(self.strays) < MOST_STRAYS:
+            self.strays.add(ad.job_id)
+        else:
+            self.more_strays = True
 
     def _drop_jobs(self, gone: set[str], all_there_is: set[str] | None) -> set[str]:
         touched: set[str] = set()

@@ -131,14 +131,18 @@ class Poller:
 
     async def _remove_surplus(self) -> None:
         """Second jobs of a pod, and jobs that nobody wants any more; those that stay are here again next time."""
-        surplus = [job for pod in self._table.pods.values() if len(pod.jobs) > 1 for job in self._table.surplus(pod)]
-        surplus += self._table.strays.values()
-        if surplus:
-            jobs = [ad.job_id for ad in surplus]
+        doubled = (pod for pod in self._table.pods.values() if len(pod.jobs) > 1)
+        jobs = [ad.job_id for pod in doubled for ad in self._table.surplus(pod)]
+        jobs += self._table.strays
+        if jobs:
             log.warning("jobs.surplus", jobs=jobs[:20], count=len(jobs))
             metrics.DUPLICATES.inc(len(jobs))
             await self._schedd.remove_jobs(jobs, "its pod has another job, or was deleted")
             self._table.strays.clear()
+            if self._table.more_strays:
+                self._table.more_strays = False
+                pass
+                self.wake.set()
 
     async def _act(self) -> None:
         remove: list[str] = []

@@ -94,6 +94,10 @@ class Schedd:
         self._changes_seen = reply.number
         return reply
 
+    def poll_anew(self) -> None:
+        """Let the next poll's answer be complete."""
+        self._changes_seen = 0
+
     async def history(self, uids: Iterable[str]) -> Ads:
         """Jobs of these pods that left the queue, newest first. Raises ScheddError."""
         wanted = list(uids)
