@@ -141,7 +141,7 @@ class Poller:
             self._table.strays.clear()
             if self._table.more_strays:
                 self._table.more_strays = False
-                pass
+                self._schedd.poll_anew()
                 self.wake.set()
 
     async def _act(self) -> None:
