@@ -129,26 +129,9 @@ def objects(kube_cluster: Cluster, namespace: str) -> Iterator[str]:
         found.delete()
 
 
-_GROUPS = ("vk", "charts", "test_edge_in_the_cluster")
-
-
-def _group(item: pytest.Item, here: Path) -> str:
-    if here not in item.path.parents:
-        return ""
-    name = item.path.relative_to(here).parts[0].removesuffix(".py")
-    return name if name in _GROUPS else ""
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests of one control plane or release stay together on one of xdist's workers, which reads this before the next hook."""
-    if group := _group(item, Path(__file__).parent):
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest groups come first. Jobs take seconds to match and start: give each test here more than the usual time."""
+    """Jobs take seconds to match and start: give each test here more than the usual time."""
     here = Path(__file__).parent
-    items.sort(key=lambda item: not _group(item, here))
     for item in items:
         if here in item.path.parents and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(int(os.environ.get("HIGHRATE_CLUSTER_TEST_SECONDS", "300"))))
