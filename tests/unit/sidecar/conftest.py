@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from condor_sidecar.app.service import serve_with
 from condor_sidecar.io.schedd import CallDeadlines, Schedd
-from condor_sidecar.model.calls import ConnectionSettings
+from condor_sidecar.model.calls import ConnectionSettings, Failure, FailureKind
 from condor_sidecar.settings import Settings
 from service_runtime.settings import parse_settings
 
 from tests.fakes.condor_schedd import FakeSchedd
-from tests.fakes.plugin_client import PluginClient, until
+from tests.fakes.plugin_client import PluginClient, pod, until
+
+DOWN = Failure(FailureKind.UNREACHABLE, "SECMAN:2007:Failed to end classad message")
 
 
 class Sidecar(PluginClient):
@@ -60,6 +62,13 @@ class Sidecar(PluginClient):
             lambda: [j for j in self.schedd.of(uid) if j.attributes["InterlinkGeneration"] == generation],
             f"job of pod {uid}, generation {generation}",
         )
+
+
+async def created(sidecar: Sidecar) -> str:
+    """The UID of a new pod that the sidecar has taken."""
+    wanted = pod()
+    assert (await sidecar.create(wanted))[0] == 200
+    return str(wanted["metadata"]["uid"])
 
 
 def settings_in(folder: Path, **changes: Any) -> Settings:

@@ -1,0 +1,72 @@
+"""Whoever reads a log of a running pod holds up nobody else, however slow the schedd is."""
+
+import asyncio
+from pathlib import Path
+
+from condor_sidecar import metrics
+from condor_sidecar.io.schedd import CallDeadlines
+
+from tests.fakes.condor_schedd import FakeSchedd, out_tar
+from tests.fakes.plugin_client import log_request, until
+from tests.unit.sidecar.conftest import Sidecar, created, settings_in
+
+STREAM = b'S {"version":1,"phase":"running","revision":1,"containers":[]}\nL c 2026-01-01T00:00:01Z stdout F hi\n'
+
+
+async def test_a_reader_of_one_pods_log_holds_up_no_other_pods_end(tmp_path: Path, schedd: FakeSchedd) -> None:
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path))
+    sidecar.deadlines = CallDeadlines(query=600)
+    await sidecar.start()
+    read, other = await created(sidecar), await created(sidecar)
+    for uid in (read, other):
+        await sidecar.submitted(uid)
+        sidecar.schedd.run(uid)
+        await sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
+    sidecar.schedd.fail("Retrieve", "hang")
+    reader = asyncio.create_task(sidecar.logs(read))
+    await until(lambda: "Retrieve" in sidecar.schedd.log, "the reader's fetch")
+    for uid in (read, other):
+        sidecar.schedd.complete(uid, 0, {"out.tar": out_tar({"c": 0})})
+    assert (await sidecar.wait_for(other, "terminated"))["exitCode"] == 0
+    reader.cancel()
+    await sidecar.crash()
+
+
+async def test_a_reader_who_waits_for_another_ones_turn_holds_up_nobody(tmp_path: Path, schedd: FakeSchedd) -> None:
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path))
+    sidecar.deadlines = CallDeadlines(query=600)
+    await sidecar.start()
+    slow, waits = await created(sidecar), await created(sidecar)
+    for uid in (slow, waits):
+        await sidecar.submitted(uid)
+        sidecar.schedd.run(uid)
+        await sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
+    sidecar.schedd.fail("Retrieve", "hang")
+    readers = [asyncio.create_task(sidecar.logs(slow))]
+    await until(lambda: "Retrieve" in sidecar.schedd.log, "the first reader's fetch")
+    async with sidecar.request("GET", "/getLogs", log_request(waits)) as response:
+        assert response.status == 200  # this one stands in the queue now
+        sidecar.schedd.complete(waits, 0, {"out.tar": out_tar({"c": 0})})
+        assert (await sidecar.wait_for(waits, "terminated"))["exitCode"] == 0
+    readers[0].cancel()
+    await sidecar.crash()
+
+
+async def test_a_reader_whose_turn_does_not_come_gets_what_was_read_last(tmp_path: Path, schedd: FakeSchedd) -> None:
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path))
+    sidecar.deadlines = CallDeadlines(query=1)
+    await sidecar.start()
+    uids = [await created(sidecar) for _ in range(3)]
+    for uid in uids:
+        await sidecar.submitted(uid)
+        job = sidecar.schedd.run(uid)
+        job.output = {"supervisor.out": STREAM}
+        await sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
+    assert await sidecar.logs(uids[2]) == "hi\n"
+    busy = metrics.SCHEDD_CALLS.labels("retrieve_live", "busy")
+    before = busy._value.get()
+    sidecar.schedd.fail("Retrieve", "hang", "hang", "hang")
+    answers = await asyncio.gather(*(sidecar.logs(uid) for uid in uids))
+    assert answers == ["", "", "hi\n"]
+    assert busy._value.get() > before
+    await sidecar.stop()
