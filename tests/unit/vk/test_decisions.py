@@ -40,6 +40,7 @@ STEPS = [
     (Stage.FRESH, {"deleting": True, "offered": True, "deleted_remotely": True}, Step.REMOVE_OBJECT),
     (Stage.FRESH, {"gone": True, "offered": True}, Step.DELETE_JOB),
     (Stage.REFUSED, {"deleting": True}, Step.REMOVE_OBJECT),
+    (Stage.REFUSED, {"deleting": True, "offered": True}, Step.DELETE_JOB),
     (Stage.UNSURE, {"deleting": True}, Step.DELETE_JOB),
     (Stage.SUBMITTED, {"deleting": True}, Step.DELETE_JOB),
     (Stage.SUBMITTED, {"deleting": True, "phase": "Failed"}, Step.DELETE_JOB),
@@ -70,9 +71,9 @@ def test_a_pod_with_a_job_is_never_let_go() -> None:
     assert not let_go(entry(Stage.UNSURE, delete_failures=9), idempotent=False)
 
 
-def test_a_pod_that_nobody_took_needs_one_delete_and_no_more() -> None:
-    assert let_go(entry(Stage.FRESH, offered=True, delete_failures=1), idempotent=True)
-    assert not let_go(entry(Stage.FRESH, offered=True), idempotent=True)
+def test_a_pod_that_nobody_took_needs_a_few_deletes_and_no_more() -> None:
+    assert let_go(entry(Stage.FRESH, offered=True, delete_failures=4), idempotent=True)
+    assert not let_go(entry(Stage.FRESH, offered=True, delete_failures=3), idempotent=True)
     assert not let_go(entry(Stage.SUBMITTED, delete_failures=99, job_id="j"), idempotent=False)
 
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from service_runtime.http_client import Deadlines, HttpClient
 
 from interlink.protocol.decode import MalformedError, decode, encode
-from interlink.protocol.errors import LostTrack, NotNow
+from interlink.protocol.errors import LostTrack, NoConnection, NotNow
 from interlink.protocol.features import FEATURES_HEADER, SESSION_HEADER, parse_features
 from interlink.protocol.transport import LOG_CHUNK, LOG_STREAMS, error_of, mapped_errors
 from interlink.protocol.types import CreateReply, CreateRequest, LogRequest, PingReply, Pod, PodStatus
@@ -132,7 +132,7 @@ class InterlinkClient:
             try:
                 token = self._token()
             except OSError as error:
-                raise NotNow(f"the token file can't be read: {error.strerror}", http_status=401) from error
+                raise NoConnection(f"the token file can't be read: {error.strerror}", http_status=401) from error
             if token:
                 headers["Authorization"] = f"Bearer {token}"
         return headers

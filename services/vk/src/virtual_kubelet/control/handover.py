@@ -58,14 +58,15 @@ class Handover:
             await self._wait(known, error.reason, str(error))
             raise PutOff("missing object") from error
         # from here until there is an answer, nobody knows
-        known.stage, known.creating = Stage.UNSURE, True
+        offered_before = known.offered
+        known.stage, known.creating, known.offered = Stage.UNSURE, True, True
         try:
             reply = await self._remote.create(request)
         except Rejected as error:
             self._refuse(known, error.reasons)
         except NotNow as error:
             known.stage = Stage.FRESH
-            known.offered = known.offered or not isinstance(error, NoConnection)
+            known.offered = offered_before or not isinstance(error, NoConnection)
             self._events.pod(known, "Warning", "ProviderNotNow", f"not submitted yet, trying again: {error.reason}")
             log.info("pod.not_now", pod_uid=known.uid, pod=known.reference, error=error.reason[:500])
             await self._wait(known, WAITING, error.reason)

@@ -115,7 +115,8 @@ class PodController:
     def _delete_failed(self, known: KnownPod, error: InterlinkError) -> None:
         if not isinstance(error, NotNow) or not held_remotely(known):
             known.delete_failures += 1
-        if let_go(known, self._hands.remote.idempotent):
+        remote = self._hands.remote
+        if let_go(known, remote.idempotent or not remote.heard):
             message = f"gave up deleting a job that may not exist; look for it at the site: {error.reason}"
             self._hands.events.pod(known, "Warning", "ProviderDeleteGivenUp", message)
             log.warning("pod.let_go", pod_uid=known.uid, pod=known.reference, error=error.reason[:500])

@@ -28,6 +28,8 @@ class Remote:
         self._node = node
         self._create_seconds = create_seconds
         self._features: frozenset[str] = frozenset()
+        self.heard = False
+        """Did the other side say what it offers, since this process began?"""
 
     @property
     def batches(self) -> bool:
@@ -59,7 +61,7 @@ class Remote:
     async def ping(self) -> Ping:
         """Ask whether the whole chain is there, and take up the features it announces."""
         ping = await _timed("ping", PING_SECONDS, self._client.ping)
-        self._features = ping.features
+        self._features, self.heard = ping.features, True
         return ping
 
 

@@ -45,6 +45,8 @@ LOST_CREATES_LIMIT = 5
 """Creates without an answer after which a plugin that may submit twice is asked no more."""
 UNKNOWN_DELETES_LIMIT = 10
 """Failed deletes after which a pod that was never known to have a job is let go."""
+UNTAKEN_DELETES_LIMIT = 4
+"""Failed deletes after which a pod that the other side seems never to have taken is let go."""
 _ABSENCES = 2
 _ABSENCE_SECONDS = 11.0  # a SLURM plugin answers from a cache of 10 s
 
@@ -63,8 +65,9 @@ def let_go(pod: KnownPod, idempotent: bool) -> bool:
     """Give up deleting the job of a pod that never had an id, if the other side only ever answers with errors.
 
     Never with a side that announced `retry-create`: it knows what it took, and a delete is kept until it is done. For a pod that
-    it never took, as far as anybody said, one delete is enough; a pod that waits for a site that is away can be deleted.
+    it never took, as far as anybody said, a few tries are enough: whatever put off the create may put off the delete as well for a
+    moment, but a pod that waits for a site that is away can be deleted.
     """
     if not held_remotely(pod):
-        return pod.delete_failures >= 1
+        return pod.delete_failures >= UNTAKEN_DELETES_LIMIT
     return not idempotent and pod.job_id is None and pod.delete_failures >= UNKNOWN_DELETES_LIMIT

@@ -61,7 +61,8 @@ class KnownPod:
     """A create is under way: what the other side says meanwhile proves nothing."""
     lost_creates: int = 0
     offered: bool = False
-    """A create arrived somewhere. Even if the answer was "not now": something on the way may have said it for the other side."""
+    """A create may have been sent, now or by an earlier vk. Whatever was answered: something on the way may have said it for the
+    other side, so the pod is not removed before a delete was sent too."""
     absence: Absence | None = None
 
     @property
@@ -88,10 +89,24 @@ class KnownPod:
 
 
 def known(pod: JsonObject, created_before_us: bool) -> KnownPod:
-    """A pod seen for the first time. `created_before_us`: an earlier vk may have handed it over already."""
+    """A pod seen for the first time. `created_before_us`: an earlier vk may have handed it over already.
+
+    Only the job's id is written to the API server, after an answer; so without it a pod of an earlier vk counts as handed over.
+    """
     job_id = pods.annotations(pod).get(pods.JOB_ID_ANNOTATION)
     before_handover = Stage.UNSURE if created_before_us else Stage.FRESH
     stage = Stage.SUBMITTED if job_id else before_handover
-    entry = KnownPod(pods.uid(pod), pods.namespace(pod), pods.name(pod), b"", "", "", False, job_id, stage)
+    entry = KnownPod(
+        pods.uid(pod),
+        pods.namespace(pod),
+        pods.name(pod),
+        text=b"",
+        version="",
+        phase="",
+        deleting=False,
+        job_id=job_id,
+        stage=stage,
+        offered=created_before_us,
+    )
     entry.take(pod)
     return entry
