@@ -4,7 +4,7 @@ import datetime
 from typing import Any
 
 import pytest
-from condor_sidecar.app.log_stream import news
+from condor_sidecar.core.log_follow import NOTHING, Mark, news
 from condor_sidecar.core.log_lines import LogWriter, after, last, lines
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,15 +85,15 @@ def test_following_gives_every_line_once(parts: list[tuple[bytes, bool]], data: 
     whole = cri(parts)
     ends = [0, *sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=4))), len(whole)]
     writer = LogWriter(LogOptions())
-    old, sent = b"", b""
+    mark, sent = NOTHING, b""
     for end in ends:
         fresh = whole[:end]
-        sent += writer.text(news(old, fresh))
-        old = fresh or old
+        sent += writer.text(news(mark, fresh))
+        mark = Mark.at_end(fresh) if fresh else mark
     assert sent == LogWriter(LogOptions()).text(list(lines(whole)))
 
 
 def test_following_goes_on_after_a_gap_was_cut_out() -> None:
     early = f"{DAY}01Z stdout F a\n{DAY}02Z stdout F b\n".encode()
     shortened = f"{DAY}01Z stdout F a\n{DAY}09Z stdout F z\n".encode()
-    assert [line.text for line in news(early, shortened)] == [b"z"]
+    assert [line.text for line in news(Mark.at_end(early), shortened)] == [b"z"]

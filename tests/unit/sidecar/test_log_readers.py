@@ -3,14 +3,17 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from condor_sidecar import metrics
+from condor_sidecar.app import live
 from condor_sidecar.io.schedd import CallDeadlines
 
 from tests.fakes.condor_schedd import FakeSchedd, out_tar
 from tests.fakes.plugin_client import log_request, until
 from tests.unit.sidecar.conftest import Sidecar, created, settings_in
 
-STREAM = b'S {"version":1,"phase":"running","revision":1,"containers":[]}\nL c 2026-01-01T00:00:01Z stdout F hi\n'
+LINE = b"2026-01-01T00:00:01Z stdout F hi\n"
+STREAM = b'S {"version":1,"phase":"running","revision":1,"containers":[]}\nL c ' + LINE
 
 
 async def test_a_reader_of_one_pods_log_holds_up_no_other_pods_end(tmp_path: Path, schedd: FakeSchedd) -> None:
@@ -30,6 +33,29 @@ async def test_a_reader_of_one_pods_log_holds_up_no_other_pods_end(tmp_path: Pat
     assert (await sidecar.wait_for(other, "terminated"))["exitCode"] == 0
     reader.cancel()
     await sidecar.crash()
+
+
+async def test_logs_in_memory_are_bounded_by_their_size(
+    tmp_path: Path, schedd: FakeSchedd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path, output={"live_seconds": 600}))
+    monkeypatch.setattr(live, "MOST_BYTES", 2 * 100 * len(LINE))
+    await sidecar.start()
+    uids = [await created(sidecar) for _ in range(4)]
+    for uid in uids:
+        await sidecar.submitted(uid)
+        job = sidecar.schedd.run(uid)
+        job.output = {"supervisor.out": STREAM + (b"L c " + LINE) * 99}
+        await sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
+    for uid in uids:
+        assert await sidecar.logs(uid) == "hi\n" * 100
+        assert metrics.LIVE_BYTES._value.get() <= live.MOST_BYTES
+    assert sidecar.schedd.log.count("Retrieve") == 4
+    await sidecar.logs(uids[3])
+    assert sidecar.schedd.log.count("Retrieve") == 4, "what was read last is still there"
+    assert await sidecar.logs(uids[0]) == "hi\n" * 100
+    assert sidecar.schedd.log.count("Retrieve") == 5, "what was read longest ago isn't"
+    await sidecar.stop()
 
 
 async def test_a_reader_who_waits_for_another_ones_turn_holds_up_nobody(tmp_path: Path, schedd: FakeSchedd) -> None:

@@ -33,4 +33,5 @@ TOKEN_EXPIRY = Gauge(
     "condor_sidecar_token_expiry_timestamp_seconds", "When the token in the token file expires (0: none)"
 )
 STORED_BYTES = Gauge("condor_sidecar_output_bytes", "Disk taken by fetched logs")
+LIVE_BYTES = Gauge("condor_sidecar_live_log_bytes", "Memory taken by logs of running jobs, as read last")
 JOURNAL_BYTES = Gauge("condor_sidecar_journal_payload_bytes", "Payloads of pods whose job hasn't started")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from service_runtime.logs import get_logger
 
+from condor_sidecar import metrics
 from condor_sidecar.app.pods import Pod, PodTable, without_logs
 from condor_sidecar.core.result import parse_stream
 from condor_sidecar.io.output_store import OutputStore
@@ -19,6 +20,8 @@ from condor_sidecar.model.job_ad import JobStatus
 from condor_sidecar.model.result import JobResult, UnreadableResult
 
 FORGET_SECONDS = 60.0
+MOST_BYTES = 256 << 20
+"""Of logs in memory, of all pods together, with the newest one on top."""
 
 log = get_logger(__name__)
 
@@ -29,6 +32,10 @@ class _Cached:
     fetched: float = float("-inf")
     used: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.logs.values()))
 
 
 class LiveLogs:
@@ -43,7 +50,7 @@ class LiveLogs:
 
     async def log(self, pod: Pod, container: str) -> bytes:
         """The container's lines so far, at most an interval old; what was there last if the schedd doesn't answer."""
-        self._forget_unused()
+        self.forget()
         cached = self._cache.setdefault(pod.uid, _Cached())
         cached.used = time.monotonic()
         async with cached.lock:
@@ -78,7 +85,12 @@ class LiveLogs:
     def _read(self, uid: str) -> JobResult | None:
         return parse_stream(self._store.read_stream(uid))
 
-    def _forget_unused(self) -> None:
+    def forget(self) -> None:
+        """Drop what nobody has read for a minute, and what was read longest ago where all of it is too much."""
         limit = time.monotonic() - FORGET_SECONDS
-        for uid in [uid for uid, cached in self._cache.items() if cached.used < limit and not cached.lock.locked()]:
-            del self._cache[uid]
+        size = sum(cached.size for cached in self._cache.values())
+        for uid, cached in sorted(self._cache.items(), key=lambda item: item[1].used):
+            if not cached.lock.locked() and (cached.used < limit or size > MOST_BYTES):
+                size -= cached.size
+                del self._cache[uid]
+        metrics.LIVE_BYTES.set(size)

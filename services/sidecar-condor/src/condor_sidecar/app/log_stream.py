@@ -9,12 +9,11 @@ from interlink.protocol.types import LogRequest
 
 from condor_sidecar.app.live import LiveLogs
 from condor_sidecar.app.pods import Pod, PodTable
-from condor_sidecar.core.log_lines import LogLine, LogWriter, after, last, lines
+from condor_sidecar.core.log_follow import Mark, news
+from condor_sidecar.core.log_lines import LogWriter, after, last, lines
 from condor_sidecar.core.state import Stage
 from condor_sidecar.io.output_store import OutputStore
 from condor_sidecar.model.pod_view import Terminated
-
-_OVERLAP = 512
 
 
 class LogStreams:
@@ -47,8 +46,11 @@ class LogStreams:
         over = self._is_over(pod, container)
         data = await self._data(pod, container)
         piece = writer.text(last(after(lines(data), options, time.time()), options.Tail))
+        mark = Mark.at_end(data)
+        del data  # a follower lives long
         if piece:
             yield piece
+        del piece
         while options.Follow and not over and not writer.full:
             changed = pod.changed
             try:
@@ -58,11 +60,12 @@ class LogStreams:
                 pass
             over = self._is_over(pod, container)  # before the data: what was written until the end is in it
             fresh = await self._data(pod, container)
-            new = news(data, fresh)
-            data = fresh or data
-            piece = writer.text(new)
+            piece = writer.text(news(mark, fresh))
+            mark = Mark.at_end(fresh) if fresh else mark
+            del fresh
             if piece:
                 yield piece
+            del piece
 
     def _is_over(self, pod: Pod, container: str) -> bool:
         if pod.stage is Stage.ENDED or self._table.get(pod.uid) is None:
@@ -83,17 +86,3 @@ class LogStreams:
             return self._store.log_file(uid, container).read_bytes()
         except FileNotFoundError:
             return b""
-
-
-def news(old: bytes, fresh: bytes) -> list[LogLine]:
-    """Lines of `fresh` that aren't in `old`: normally it goes on where the other ends; the log of a finished job can
-    have its middle cut out, then what is later than the last line counts."""
-    end = old.rfind(b"\n") + 1
-    tail = old[max(0, end - _OVERLAP) : end]
-    if fresh[max(0, end - _OVERLAP) : end] == tail:
-        return list(lines(fresh[end:]))
-    at = fresh.rfind(tail) if tail else -1
-    if at >= 0:
-        return list(lines(fresh[at + len(tail) :]))
-    seen = list(lines(old))
-    return [line for line in lines(fresh) if not seen or line.time > seen[-1].time]

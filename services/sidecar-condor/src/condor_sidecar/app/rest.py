@@ -109,6 +109,7 @@ class Rest:
         await response.prepare(request)
         async for piece in self._logs.read(pod, asked):
             await response.write(piece)
+            del piece  # a follower waits long for the next one
         await response.write_eof()
         return response
 

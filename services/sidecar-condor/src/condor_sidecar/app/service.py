@@ -108,7 +108,7 @@ async def _run(
                 loops.create_task(keep_running("fetcher", fetcher.run)),
                 loops.create_task(keep_running("remover", remover.run)),
                 loops.create_task(
-                    keep_running("housekeeping", lambda: _keep_house(store, table, remover, settings.output))
+                    keep_running("housekeeping", lambda: _keep_house(store, table, remover, live, settings.output))
                 ),
             ]
             await stop.wait()
@@ -119,9 +119,10 @@ async def _run(
                 task.cancel()
 
 
-async def _keep_house(store: OutputStore, table: PodTable, remover: Remover, output: Output) -> None:
-    """Bound what grows: logs on the disk, tombstones."""
+async def _keep_house(store: OutputStore, table: PodTable, remover: Remover, live: LiveLogs, output: Output) -> None:
+    """Bound what grows: logs on the disk and in memory, tombstones."""
     while True:
+        live.forget()
         try:
             known = list(table.pods)
             left = await asyncio.to_thread(store.prune, output.keep_deleted_seconds, output.max_bytes, known)
