@@ -12,19 +12,15 @@ from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote
 
-from service_runtime.http_client import Deadlines, HttpClient
+from service_runtime.http_client import Deadlines
 
 from interlink.protocol.decode import MalformedError, decode, encode
 from interlink.protocol.errors import LostTrack, NoConnection, NotNow
-from interlink.protocol.features import FEATURES_HEADER, SESSION_HEADER, parse_features
-from interlink.protocol.transport import LOG_CHUNK, LOG_STREAMS, error_of, mapped_errors
+from interlink.protocol.features import SESSION_HEADER
+from interlink.protocol.transport import Transport
 from interlink.protocol.types import CreateReply, CreateRequest, LogRequest, PingReply, Pod, PodStatus
 
 T = TypeVar("T")
-
-# a log that is followed may be silent for long; a day without a byte ends it
-FOLLOW_SILENCE_SECONDS = 86400.0
-_FOLLOW = Deadlines(first_byte=FOLLOW_SILENCE_SECONDS, total=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +43,17 @@ class InterlinkClient:
         ssl_context: ssl.SSLContext | None = None,
         deadlines: Deadlines | None = None,
     ) -> None:
-        self._http = HttpClient(url, deadlines=deadlines, ssl_context=ssl_context)
-        # followed logs last for hours: they must not take the connections of the other calls
-        self._streams = HttpClient(url, deadlines=deadlines, ssl_context=ssl_context, connections=LOG_STREAMS)
+        self._transport = Transport(url, deadlines=deadlines, ssl_context=ssl_context)
         self._token = token
 
     async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        await self._streams.__aenter__()
+        await self._transport.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._streams.__aexit__(kind, error, trace)
-        await self._http.__aexit__(kind, error, trace)
+        await self._transport.__aexit__(kind, error, trace)
 
     async def create(self, request: CreateRequest) -> CreateReply:
         """Hand a pod over. Raises Rejected, NotNow or LostTrack."""
@@ -107,22 +99,15 @@ class InterlinkClient:
     @contextlib.asynccontextmanager
     async def logs(self, request: LogRequest) -> AsyncIterator[AsyncIterator[bytes]]:
         """A container's log as chunks of bytes, while the context lasts; with `Follow` until the container ends."""
-        deadlines = _FOLLOW if request.Opts.Follow else None
-        with mapped_errors("/getLogs"):
-            async with self._streams.request(
-                "GET", "/getLogs", headers=self._headers("GetLogs", True), data=encode(request), deadlines=deadlines
-            ) as response:
-                if response.status != 200:
-                    raise await error_of(response)
-                yield response.content.iter_chunked(LOG_CHUNK)
+        headers = self._headers("GetLogs", True)
+        async with self._transport.stream(
+            "/getLogs", "/getLogs", headers=headers, data=encode(request), follow=request.Opts.Follow
+        ) as chunks:
+            yield chunks
 
     async def _call(self, method: str, path: str, operation: str, data: bytes) -> tuple[bytes, frozenset[str]]:
         headers = self._headers(operation, bool(data))
-        with mapped_errors(path.partition("?")[0]):
-            async with self._http.request(method, path, headers=headers, data=data) as response:
-                if not 200 <= response.status < 300:
-                    raise await error_of(response)
-                return await response.read(), parse_features(response.headers.get(FEATURES_HEADER))
+        return await self._transport.call(path.partition("?")[0], method, path, headers=headers, data=data)
 
     def _headers(self, operation: str, has_body: bool) -> dict[str, str]:
         headers = {SESSION_HEADER: f"{operation}#{random.randrange(100_000)}"}  # noqa: S311 - an id for logs

@@ -1,15 +1,82 @@
-"""Where HTTP's failures become the three errors of the protocol, once for both hops."""
+"""Calls over HTTP as both hops make them: connections to one server, and where HTTP's failures become the protocol's errors."""
 
 import contextlib
-from collections.abc import Iterator
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from types import TracebackType
+from typing import Self
 
 import aiohttp
+from service_runtime.http_client import Deadlines, HttpClient
 
 from interlink.protocol.errors import InterlinkError, LostTrack, NoConnection, from_status
+from interlink.protocol.features import FEATURES_HEADER, parse_features
 
 ERROR_BODY_LIMIT = 64 * 1024
 LOG_CHUNK = 64 * 1024
 LOG_STREAMS = 1000  # at once to one server; a further one waits
+# a log that is followed may be silent for long; a day without a byte ends it
+FOLLOW_SILENCE_SECONDS = 86400.0
+
+
+class Transport:
+    """Calls to one server. Raises InterlinkError only; whatever the caller does with a stream raises as it is."""
+
+    def __init__(
+        self, url: str, *, deadlines: Deadlines | None = None, ssl_context: ssl.SSLContext | None = None
+    ) -> None:
+        self.url = url
+        self._deadlines = deadlines or Deadlines()
+        self._calls = HttpClient(url, deadlines=deadlines, ssl_context=ssl_context)
+        # followed logs last for hours: they must not take the connections of the other calls
+        self._streams = HttpClient(url, deadlines=deadlines, ssl_context=ssl_context, connections=LOG_STREAMS)
+
+    async def __aenter__(self) -> Self:
+        await self._calls.__aenter__()
+        await self._streams.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._streams.__aexit__(kind, error, trace)
+        await self._calls.__aexit__(kind, error, trace)
+
+    async def call(
+        self, what: str, method: str, path: str, *, headers: Mapping[str, str], data: bytes | None
+    ) -> tuple[bytes, frozenset[str]]:
+        """A whole reply and the features it announces; `what` names the call in errors."""
+        with mapped_errors(what):
+            async with self._calls.request(method, path, headers=headers, data=data) as response:
+                await _check(response)
+                return await response.read(), parse_features(response.headers.get(FEATURES_HEADER))
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, what: str, path: str, *, headers: Mapping[str, str], data: bytes, follow: bool
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A reply chunk by chunk as it comes; with `follow` it may last for days."""
+        connect = self._deadlines.connect
+        endless = Deadlines(connect=connect, first_byte=FOLLOW_SILENCE_SECONDS, total=None)
+        deadlines = endless if follow else None
+        async with contextlib.AsyncExitStack() as stack:
+            with mapped_errors(what):
+                response = await stack.enter_async_context(
+                    self._streams.request("GET", path, headers=headers, data=data, deadlines=deadlines)
+                )
+                await _check(response)
+            yield _chunks(what, response)
+
+
+async def _check(response: aiohttp.ClientResponse) -> None:
+    if not 200 <= response.status < 300:
+        raise await error_of(response)
+
+
+async def _chunks(what: str, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    with mapped_errors(what):
+        async for chunk in response.content.iter_chunked(LOG_CHUNK):
+            yield chunk
 
 
 @contextlib.contextmanager

@@ -7,18 +7,17 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
-from service_runtime.http_client import Deadlines, HttpClient
+from service_runtime.http_client import Deadlines
 from service_runtime.logs import get_logger
 
 from interlink.protocol.decode import MalformedError, decode, encode
 from interlink.protocol.errors import InterlinkError, LostTrack, NotNow, Rejected
-from interlink.protocol.features import FEATURES_HEADER, SESSION_HEADER, STATUS_BATCH, parse_features
-from interlink.protocol.transport import LOG_CHUNK, LOG_STREAMS, error_of, mapped_errors
+from interlink.protocol.features import SESSION_HEADER, STATUS_BATCH
+from interlink.protocol.transport import Transport
 from interlink.protocol.types import CreateReply, LogRequest, Pod, PodStatus, RetrievedPodData
 from interlink.server.status_cache import uid_of
 
 CALL = Deadlines(connect=5, first_byte=100, total=110)  # the Go virtual kubelet waits 120 s for a reply
-FOLLOW = Deadlines(connect=5, first_byte=86400, total=None)
 SINGLE_STATUS_CALLS = 8  # at once, to a plugin that answers for one pod only
 
 log = get_logger(__name__)
@@ -34,22 +33,18 @@ class Plugin:
         status_batch: Literal["auto", "single"] = "auto",
     ) -> None:
         self.features: frozenset[str] = frozenset()
-        self._http = HttpClient(url, deadlines=CALL)
-        # followed logs last for hours: they must not take the connections of the other calls
-        self._streams = HttpClient(url, deadlines=CALL, connections=LOG_STREAMS)
+        self._transport = Transport(url, deadlines=CALL)
         self._create_format = create_format
         self._single = status_batch == "single"
 
     async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        await self._streams.__aenter__()
+        await self._transport.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._streams.__aexit__(kind, error, trace)
-        await self._http.__aexit__(kind, error, trace)
+        await self._transport.__aexit__(kind, error, trace)
 
     async def create(self, data: RetrievedPodData, session: str) -> CreateReply:
         """Hand a pod over. Any 2xx is success, a list of one is taken for its element."""
@@ -104,7 +99,7 @@ class Plugin:
                 return statuses
             alone = await self._status_of_each(missing, session)
             if {status.UID for status in alone} & {uid_of(pod) for pod in missing}:
-                log.info("plugin.answers_single_pods", plugin=self._http.base_url)
+                log.info("plugin.answers_single_pods", plugin=self._transport.url)
                 self._single = True
             return statuses + alone
         return await self._status_of_each(pods, session)
@@ -143,24 +138,14 @@ class Plugin:
         """A container's log, chunk by chunk as the plugin sends it."""
         # plugins made with the Python SDK look for LimitBytes, the Go ones for Bytes
         body = {**_as_dict(request), "Opts": {**_as_dict(request.Opts), "LimitBytes": request.Opts.Bytes}}
-        with mapped_errors("plugin /getLogs"):
-            async with self._streams.request(
-                "GET",
-                "/getLogs",
-                headers=_headers(session),
-                data=encode(body),
-                deadlines=FOLLOW if request.Opts.Follow else None,
-            ) as response:
-                if not 200 <= response.status < 300:
-                    raise await error_of(response)
-                yield response.content.iter_chunked(LOG_CHUNK)
+        async with self._transport.stream(
+            "plugin /getLogs", "/getLogs", headers=_headers(session), data=encode(body), follow=request.Opts.Follow
+        ) as chunks:
+            yield chunks
 
     async def _call(self, method: str, path: str, data: bytes | None, session: str) -> tuple[bytes, frozenset[str]]:
-        with mapped_errors(f"plugin {path.partition('?')[0]}"):
-            async with self._http.request(method, path, headers=_headers(session), data=data) as response:
-                if not 200 <= response.status < 300:
-                    raise await error_of(response)
-                return await response.read(), parse_features(response.headers.get(FEATURES_HEADER))
+        what = f"plugin {path.partition('?')[0]}"
+        return await self._transport.call(what, method, path, headers=_headers(session), data=data)
 
 
 def _statuses(text: bytes) -> list[PodStatus]:

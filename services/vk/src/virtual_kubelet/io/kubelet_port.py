@@ -93,6 +93,8 @@ class KubeletPort:
                 return web.Response(status=status, text=f"the site has no log to give: {error.reason}\n")
             if request.transport is not None:
                 request.transport.abort()  # a cut log must not look like a whole one
+        except ConnectionError:
+            log.debug("logs.reader_gone", pod_uid=asked.PodUID)
         else:
             await response.write_eof()
         return response
