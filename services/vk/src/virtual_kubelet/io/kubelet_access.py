@@ -2,11 +2,14 @@
 
 A caller is known by a client certificate of the cluster's authority (its common name, its organisations as groups) or by a bearer
 token (TokenReview), and allowed by a SubjectAccessReview for `nodes/proxy` of this node. Answers are remembered briefly.
+
+Everybody who reaches the port can send tokens: few are reviewed at a time and few wait for it, so that made-up ones neither keep
+the API server busy nor take the connections of the node's own work; and they push no known caller out of the memory.
 """
 
+import asyncio
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +18,11 @@ from aiohttp import web
 from service_runtime.logs import get_logger
 
 from virtual_kubelet.io.api import ApiError, ApiServer
+from virtual_kubelet.io.short_memory import ShortMemory
 from virtual_kubelet.model.pod import JsonObject
 
-REMEMBER_SECONDS = 15.0
-REMEMBERED = 512
+REVIEWS_AT_ONCE = 4
+REVIEWS_WAITING = 64
 
 log = get_logger(__name__)
 
@@ -34,17 +38,24 @@ class Caller:
     uid: str = ""
 
 
+class TooManyReviewsError(Exception):
+    """More tokens wait for their review than may."""
+
+
 class KubeletAccess:
     """The gate in front of every route of the kubelet port."""
 
     def __init__(self, api: ApiServer, node: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._node = node
-        self._clock = clock
-        self._answers: OrderedDict[object, tuple[float, Any]] = OrderedDict()
+        self._callers = ShortMemory[bytes, Caller](clock)
+        self._strangers = ShortMemory[bytes, bool](clock)
+        self._rights = ShortMemory[tuple[Caller, str], bool](clock)
+        self._slots = asyncio.Semaphore(REVIEWS_AT_ONCE)
+        self._waiting = 0
 
     def middleware(self) -> Any:
-        """401 for whom nobody knows, 403 for whom nobody allowed it, 503 while the API server can't be asked."""
+        """401 for whom nobody knows, 403 for whom nobody allowed it, 503 while the API server can't be asked (so quickly)."""
 
         @web.middleware
         async def gate(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -56,6 +67,10 @@ class KubeletAccess:
                     log.info("kubelet.forbidden", user=caller.user, path=request.path)
                     text = f"Forbidden (user={caller.user}, verb={request.method}, resource=nodes, subresource=proxy)\n"
                     return web.Response(status=403, text=text)
+            except TooManyReviewsError:
+                log.warning("kubelet.too_many_reviews", waiting=self._waiting)
+                text = "too many callers at once wait to be told who they are; try again\n"
+                return web.Response(status=503, text=text, headers={"Retry-After": "1"})
             except ApiError as error:
                 log.warning("kubelet.review_failed", status=error.status, error=error.message)
                 return web.Response(status=503, text="the API server could not be asked who you are\n")
@@ -70,26 +85,43 @@ class KubeletAccess:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token.strip():
             return None
-        token = token.strip()
+        return await self._bearer(token.strip())
+
+    async def _bearer(self, token: str) -> Caller | None:
         key = hashlib.sha256(token.encode()).digest()
-        caller: Caller | None = await self._remembered(key, lambda: self._review_token(token))
+        if self._strangers.get(key):
+            return None
+        known = self._callers.get(key)
+        if known is not None:
+            return known
+        if self._waiting >= REVIEWS_WAITING:
+            raise TooManyReviewsError
+        self._waiting += 1
+        try:
+            async with self._slots:
+                return await self._reviewed(key, token)
+        finally:
+            self._waiting -= 1
+
+    async def _reviewed(self, key: bytes, token: str) -> Caller | None:
+        # another request may have waited for the review of the same token
+        if self._strangers.get(key):
+            return None
+        caller = self._callers.get(key)
+        if caller is None:
+            caller = await self._review_token(token)
+            if caller is None:
+                self._strangers.put(key, True)
+            else:
+                self._callers.put(key, caller)
         return caller
 
     async def _authorize(self, caller: Caller, verb: str) -> bool:
-        allowed: bool = await self._remembered((caller, verb), lambda: self._review_access(caller, verb))
+        allowed = self._rights.get((caller, verb))
+        if allowed is None:
+            allowed = await self._review_access(caller, verb)
+            self._rights.put((caller, verb), allowed)
         return allowed
-
-    async def _remembered(self, key: object, ask: Callable[[], Awaitable[Any]]) -> Any:
-        now = self._clock()
-        found = self._answers.get(key)
-        if found is not None and found[0] > now:
-            return found[1]
-        answer = await ask()
-        self._answers[key] = (now + REMEMBER_SECONDS, answer)
-        self._answers.move_to_end(key)
-        while len(self._answers) > REMEMBERED:
-            self._answers.popitem(last=False)
-        return answer
 
     async def _review_token(self, token: str) -> Caller | None:
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
