@@ -59,6 +59,7 @@ class Binding:
             htcondor2.param[key] = value
         self._settings = settings
         self._found: Any = None
+        self._ad: Any = None
         self._user: str | None = None
         self._mine = "false"
         self._poll_number = 0
@@ -67,7 +68,7 @@ class Binding:
     def handle(self, request: Request) -> Reply:
         """Carry out `request`; every way in which the binding fails becomes a Failure."""
         try:
-            schedd = self._schedd()
+            schedd = self._schedd(request)
         except ChangedIdentity as error:
             return Failure(FailureKind.REFUSED_LOGIN, str(error))
         except (*BINDING_ERRORS, Unreachable) as error:
@@ -93,25 +94,35 @@ class Binding:
             case Retrieve():
                 return self._retrieve(schedd, request)
 
-    def _schedd(self) -> Any:
+    def _schedd(self, request: Request) -> Any:
         if self._found is None:
             collector = htcondor2.Collector(self._settings.collector)
             ad = collector.locate(htcondor2.DaemonType.Schedd, self._settings.schedd)
             if ad is None:
                 wanted = f" named {self._settings.schedd}" if self._settings.schedd else ""
                 raise Unreachable(f"the collector {self._settings.collector} knows no schedd{wanted}")
-            # everybody can give a job of their own our attributes: only this identity's jobs count. Asked with WRITE, which
-            # is never given to nobody: a schedd that lets anybody read would show us an empty queue for an expired token.
-            user = str(htcondor2.ping(ad, "WRITE")["MyRemoteUserName"])
-            if self._user not in (None, user):
-                raise ChangedIdentity(
-                    f"the schedd took this sidecar for {self._user} before and takes it for {user} now, whose jobs are others: "
-                    f"map its token to {self._user} again, or restart it once {self._user} has no jobs of it left"
-                )
-            self._user = user
-            self._mine = f"User == {quoted(user)}"
-            self._found = htcondor2.Schedd(ad)
+            self._identify(ad)
+            self._ad, self._found = ad, htcondor2.Schedd(ad)
+        elif isinstance(request, Submit | Poll):
+            # the token is another every few minutes; nothing fails when the new one stands for somebody else, but jobs
+            # would be made that we never find again
+            self._identify(self._ad)
         return self._found
+
+    def _identify(self, ad: Any) -> None:
+        """Ask the schedd who we are. Raises ChangedIdentity.
+
+        Everybody can give a job of their own our attributes: only this identity's jobs count. Asked with WRITE, which is
+        never given to nobody: a schedd that lets anybody read would show us an empty queue for an expired token.
+        """
+        user = str(htcondor2.ping(ad, "WRITE")["MyRemoteUserName"])
+        if self._user not in (None, user):
+            raise ChangedIdentity(
+                f"the schedd took this sidecar for {self._user} before and takes it for {user} now, whose jobs are others: "
+                f"map its token to {self._user} again, or restart it once {self._user} has no jobs of it left"
+            )
+        self._user = user
+        self._mine = f"User == {quoted(user)}"
 
     def _ours(self, constraint: str) -> str:
         return f"({constraint}) && {self._mine}"
