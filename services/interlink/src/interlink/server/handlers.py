@@ -85,10 +85,8 @@ class ApiServer:
         if not pods:
             return json_response(self._cache.all())
         stale = self._cache.stale(pods)
-        if stale:
-            statuses = await self._plugin.status(stale, session_of(request))
-            self._cache.store(statuses, map(uid_of, stale))
-        return json_response(self._cache.get(pods))
+        told = await self._plugin.status(stale, session_of(request)) if stale else []
+        return json_response(self._cache.answer(pods, told))
 
     async def list_pods(self, request: web.Request) -> web.Response:
         """GET /pods?node=NAME: everything that the plugin holds for a node (feature `list`)."""

@@ -2,10 +2,14 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from interlink.protocol.decode import encode
 from interlink.protocol.types import Pod, PodStatus
 
-DEFAULT_CAPACITY = 50_000
+CAPACITY = 50_000
+CAPACITY_BYTES = 64 * 1024 * 1024
+"""As JSON. A plugin may put whole tails of logs into messages."""
 
 
 def uid_of(pod: Pod) -> str:
@@ -14,12 +18,20 @@ def uid_of(pod: Pod) -> str:
     return uid
 
 
-class StatusCache:
-    """Statuses by UID, the least recently used forgotten above `capacity`; rebuilt from the plugin after a restart."""
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    status: PodStatus
+    size: int
 
-    def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
+
+class StatusCache:
+    """Statuses by UID; those told longest ago are forgotten above either bound. Rebuilt from the plugin after a restart."""
+
+    def __init__(self, capacity: int = CAPACITY, capacity_bytes: int = CAPACITY_BYTES) -> None:
         self._capacity = capacity
-        self._entries: OrderedDict[str, PodStatus] = OrderedDict()
+        self._capacity_bytes = capacity_bytes
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -28,30 +40,37 @@ class StatusCache:
         """Those of `pods` that the plugin must be asked for: not seen yet, or not known to have ended."""
         return [pod for pod in pods if uid_of(pod) not in self._entries or not _has_ended(pod)]
 
-    def store(self, statuses: Iterable[PodStatus], asked: Iterable[str]) -> set[str]:
-        """Keep the statuses of the UIDs in `asked`; gives the UIDs that were among them. Others' statuses are dropped."""
-        wanted = set(asked)
-        kept = set()
-        for status in statuses:
-            if status.UID in wanted:
-                self._entries[status.UID] = status
-                self._entries.move_to_end(status.UID)
-                kept.add(status.UID)
-        while len(self._entries) > self._capacity:
-            self._entries.popitem(last=False)
-        return kept
+    def answer(self, pods: Sequence[Pod], told: Iterable[PodStatus]) -> list[PodStatus]:
+        """What is known of `pods` now that the plugin `told` of the stale ones, in their order; unknown ones are left out.
 
-    def get(self, pods: Sequence[Pod]) -> list[PodStatus]:
-        """What is known of `pods`, in their order; unknown ones are left out."""
-        return [self._entries[uid] for uid in map(uid_of, pods) if uid in self._entries]
+        Statuses of others are dropped. The answer is whole even where it is more than is kept.
+        """
+        wanted = {uid_of(pod) for pod in self.stale(pods)}
+        for status in told:
+            if status.UID in wanted:
+                self._keep(status)
+        found = [self._entries[uid].status for uid in map(uid_of, pods) if uid in self._entries]
+        while len(self._entries) > self._capacity or self._bytes > self._capacity_bytes:
+            self.drop(next(iter(self._entries)))
+        return found
 
     def all(self) -> list[PodStatus]:
         """Everything that is known."""
-        return list(self._entries.values())
+        return [entry.status for entry in self._entries.values()]
 
     def drop(self, uid: str) -> None:
         """Forget a pod."""
-        self._entries.pop(uid, None)
+        entry = self._entries.pop(uid, None)
+        self._bytes -= entry.size if entry is not None else 0
+
+    def _keep(self, status: PodStatus) -> None:
+        before = self._entries.get(status.UID)
+        if before is not None and before.status == status:
+            self._entries.move_to_end(status.UID)
+            return
+        self.drop(status.UID)
+        entry = self._entries[status.UID] = _Entry(status, len(encode(status)))
+        self._bytes += entry.size
 
 
 def _has_ended(pod: Pod) -> bool:
