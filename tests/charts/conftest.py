@@ -3,7 +3,7 @@
 import pytest
 from devcluster.charts import assemble
 
-from tests.charts.rendering import CI_VALUES, VIRTUAL_NODE, Chart, Object, Values, programs, read_values
+from tests.charts.rendering import VIRTUAL_NODE, Chart, Object, Values, ci_values, programs, read_values
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +13,9 @@ def chart(tmp_path_factory: pytest.TempPathFactory) -> Chart:
     return Chart(programs(scratch)["helm"], assemble(VIRTUAL_NODE, scratch), scratch)
 
 
-@pytest.fixture(scope="session", params=CI_VALUES, ids=lambda path: path.name.removesuffix("-values.yaml"))
+@pytest.fixture(
+    scope="session", params=ci_values(VIRTUAL_NODE), ids=lambda path: path.name.removesuffix("-values.yaml")
+)
 def values(request: pytest.FixtureRequest) -> Values:
     """Each values file of the matrix in turn."""
     return read_values(request.param)

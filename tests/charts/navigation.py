@@ -62,7 +62,7 @@ def references(pod: Object) -> Iterator[tuple[str, str]]:
     """(kind, name) of every object that a pod can't start without."""
     for volume in pod.get("volumes", []):
         for source in [volume, *volume.get("projected", {}).get("sources", [])]:
-            if "configMap" in source:
+            if "configMap" in source and not source["configMap"].get("optional"):
                 yield "ConfigMap", source["configMap"]["name"]
             if "secret" in source:
                 yield "Secret", source["secret"].get("secretName") or source["secret"]["name"]
@@ -74,4 +74,4 @@ def references(pod: Object) -> Iterator[tuple[str, str]]:
             for key, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
                 if key in source:
                     yield kind, source[key]["name"]
-    yield "ServiceAccount", pod["serviceAccountName"]
+    yield "ServiceAccount", pod.get("serviceAccountName", "default")

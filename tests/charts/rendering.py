@@ -18,7 +18,7 @@ Values = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 VIRTUAL_NODE = ROOT / "charts" / "virtual-node"
-CI_VALUES = sorted((VIRTUAL_NODE / "ci").glob("*-values.yaml"))
+HIGHRATE = ROOT / "charts" / "highrate"
 
 # A ConfigMap around the notes: `helm template` leaves them out, and only Helm 4 makes a dry run without a cluster.
 NOTES_AS_OBJECT = """{{- define "notes" }}%s{{ end }}
@@ -92,6 +92,11 @@ def programs(folder: Path) -> dict[str, Path]:
     found = tools.ensure(cache_root(), StepLog(folder / "tools.log", lambda _: None))
     chosen = os.environ.get("HIGHRATE_HELM")
     return found | ({"helm": Path(chosen)} if chosen else {})
+
+
+def ci_values(chart: Path) -> list[Path]:
+    """The matrix of a chart: files that each must render, and together set every key."""
+    return sorted((chart / "ci").glob("*-values.yaml"))
 
 
 def read_values(path: Path) -> Values:

@@ -1,9 +1,10 @@
 """What must hold for every pod of every values file."""
 
 from tests.charts.navigation import Workload, of_kind, references, selects, workloads
+from tests.charts.pod_security import restricted_violations
 from tests.charts.rendering import Object, Values
 
-FROM_THE_CLUSTER = {("ConfigMap", "kube-root-ca.crt")}
+FROM_THE_CLUSTER = {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}
 
 
 def test_there_is_a_pod(objects: list[Object]) -> None:
@@ -12,18 +13,7 @@ def test_there_is_a_pod(objects: list[Object]) -> None:
 
 def test_meets_the_restricted_standard(objects: list[Object]) -> None:
     for workload in workloads(objects):
-        pod = workload.pod
-        assert pod["securityContext"]["runAsNonRoot"] is True
-        assert pod["securityContext"]["runAsUser"] > 0
-        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-        assert all("hostPath" not in volume for volume in pod["volumes"])
-        for container in workload.containers:
-            context = container["securityContext"]
-            assert context["allowPrivilegeEscalation"] is False
-            assert context["capabilities"] == {"drop": ["ALL"]}
-            assert "privileged" not in context
-            assert all("hostPort" not in port for port in container.get("ports", []))
+        assert restricted_violations(workload.pod) == [], workload.name
 
 
 def test_can_write_only_where_something_is_mounted_for_it(objects: list[Object]) -> None:

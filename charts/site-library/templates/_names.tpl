@@ -1,7 +1,7 @@
 {{/*
 Names and labels. Every template of this library takes a *site*: a dict with
   root    the chart's top-level scope (Release, Chart, Capabilities)
-  name    prefix of the names of all objects, from "site.name"
+  name    prefix of the names of all objects, from "site.name"; empty for what belongs to no site
   values  the keys of site.schema.yaml
 */}}
 
@@ -28,7 +28,9 @@ Services don't allow; what had to be changed gets a hash, so that no two texts g
 {{- define "site.selector" -}}
 app.kubernetes.io/name: {{ .component }}
 app.kubernetes.io/instance: {{ .site.root.Release.Name | quote }}
-highrate/site: {{ .site.name | quote }}
+{{- with .site.name }}
+highrate/site: {{ . | quote }}
+{{- end }}
 {{- end -}}
 
 {{- define "site.labels" -}}

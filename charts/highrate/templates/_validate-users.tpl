@@ -1,0 +1,122 @@
+{{/* What users can choose, and what their pods are given. */}}
+
+{{- define "highrate.problems.catalogue" -}}
+{{- $catalogue := .Values.jupyterhub.custom.highrate.catalogue -}}
+{{- $defaults := list -}}
+{{- range $name, $image := $catalogue.images -}}
+{{- if $image.default }}{{ $defaults = append $defaults $name }}{{ end -}}
+{{- end -}}
+{{- if not $catalogue.images }}
+jupyterhub.custom.highrate.catalogue.images is missing: users need an image to choose.
+
+    jupyterhub:
+      custom:
+        highrate:
+          catalogue:
+            images:
+              lab:
+                title: JupyterLab
+                image: registry.example.org/highrate/jupyterlab:1.0
+                default: true
+{{ else if not $defaults }}
+jupyterhub.custom.highrate.catalogue.images has no default: one of them is what users get who choose nothing.
+
+    jupyterhub:
+      custom:
+        highrate:
+          catalogue:
+            images:
+              {{ keys $catalogue.images | sortAlpha | first }}: { default: true }
+{{ else if gt (len $defaults) 1 }}
+jupyterhub.custom.highrate.catalogue.images contradict each other: {{ join ", " $defaults }} are all the default.
+
+    jupyterhub:
+      custom:
+        highrate:
+          catalogue:
+            images:
+              {{- range rest $defaults }}
+              {{ . }}: { default: false }
+              {{- end }}
+{{ end }}
+{{- range $size := list "cores" "memory" }}
+{{- $choices := get $catalogue $size }}
+{{- $default := get $catalogue.defaults $size }}
+{{- if not (has (toString $default) (toStrings $choices)) }}
+jupyterhub.custom.highrate.catalogue.defaults.{{ $size }} and {{ $size }} contradict each other: {{ $default }} is not one of {{ toStrings $choices | join ", " }}.
+
+    jupyterhub:
+      custom:
+        highrate:
+          catalogue:
+            defaults: { {{ $size }}: {{ first $choices }} }
+{{ end }}
+{{- end }}
+{{- end -}}
+
+{{/* The Pod Security standard that the release's namespace enforces; empty where that can't be seen. */}}
+{{- define "highrate.podSecurity" -}}
+{{- dig "metadata" "labels" "pod-security.kubernetes.io/enforce" "" (lookup "v1" "Namespace" "" .Release.Namespace | default dict) -}}
+{{- end -}}
+
+{{- define "highrate.problems.cvmfs" -}}
+{{- $cvmfs := .Values.jupyterhub.custom.highrate.cvmfs -}}
+{{- $standard := include "highrate.podSecurity" . -}}
+{{- if and (eq $cvmfs.mode "pvc") (not $cvmfs.claim) }}
+jupyterhub.custom.highrate.cvmfs.claim is missing: the claim in namespace {{ .Release.Namespace }} that shows CVMFS.
+
+    jupyterhub:
+      custom:
+        highrate:
+          cvmfs: { mode: pvc, claim: cvmfs }
+{{ end }}
+{{- if and (eq $cvmfs.mode "hostPath") (has $standard (list "restricted" "baseline")) }}
+jupyterhub.custom.highrate.cvmfs.mode and the namespace contradict each other: {{ .Release.Namespace }} enforces the {{ $standard }} Pod
+Security standard, which allows no hostPath, so that no user's pod would start. Use a claim, of cvmfs-csi or of an
+administrator's volume:
+
+    jupyterhub:
+      custom:
+        highrate:
+          cvmfs: { mode: pvc, claim: cvmfs }
+{{ end }}
+{{- end -}}
+
+{{- define "highrate.problems.tokens" -}}
+{{- $tokens := .Values.tokens -}}
+{{- $users := .Values.jupyterhub.custom.highrate.tokens -}}
+{{- $profiles := keys $tokens.profiles | sortAlpha -}}
+{{- if not $profiles }}
+tokens.profiles is missing: the token service has no token to give.
+
+    tokens:
+      profiles:
+        storage:
+          scope: openid storage.read:/
+          audience: https://wlcg.cern.ch/jwt/v1/any
+{{ else }}
+{{- if not (has $tokens.defaultProfile $profiles) }}
+tokens.defaultProfile and tokens.profiles contradict each other: there is no profile {{ $tokens.defaultProfile }}.
+
+    tokens:
+      defaultProfile: {{ first $profiles }}
+{{ end }}
+{{- if not (has $users.profile $profiles) }}
+jupyterhub.custom.highrate.tokens.profile and tokens.profiles contradict each other: there is no profile {{ $users.profile }}.
+
+    jupyterhub:
+      custom:
+        highrate:
+          tokens: { profile: {{ first $profiles }} }
+{{ end }}
+{{- end }}
+{{- if and $tokens.existingTlsSecret (not $users.caConfigMap) }}
+jupyterhub.custom.highrate.tokens.caConfigMap is missing: tokens.existingTlsSecret brings a certificate of its own, and users'
+pods need its authority, in a ConfigMap under the key ca.crt.
+
+    jupyterhub:
+      custom:
+        highrate:
+          tokens: { caConfigMap: my-authority }
+{{ end }}
+{{- end -}}

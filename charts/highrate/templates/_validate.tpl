@@ -1,0 +1,133 @@
+{{/*
+What the schema can't say: values that are missing or that contradict each other. All of them are told at once, each
+with a sentence and the YAML to write.
+*/}}
+{{- define "highrate.validate" -}}
+{{- $problems := list -}}
+{{- range $about := list "platform" "login" "address" "catalogue" "cvmfs" "tokens" "sites" -}}
+{{- $problems = append $problems (include (printf "highrate.problems.%s" $about) $ | trim) -}}
+{{- end -}}
+{{- with without $problems "" -}}
+{{- fail (printf "\n\nThe values can't be used as they are.\n\n%s\n" (join "\n\n" .)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "highrate.problems.platform" -}}
+{{- if not .Values.image.repository }}
+image.repository is missing: where this cluster finds the image of the services.
+
+    image:
+      repository: registry.example.org/highrate/services
+{{ end }}
+{{- if not (and .Values.jupyterhub.hub.image.name .Values.jupyterhub.hub.image.tag) }}
+jupyterhub.hub.image is missing: the platform's own image of the hub, which holds its authenticator and spawner.
+
+    jupyterhub:
+      hub:
+        image: { name: registry.example.org/highrate/hub, tag: "1.0" }
+{{ end }}
+{{- if and .Values.caBundle.certificates .Values.caBundle.existingConfigMap }}
+caBundle.certificates and caBundle.existingConfigMap contradict each other: one of them is enough.
+
+    caBundle:
+      existingConfigMap: {{ .Values.caBundle.existingConfigMap }}
+{{ end }}
+{{- if and .Values.metrics.podMonitor.enabled (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) }}
+metrics.podMonitor.enabled needs the Prometheus operator, and this cluster doesn't know its monitoring.coreos.com/v1.
+
+    metrics:
+      podMonitor:
+        enabled: false
+{{ end }}
+{{- end -}}
+
+{{- define "highrate.problems.login" -}}
+{{- $iam := include "highrate.iam" . | fromJson -}}
+{{- if not $iam.issuer }}
+jupyterhub.hub.config.IAMAuthenticator.issuer is missing: the OpenID provider (INDIGO IAM) where people log in.
+
+    jupyterhub:
+      hub:
+        config:
+          IAMAuthenticator:
+            issuer: https://iam.example.org/
+{{ end }}
+{{- if not $iam.client_id }}
+jupyterhub.hub.config.IAMAuthenticator.client_id is missing: the client that is registered with the provider for this hub.
+
+    jupyterhub:
+      hub:
+        config:
+          IAMAuthenticator:
+            client_id: highrate
+{{ end }}
+{{- if and (eq (toString .Values.jupyterhub.hub.config.JupyterHub.authenticator_class) "iam") (not $iam.allowed_groups) }}
+jupyterhub.hub.config.IAMAuthenticator.allowed_groups is missing: nobody could log in.
+
+    jupyterhub:
+      hub:
+        config:
+          IAMAuthenticator:
+            allowed_groups: [/experiment]
+            admin_groups: [/experiment/admins]
+{{ end }}
+{{- if $iam.client_secret }}
+jupyterhub.hub.config.IAMAuthenticator.client_secret is set, but secrets don't stand in values. Remove it, and make a Secret:
+
+    kubectl create secret generic {{ .Values.iam.existingSecret }} -n {{ .Release.Namespace }} --from-file=client-secret=FILE
+{{ end }}
+{{- $mounted := .Values.jupyterhub.hub.extraVolumes | toJson }}
+{{- if not (contains (printf "%q" .Values.iam.existingSecret) $mounted) }}
+iam.existingSecret and jupyterhub.hub.extraVolumes contradict each other: the hub needs the client's secret as well.
+
+    jupyterhub:
+      hub:
+        extraVolumes:
+          - name: iam
+            secret:
+              secretName: {{ .Values.iam.existingSecret }}
+              defaultMode: 0440
+              items: [{ key: client-secret, path: client-secret }]
+{{ end }}
+{{- $ca := include "highrate.ca.name" . }}
+{{- if and $ca (not (contains (printf "%q" $ca) $mounted)) }}
+caBundle and jupyterhub.hub.extraVolumes contradict each other: the hub needs the authorities as well.
+
+    jupyterhub:
+      hub:
+        extraVolumes:
+          - name: ca
+            configMap: { name: {{ $ca }} }
+{{ end }}
+{{- end -}}
+
+{{/* Tokens and passwords go through the proxy: something must end TLS. */}}
+{{- define "highrate.problems.address" -}}
+{{- $jupyterhub := .Values.jupyterhub -}}
+{{- $https := $jupyterhub.proxy.https -}}
+{{- if and (not $https.enabled) (not (and $jupyterhub.ingress.enabled $jupyterhub.ingress.tls)) (not $jupyterhub.httpRoute.enabled) }}
+jupyterhub.proxy.https is missing: nothing would encrypt what people and the hub say to each other. With a certificate in a
+Secret (type kubernetes.io/tls):
+
+    jupyterhub:
+      proxy:
+        https:
+          enabled: true
+          type: secret
+          secret: { name: hub-tls }
+
+Where a load balancer in front ends TLS:
+
+    jupyterhub:
+      proxy:
+        https: { enabled: true, type: offload }
+{{ end }}
+{{- if and $https.enabled (eq $https.type "secret") (not $https.secret.name) }}
+jupyterhub.proxy.https.secret.name is missing: the Secret (type kubernetes.io/tls) with the certificate of the hub's address.
+
+    jupyterhub:
+      proxy:
+        https:
+          secret: { name: hub-tls }
+{{ end }}
+{{- end -}}

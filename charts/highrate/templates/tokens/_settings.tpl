@@ -1,0 +1,25 @@
+{{/* The file of the token service. */}}
+{{- define "highrate.tokens.settings" -}}
+{{- $iam := include "highrate.iam" . | fromJson -}}
+token-service.yaml: |
+  listen: 0.0.0.0:8443
+  tls:
+    cert: /etc/highrate/tls/tls.crt
+    key: /etc/highrate/tls/tls.key
+  metrics: 0.0.0.0:9106
+  hub:
+    url: {{ printf "http://%s:8081%s/hub/api" (include "jupyterhub.hub.fullname" .) (.Values.jupyterhub.hub.baseUrl | trimSuffix "/") }}
+    token_file: /run/highrate/hub/token
+  issuer:
+    url: {{ $iam.issuer | quote }}
+    client_id: {{ $iam.client_id | quote }}
+    client_secret_file: /run/highrate/client/client-secret
+    {{- if include "highrate.ca.name" . }}
+    ca_file: /etc/highrate/ca/ca.crt
+    {{- end }}
+  default_profile: {{ .Values.tokens.defaultProfile }}
+  profiles:
+    {{- range $name, $profile := .Values.tokens.profiles }}
+    {{ $name }}: {{ toJson $profile }}
+    {{- end }}
+{{- end -}}
