@@ -1,0 +1,201 @@
+"""Login with an INDIGO IAM, or any OpenID provider with groups.
+
+Who may come in is decided at login and again at every look at the login (`refresh_user`), which JupyterHub by itself doesn't. The
+base classes do the protocol (authorization code, PKCE, state) and the requests; here is who is let in, and stays in.
+"""
+
+import time
+from typing import Any, NamedTuple
+
+from tornado import web
+from traitlets import Integer
+
+from hub_config.auth import gate
+from hub_config.auth.client import IAMClient
+from hub_config.auth.logout import RevokingLogoutHandler
+from hub_config.auth.metrics import LOGINS, LOOKS
+from hub_config.auth.provider import Denied, Unreachable
+from hub_config.auth.refresh import Outcome, SingleFlight, expires_at, renewal_due
+from hub_config.auth.refused import NotAMember, SomebodyElse
+from hub_config.pages.links import HANDLERS
+
+SUBJECT = "subject"
+
+
+class Look(NamedTuple):
+    """What a look at a login found; `model` (JupyterHub's) where it is valid."""
+
+    outcome: Outcome
+    model: dict[str, Any] | None = None
+
+
+class Verdict(NamedTuple):
+    outcome: Outcome
+    since: float
+
+
+class IAMAuthenticator(IAMClient):
+    logout_handler = RevokingLogoutHandler
+
+    refresh_margin = Integer(300, config=True, help="Access tokens are renewed that many seconds before they end.")
+    groups_max_age = Integer(
+        900,
+        config=True,
+        help="""A login is renewed after that many seconds, so that groups given or taken away have an effect. On IAM, switch
+        off "clear access tokens on refresh" for the client, or tokens in use end with it.""",
+    )
+    outage_grace = Integer(
+        86400,
+        config=True,
+        help="While the provider can't be asked, a login stays valid that many seconds beyond the access token's end.",
+    )
+    servers_without_login = Integer(
+        86400,
+        config=True,
+        help="""Servers of somebody whose login can't be renewed (logged out, account closed) are stopped after that many
+        seconds; those of somebody whom the gate refuses at once.""",
+    )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # as the claims are written, whichever way the values write them
+        for name in ("allowed_groups", "admin_groups"):
+            setattr(self, name, set(gate.normalised_all(getattr(self, name))))
+        self._flights: SingleFlight[Look] = SingleFlight()
+        self._verdicts: dict[str, Verdict] = {}
+        self._looked: dict[str, float] = {}
+
+    def get_handlers(self, app: Any) -> list[Any]:
+        # the hub takes an authenticator's handlers before its own: the only place for a page of ours instead of its
+        return [*super().get_handlers(app), *HANDLERS]
+
+    # --- login
+
+    async def authenticate(self, handler: Any, data: Any = None, **kwargs: Any) -> dict[str, Any]:
+        try:
+            model: dict[str, Any] = await super().authenticate(handler, data, **kwargs)
+        except Unreachable as error:
+            LOGINS.labels("unreachable").inc()
+            self.log.error("Login: %s doesn't answer (%s)", self.issuer, error)
+            raise web.HTTPError(503, "The login service doesn't answer. Try again in a minute.") from error
+        except Denied as error:
+            LOGINS.labels("denied").inc()
+            self.log.warning("Login: %s refuses (%s)", self.issuer, error)
+            raise web.HTTPError(400, "The login service didn't accept this login. Try it again.") from error
+        known = handler.find_user(self.normalize_username(model["name"]))
+        pinned = _subject(await known.get_auth_state()) if known is not None else None
+        if pinned is not None and pinned != model["auth_state"][SUBJECT]:
+            LOGINS.labels("somebody else").inc()
+            self.log.error(
+                "Login: %s is pinned to subject %s, not %s", known.name, pinned, model["auth_state"][SUBJECT]
+            )
+            raise SomebodyElse(known.name)
+        return model
+
+    async def check_allowed(self, username: str, auth_model: dict[str, Any] | None) -> bool:
+        """JupyterHub's question at login; asked during a look, an exception would be an error."""
+        if await self._allowed(username, auth_model):
+            LOGINS.labels("allowed").inc()
+            self._verdicts.pop(username, None)
+            return True
+        LOGINS.labels("not a member").inc()
+        self.log.warning("Login: %s is in none of %s", username, sorted(self.allowed_groups))
+        raise NotAMember(username, self.allowed_groups, self.issuer)
+
+    async def _allowed(self, username: str, model: dict[str, Any] | None) -> bool:
+        return bool(self.allow_all or await super().check_allowed(username, model))
+
+    def build_auth_state_dict(self, token_info: dict[str, Any], user_info: dict[str, Any]) -> dict[str, Any]:
+        return {**super().build_auth_state_dict(token_info, user_info), SUBJECT: user_info.get("sub")}
+
+    async def get_user_groups(self, auth_state: dict[str, Any]) -> set[str]:
+        return set(gate.groups_of(auth_state[self.user_auth_state_key]))
+
+    # --- looks at a login
+
+    async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> dict[str, Any] | bool:
+        """JupyterHub's question whether the login still holds: the fresh model, or False for "log in again"."""
+        look = await self.look(user)
+        return look.model or False
+
+    async def look(self, user: Any) -> Look:
+        """Renew the login where it is due, and ask the gate again."""
+        look = await self._flights.run(user.name, lambda: self._look(user))
+        LOOKS.labels(look.outcome.value).inc()
+        known = self._verdicts.get(user.name)
+        if known is None or known.outcome is not look.outcome:
+            self._verdicts[user.name] = Verdict(look.outcome, time.monotonic())
+        self._looked[user.name] = time.monotonic()
+        return look
+
+    async def keeps_server(self, user: Any) -> bool:
+        """Whether a running server of `user` may go on. Asked often; looks at the login as often as JupyterHub would."""
+        if time.monotonic() - self._looked.get(user.name, float("-inf")) >= self.auth_refresh_age:
+            await self.look(user)
+        verdict = self._verdicts.get(user.name)
+        if verdict is None or verdict.outcome is Outcome.VALID:
+            return True
+        if verdict.outcome is Outcome.NOT_ALLOWED:
+            return False
+        return time.monotonic() - verdict.since < self.servers_without_login
+
+    async def forget(self, user: Any) -> None:
+        """Logout: revoke the refresh token and keep no token; the subject stays pinned to the name."""
+        await self._flights.settled(user.name)
+        state = await user.get_auth_state() or {}
+        await user.save_auth_state({SUBJECT: _subject(state)})
+        if state.get("refresh_token"):
+            try:
+                await self.revoke(state["refresh_token"])
+            except (Denied, Unreachable) as error:
+                self.log.warning("Logout: %s's refresh token isn't revoked (%s)", user.name, error)
+
+    async def _look(self, user: Any) -> Look:
+        state = await user.get_auth_state() or {}
+        if not state.get("token_response"):
+            return Look(Outcome.LOGIN_NEEDED)  # logged out, or the hub's key is another one
+        try:
+            model = await self._model(*await self._current(user.name, state))
+        except (Denied, ValueError) as error:  # ValueError: userinfo without a name
+            self.log.info("%s has to log in again: %s", user.name, error)
+            return Look(Outcome.LOGIN_NEEDED)
+        if model["name"] != user.name or model["auth_state"][SUBJECT] != _subject(state):
+            self.log.error("The login of %s is now that of subject %s", user.name, model["auth_state"][SUBJECT])
+            return Look(Outcome.LOGIN_NEEDED)
+        # here, not where JupyterHub does it: the next look mustn't begin with a refresh token that is used up
+        await user.save_auth_state(model["auth_state"])
+        if not await self._allowed(user.name, model):
+            self.log.warning("%s is in none of %s any more", user.name, sorted(self.allowed_groups))
+            return Look(Outcome.NOT_ALLOWED)
+        return Look(Outcome.VALID, model)
+
+    async def _current(self, name: str, state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Token response and userinfo, fresh where they are due and the provider can be asked. Raises Denied."""
+        token, info = state["token_response"], state[self.user_auth_state_key]
+        now = time.time()
+        if not renewal_due(token, now, self.refresh_margin, self.groups_max_age):
+            return token, info
+        try:
+            return await self.renew(token, info)
+        except Unreachable as error:
+            self.log.warning("The login of %s can't be renewed now: %s", name, error)
+            end = expires_at(token)
+            if end is not None and now > end + self.outage_grace:
+                raise Denied(f"{self.issuer} doesn't answer for too long") from error
+            return token, info
+
+    async def _model(self, token: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
+        """As the base class makes it at login, without asking the provider."""
+        name = self.normalize_username(self.user_info_to_username(info))
+        model = {
+            "name": name,
+            "admin": True if name in self.admin_users else None,
+            "auth_state": self.build_auth_state_dict(token, info),
+        }
+        made: dict[str, Any] = await self._apply_managed_groups(model)
+        return made
+
+
+def _subject(state: dict[str, Any] | None) -> str | None:
+    subject = (state or {}).get(SUBJECT)
+    return subject if isinstance(subject, str) else None

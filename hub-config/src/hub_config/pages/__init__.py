@@ -1,0 +1,1 @@
+"""What people see of the hub beyond JupyterHub's own pages."""

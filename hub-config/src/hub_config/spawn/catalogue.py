@@ -1,0 +1,16 @@
+"""What somebody sees of the catalogue."""
+
+from collections.abc import Mapping, Set
+
+from hub_config.auth.gate import is_member
+from hub_config.settings import Catalogue, Image
+
+
+def visible(catalogue: Catalogue, groups: Set[str]) -> dict[str, Image]:
+    """The images for somebody in `groups`, by key, in the catalogue's order."""
+    return {key: image for key, image in catalogue.images.items() if is_member(groups, image.groups)}
+
+
+def default_key(images: Mapping[str, Image]) -> str | None:
+    """The key of the image that is chosen for those who never chose; None where there are no images."""
+    return next((key for key, image in images.items() if image.default), next(iter(images), None))

@@ -1,0 +1,145 @@
+"""The spawner of the platform: KubeSpawner with a closed set of options and a pod that is looked at before it is made.
+
+KubeSpawner's own profiles check a choice only where a request names a profile, and a REST request needn't: here every start,
+whoever asks and however, goes through `options.resolve`.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from kubernetes_asyncio.client.rest import ApiException
+from kubespawner import KubeSpawner
+from traitlets import Any as AnyTrait
+from traitlets import Instance, Integer, default
+
+from hub_config.pages.form import render
+from hub_config.settings import Platform
+from hub_config.spawn import failures, options, security
+from hub_config.spawn.environment import environment
+from hub_config.spawn.options import NotPossible, Session
+from hub_config.spawn.refusal import Refusal
+
+_GIB = 2**30
+# Of start_timeout, how long a machine is waited for: a cluster may grow. Before the hub gives up with "timed out".
+_PATIENCE = 0.9
+
+
+class PlatformSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner is untyped
+    platform = Instance(
+        Platform, config=True, help="The values under jupyterhub.custom.highrate; hub_config.configure sets it."
+    )
+    # JupyterHub takes any JSON of a REST request; a Dict trait would answer 500 to a list, and to every later start
+    user_options: Any = AnyTrait({})
+    # A failed start is the user's image or the cluster's load as often as the hub's fault. Counted together, five wrong image
+    # names in a row would end the hub for everybody.
+    consecutive_failure_limit = Integer(0)
+
+    _session: Session | None = None
+    _waiting_since = 0.0
+
+    # --- what is chosen
+
+    @property
+    def groups_of_user(self) -> frozenset[str]:
+        return frozenset(group.name for group in self.user.groups)
+
+    @default("options_form")
+    def _options_form_default(self) -> Callable[[Any], str]:
+        return self._form
+
+    def _form(self, _spawner: Any) -> str:
+        """The spawn page's fields, with what the link says, what was chosen last, or the defaults."""
+        return render(
+            self.platform.catalogue,
+            self.groups_of_user,
+            linked=getattr(self.handler, "linked_options", {}),
+            remembered=self.user_options,
+        )
+
+    def _options_from_form(self, form_data: Mapping[str, list[object]]) -> dict[str, object]:
+        try:
+            chosen = options.from_form(form_data)
+            options.resolve(self.platform.catalogue, self.groups_of_user, options.parse(chosen))
+        except NotPossible as error:
+            raise Refusal(str(error)) from error
+        return chosen
+
+    def options_from_query(self, query_data: Mapping[str, list[object]]) -> dict[str, object]:
+        """A link starts nothing: somebody else may have written it. See pages.links for those that preselect."""
+        raise Refusal("Links choose, but don't start a server: choose here and press Start.")
+
+    async def load_user_options(self) -> None:
+        """Take the options, however they came, or refuse them. Instead of KubeSpawner's profiles."""
+        try:
+            session = options.resolve(self.platform.catalogue, self.groups_of_user, options.parse(self.user_options))
+        except NotPossible as error:
+            raise Refusal(str(error)) from error
+        guarantee = self.platform.catalogue.guarantee
+        self.image = session.image
+        self.cpu_limit = float(session.cores)
+        self.cpu_guarantee = round(session.cores * guarantee.cores, 3)
+        self.mem_limit = session.memory * _GIB
+        self.mem_guarantee = int(session.memory * _GIB * guarantee.memory)
+        self._session = session
+
+    # --- what is made of it
+
+    def get_env(self) -> dict[str, Any]:
+        env: dict[str, Any] = super().get_env()
+        if self._session is not None:
+            env.update(environment(self.platform, self._session))
+        return env
+
+    async def get_pod_manifest(self) -> Any:
+        """The pod, looked at once more: other configuration can change traits after the options were checked."""
+        pod = await super().get_pod_manifest()
+        plain = self.api.api_client.sanitize_for_serialization(pod)
+        problems = security.objections(plain)
+        if self._session is None or self.image != self._session.image:
+            problems.append("its image is not the one that was chosen")
+        if problems:
+            self.log.error("The pod of %s is refused: %s", self.user.name, "; ".join(problems))
+            raise Refusal(
+                "The hub's configuration makes a pod that isn't allowed. Tell the platform's administrators.", 500
+            )
+        return pod
+
+    # --- how it is going
+
+    async def _start(self) -> Any:
+        self._waiting_since = time.monotonic()
+        try:
+            return await super()._start()
+        except ApiException as error:
+            sentence = failures.refused(error.status, error.body)
+            if sentence is None:
+                raise
+            raise Refusal(sentence, 503) from error
+
+    def is_pod_running(self, pod: Mapping[str, Any] | None) -> bool:
+        """Asked again and again during a start, which ends here once there is no hope."""
+        running = bool(super().is_pod_running(pod))
+        if pod is not None and not running and self._start_future is not None and not self._start_future.done():
+            sentence = failures.hopeless(pod)
+            if sentence is None and time.monotonic() - self._waiting_since > _PATIENCE * self.start_timeout:
+                sentence = failures.unschedulable(pod)
+            if sentence is not None:
+                raise Refusal(sentence, 503)
+        return running
+
+    async def poll(self) -> Any:
+        """The hub asks every half a minute whether the server runs: it doesn't go on for somebody who may not come in again."""
+        status = await super().poll()
+        keeps_server = getattr(self.authenticator, "keeps_server", None)
+        if status is None and keeps_server is not None and self.ready and not await keeps_server(self.user):
+            self.log.warning("Stopping the server of %s, who may not use the platform any more", self.user.name)
+            await self.stop()
+            return 0
+        return status
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """KubeSpawner's events, in plain words where we have them."""
+        async for step in super().progress():
+            sentence = failures.told(step.get("raw_event") or {}, self.image)
+            yield {**step, "message": sentence} if sentence else step
