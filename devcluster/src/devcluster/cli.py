@@ -4,19 +4,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
-from fcntl import LOCK_EX, LOCK_NB, flock
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from devcluster.command_line import changing, fail
 from devcluster.commands import CommandFailed
 from devcluster.demo import run_demo
-from devcluster.kubernetes.cluster import NotReady
 from devcluster.paths import Checkout, find_checkout
 from devcluster.platform import Platform
 from devcluster.preflight import Condition, stops
@@ -24,7 +22,7 @@ from devcluster.providers.embedded import Embedded
 from devcluster.providers.existing import Existing
 from devcluster.providers.kind import Kind
 from devcluster.providers.provider import Part, Provider
-from devcluster.steps import StepFailed, run_steps
+from devcluster.steps import run_steps
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The platform on one machine, with real parts.")
 console = Console()
@@ -58,7 +56,7 @@ EndpointOption = Annotated[list[Endpoint], typer.Option(help="The site's entranc
 def up(provider: ProviderOption = None, endpoint: EndpointOption = [Endpoint.SCHEDD]) -> None:  # noqa: B006 - typer reads it
     """Bring the platform up, or repair it. What is there already is kept."""
     checkout = find_checkout()
-    with _alone(checkout):
+    with changing(checkout, console):
         _up(_provider(checkout, provider, [str(one) for one in endpoint]))
 
 
@@ -69,17 +67,15 @@ def demo(
 ) -> None:
     """Bring the platform up and run a pod as an HTCondor job."""
     checkout = find_checkout()
-    with _alone(checkout):
+    with changing(checkout, console):
         chosen = _provider(checkout, provider, [str(endpoint)])
         if not isinstance(chosen, Embedded):
-            _fail(
-                f"provider {chosen.name} makes no HTCondor site, and the demonstration needs one; see docs/devcluster.md"
+            fail(
+                console,
+                f"provider {chosen.name} makes no HTCondor site, and the demonstration needs one; see docs/devcluster.md",
             )
         _up(chosen)
-        try:
-            code = run_demo(chosen.platform, str(endpoint), console)
-        except NotReady as problem:
-            _fail(str(problem))
+        code = run_demo(chosen.platform, str(endpoint), console)
     raise typer.Exit(code)
 
 
@@ -87,7 +83,7 @@ def demo(
 def down() -> None:
     """Take everything away but the cache and the logs."""
     checkout = find_checkout()
-    with _alone(checkout):
+    with changing(checkout, console):
         provider = _provider(checkout, None)
         begin = time.monotonic()
         left = provider.down()
@@ -124,7 +120,7 @@ def logs(
         return
     place = folder / f"{name}.log"
     if not place.is_file():
-        _fail(f"no log {name}; `python -m devcluster logs` lists them")
+        fail(console, f"no log {name}; `python -m devcluster logs` lists them")
     argv = ["tail", f"--lines={lines}", *(["--follow=name", "--retry"] if follow else []), str(place)]
     raise typer.Exit(subprocess.run(argv, check=False).returncode)
 
@@ -134,7 +130,7 @@ def kubeconfig() -> None:
     """Print the path of the kubeconfig: export KUBECONFIG=$(python -m devcluster kubeconfig)"""
     place = find_checkout().kubeconfig
     if not place.is_file():
-        _fail("the platform is not up: there is no kubeconfig")
+        fail(console, "the platform is not up: there is no kubeconfig")
     sys.stdout.write(f"{place}\n")
 
 
@@ -144,7 +140,7 @@ def shell(place: Annotated[str, typer.Argument(help="The machine: node or site."
     try:
         argv = _provider(find_checkout(), None).shell(place)
     except ValueError as problem:
-        _fail(str(problem))
+        fail(console, str(problem))
     os.execvp(argv[0], argv)  # noqa: S606 - the terminal belongs to the shell from here on
 
 
@@ -153,16 +149,10 @@ def _up(provider: Provider) -> None:
     conditions = provider.conditions()
     console.print(_conditions_table(conditions))
     if stops(conditions):
-        _fail("this machine lacks something: see the list")
+        fail(console, "this machine lacks something: see the list")
     _remember(checkout, provider.name)
     begin = time.monotonic()
-    try:
-        run_steps(provider.steps(), checkout.logs / "up", console)
-    except StepFailed as problem:
-        _fail(str(problem))
-    except KeyboardInterrupt:
-        console.print("[yellow]interrupted[/]; the same command goes on where this one stopped")
-        raise typer.Exit(130) from None
+    run_steps(provider.steps(), checkout.logs / "up", console)
     console.print(f"up in {time.monotonic() - begin:.1f} s; KUBECONFIG={checkout.kubeconfig}", soft_wrap=True)
 
 
@@ -176,18 +166,6 @@ def _provider(checkout: Checkout, name: ProviderName | None, endpoints: Sequence
 def _remember(checkout: Checkout, name: str) -> None:
     checkout.run.mkdir(parents=True, exist_ok=True)
     (checkout.run / "provider").write_text(f"{name}\n")
-
-
-@contextmanager
-def _alone(checkout: Checkout) -> Iterator[None]:
-    """Two commands that change the same platform would undo each other's work."""
-    checkout.logs.mkdir(parents=True, exist_ok=True)
-    with (checkout.logs / "lock").open("w") as lock:
-        try:
-            flock(lock, LOCK_EX | LOCK_NB)
-        except BlockingIOError:
-            _fail("another devcluster command is at work in this checkout")
-        yield
 
 
 def _conditions_table(conditions: Sequence[Condition]) -> Table:
@@ -205,14 +183,9 @@ def _parts_table(parts: Sequence[Part]) -> Table:
     return table
 
 
-def _fail(message: str) -> NoReturn:
-    console.print(f"[red]error:[/] {message}", highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
-
-
 def main() -> None:
     try:
         app()
     except CommandFailed as problem:
-        console.print(f"[red]error:[/] {problem}", highlight=False, soft_wrap=True)
+        console.print(str(problem), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from devcluster import cgroups, machine_programs
 from devcluster.commands import CommandFailed, run, run_logged
+from devcluster.leash import mark
 from devcluster.machine_enter import install_init
 from devcluster.machine_init import PATH
 from devcluster.machine_process import end_process
@@ -194,7 +195,7 @@ class Machine:
         stdin: str | None = None,
     ) -> None:
         """Run a long command in the machine, its output appended to ``log``. Raises CommandFailed."""
-        run_logged(self.command(argv, user=user, env=env), log, stdin=stdin, shown=argv)
+        run_logged(self.command(argv, user=user, env={**(env or {}), **mark()}), log, stdin=stdin, shown=argv)
 
     def command(self, argv: Sequence[str], *, user: str = "", env: Mapping[str, str] | None = None) -> list[str]:
         """The host's command line that runs ``argv`` in the machine, with a clean environment."""

@@ -9,6 +9,7 @@ from devcluster.host_facts import install_packages, load_modules, look
 from devcluster.images import buildah, scratch
 from devcluster.images.reference import Image
 from devcluster.kubernetes import cluster, tools
+from devcluster.leash import marked
 from devcluster.machine import Machine
 from devcluster.network import netns_path, netns_processes, network_down, network_up
 from devcluster.paths import Checkout
@@ -188,6 +189,7 @@ def leftovers(checkout: Checkout) -> list[str]:
             found.append(f"network namespace {netns} (processes: {netns_processes(netns)})")
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     found += [f"mount {point}" for point in mounts if Path(point).is_relative_to(checkout.state)]
+    found += [f"process {pid} of a command that was killed" for pid in marked(checkout.id)]
     # A machine whose folder is gone (a kill between two steps) may have left its groups.
     found += [f"cgroup {group}" for group in cgroups.remove_all(checkout.kernel_name("*"))]
     return found
