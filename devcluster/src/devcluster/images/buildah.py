@@ -15,8 +15,9 @@ from pathlib import Path
 from devcluster import rootfs
 from devcluster.build_environment import BUNDLE, certificate_binds, passed_on, pip_configuration
 from devcluster.images import unpacked
+from devcluster.images.in_use import forget_old, note_use
 from devcluster.images.recipe import CONTAINERFILE, Recipe
-from devcluster.images.reference import REPOSITORY, forget_old
+from devcluster.images.reference import REPOSITORY
 from devcluster.images.unpacked import ENVIRONMENT, WORK
 from devcluster.machine import Bind, Machine, running
 from devcluster.paths import Checkout
@@ -25,6 +26,7 @@ from devcluster.steps import StepLog
 
 def ensure(recipes: Sequence[Recipe], checkout: Checkout, cache: Path, log: StepLog) -> None:
     """Build what the cache doesn't hold: archives and unpacked trees. Raises CommandFailed."""
+    note_use(cache, checkout, [recipe.image for recipe in recipes])
     missing = [recipe for recipe in recipes if not (recipe.image.archive.is_file() and unpacked.complete(recipe.image))]
     if not missing:
         return

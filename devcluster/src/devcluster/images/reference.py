@@ -1,7 +1,5 @@
 """What an image is called, and where its two forms lie in the cache."""
 
-import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,16 +37,3 @@ class Image:
     def unpacked(self) -> str:
         """Where the site shows the tree."""
         return f"{UNPACKED}/{self.name}:{self.tag}"
-
-
-KEEP_SECONDS = 2 * 24 * 3600.0
-KEEP_NEWEST = 3
-
-
-def forget_old(cache: Path, name: str) -> None:
-    """Remove versions of an image that nobody can be using: neither among the newest, nor made in the last two days."""
-    archives = sorted((cache / "images").glob(f"{name}-*.tar"), key=lambda place: place.stat().st_mtime, reverse=True)
-    for archive in archives[KEEP_NEWEST:]:
-        if archive.stat().st_mtime < time.time() - KEEP_SECONDS:
-            shutil.rmtree(archive.with_suffix(""), ignore_errors=True)
-            archive.unlink()
