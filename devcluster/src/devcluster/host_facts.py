@@ -7,6 +7,7 @@ from pathlib import Path
 
 from devcluster import cgroups
 from devcluster.commands import run
+from devcluster.kubernetes import tools
 from devcluster.paths import Checkout, cache_root
 from devcluster.preflight import HostFacts, Trial
 
@@ -47,6 +48,7 @@ def look(checkout: Checkout) -> HostFacts:
         packet_filter=_try(is_root, ["unshare", "--net", "sh", "-ec", _PACKET_FILTER]),
         bridge_filter=_BRIDGE_FILTER.is_dir(),
         docker=docker_answers(),
+        lacking_tools=tools.lacking(os.uname().machine),
     )
 
 

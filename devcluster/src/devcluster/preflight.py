@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from devcluster.kubernetes.tools import remedy
+
 GIB = 1 << 30
 NEEDED_MEMORY = 3 * GIB
 GOOD_MEMORY = 6 * GIB
@@ -51,6 +53,8 @@ class HostFacts:
     packet_filter: Trial
     bridge_filter: bool
     docker: bool = False
+    lacking_tools: tuple[str, ...] = ()
+    """kubectl and helm, where this processor's host must have them."""
 
 
 def judge_embedded(facts: HostFacts) -> list[Condition]:
@@ -59,6 +63,7 @@ def judge_embedded(facts: HostFacts) -> list[Condition]:
         _root(facts),
         _architecture(facts),
         _commands(facts),
+        *_tools(facts),
         _trial("namespaces", facts.namespaces, "run on the host itself, or in a container started with --privileged"),
         _cgroups(facts),
         _trial(
@@ -103,6 +108,13 @@ def _commands(facts: HostFacts) -> Condition:
     return Condition(
         "programs of the host", "missing", f"no {names}", "install them; on Debian and Ubuntu this is done for you"
     )
+
+
+def _tools(facts: HostFacts) -> list[Condition]:
+    if not facts.lacking_tools:
+        return []
+    names = " and ".join(facts.lacking_tools)
+    return [Condition("kubectl and helm", "missing", f"no {names} that is new enough", remedy(facts.lacking_tools))]
 
 
 def _trial(name: str, trial: Trial, remedy: str) -> Condition:

@@ -37,6 +37,7 @@ def test_a_good_machine_passes_without_doubts() -> None:
         ({"memory_available": GIB}, "memory", "GiB are needed"),
         ({"disk_free": GIB}, "disk", "XDG_CACHE_HOME"),
         ({"missing_commands": ("mmdebstrap", "nft")}, "programs of the host", "install"),
+        ({"machine": "aarch64", "lacking_tools": ("helm",)}, "kubectl and helm", "install helm >= 3.14"),
         ({"namespaces": Trial(False, "Operation not permitted")}, "namespaces", "--privileged"),
         ({"overlay": Trial(False, "no such device")}, "overlay file system", "modprobe overlay"),
         ({"packet_filter": Trial(False)}, "veth and nftables", "nf_tables"),
