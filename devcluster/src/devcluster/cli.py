@@ -15,6 +15,7 @@ from rich.table import Table
 from devcluster.command_line import changing, fail
 from devcluster.commands import CommandFailed
 from devcluster.demo import run_demo
+from devcluster.kubernetes import tools
 from devcluster.paths import Checkout, find_checkout
 from devcluster.platform import Platform
 from devcluster.preflight import Condition, stops
@@ -99,9 +100,12 @@ def status(
     quiet: Annotated[bool, typer.Option(help="Say nothing; exit with 0 if all is well, else 1.")] = False,
 ) -> None:
     """Show the parts of the platform and how they are."""
-    parts = _provider(find_checkout(), None).parts()
+    provider = _provider(find_checkout(), None)
+    parts = provider.parts()
     if not quiet:
         console.print(_parts_table(parts))
+        if provider.platform.checkout.kubeconfig.is_file():
+            _show_use(provider.platform)
     if not all(part.well for part in parts):
         raise typer.Exit(1)
 
@@ -153,7 +157,13 @@ def _up(provider: Provider) -> None:
     _remember(checkout, provider.name)
     begin = time.monotonic()
     run_steps(provider.steps(), checkout.logs / "up", console)
-    console.print(f"up in {time.monotonic() - begin:.1f} s; KUBECONFIG={checkout.kubeconfig}", soft_wrap=True)
+    console.print(f"up in {time.monotonic() - begin:.1f} s; to use it:")
+    _show_use(provider.platform)
+
+
+def _show_use(platform: Platform) -> None:
+    for line in tools.shell_lines(platform.checkout.kubeconfig, platform.cache):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _provider(checkout: Checkout, name: ProviderName | None, endpoints: Sequence[str] = ("schedd",)) -> Provider:

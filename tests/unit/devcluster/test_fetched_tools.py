@@ -115,3 +115,14 @@ def test_nothing_is_fetched_for_another_processor(
     with pytest.raises(ToolsError, match=r"install helm >= 3.14 and kubectl >= 1.32 on PATH"):
         tools.ensure(cache, log)
     assert registry.calls == 0
+
+
+def test_the_shell_is_told_where_they_are_if_the_host_has_none(
+    registry: Registry, cache: Path, log: StepLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubeconfig = cache / "a place" / "kubeconfig"
+    folder = tools.ensure(cache, log)["kubectl"].parent
+    lines = tools.shell_lines(kubeconfig, cache)
+    assert lines == [f"export KUBECONFIG='{kubeconfig}'", f"export PATH={folder}:$PATH"]
+    monkeypatch.setattr(tools, "of_host", Path)
+    assert tools.shell_lines(kubeconfig, cache) == lines[:1]

@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import re
+import shlex
 import shutil
 import sys
 import tarfile
@@ -90,6 +91,14 @@ def ensure(cache: Path, log: StepLog) -> dict[str, Path]:
                 log.note("downloading")
                 _download(place, log)
     return {tool: own or place / tool for tool, own in found.items()}
+
+
+def shell_lines(kubeconfig: Path, cache: Path) -> list[str]:
+    """What to type to use the cluster: kubectl may be only in the cache, where no PATH leads."""
+    lines = [f"export KUBECONFIG={shlex.quote(str(kubeconfig))}"]
+    if any(of_host(tool) is None for tool in OLDEST) and _folder(cache).is_dir():
+        lines.append(f"export PATH={shlex.quote(str(_folder(cache)))}:$PATH")
+    return lines
 
 
 def remedy(missing: Iterable[str]) -> str:
