@@ -34,7 +34,7 @@ def configure(c: Any, data: object) -> None:
 
 def _configure_hub(c: Any, platform: Platform) -> None:
     templates = resources.files("hub_config") / "pages" / "templates"
-    c.JupyterHub.template_paths = [str(templates), *_given(c.JupyterHub, "template_paths", [])]
+    c.JupyterHub.template_paths = [*_given(c.JupyterHub, "template_paths", []), str(templates)]
     c.JupyterHub.template_vars = {
         **_given(c.JupyterHub, "template_vars", {}),
         "highrate_request_url": platform.access.request_url,
@@ -48,9 +48,9 @@ def _configure_hub(c: Any, platform: Platform) -> None:
 def _configure_spawner(c: Any, platform: Platform) -> None:
     spawner = c.PlatformSpawner
     spawner.platform = platform
-    # in the subclass's section: z2jh sets 5 for all spawners
-    if "consecutive_failure_limit" not in spawner:
-        spawner.consecutive_failure_limit = 0
+    # A failed start is the user's image or the cluster's load as often as the hub's fault: with z2jh's 5 (which is set for all
+    # spawners, hence the subclass's section), five wrong image names in a row would end the hub for everybody.
+    spawner.setdefault("consecutive_failure_limit", 0)
     home = platform.home
     traits: dict[str, Any] = {
         **security.traits(home),

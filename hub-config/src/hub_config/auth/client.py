@@ -11,9 +11,6 @@ from traitlets import Unicode, default
 from hub_config.auth.provider import DEADLINES, Denied, Unreachable, classified
 from hub_config.auth.refresh import OBTAINED_AT, expires_at
 
-# Kubernetes objects are named after slugs of it, which are free of collisions; this keeps the rest readable.
-_USERNAME = r"^[a-z0-9][a-z0-9._@-]{0,62}$"
-
 
 class IAMClient(GenericOAuthenticator):  # type: ignore[misc] # oauthenticator is untyped
     issuer = Unicode("", config=True, help="The provider's issuer; the endpoints are derived from it.")
@@ -58,10 +55,6 @@ class IAMClient(GenericOAuthenticator):  # type: ignore[misc] # oauthenticator i
     @default("username_claim")
     def _username_claim_default(self) -> str:
         return "preferred_username"
-
-    @default("username_pattern")
-    def _username_pattern_default(self) -> str:
-        return _USERNAME
 
     @default("login_service")
     def _login_service_default(self) -> str:

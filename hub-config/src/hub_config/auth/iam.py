@@ -20,6 +20,8 @@ from hub_config.auth.refused import NotAMember, SomebodyElse
 from hub_config.pages.links import HANDLERS
 
 SUBJECT = "subject"
+# Kubernetes objects are named after slugs of it, which are free of collisions; this keeps the rest readable.
+_USERNAME = r"^[a-z0-9][a-z0-9._@-]{0,62}\Z"
 
 
 class Look(NamedTuple):
@@ -58,6 +60,8 @@ class IAMAuthenticator(IAMClient):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not self.username_pattern:
+            self.username_pattern = _USERNAME  # a trait's default wouldn't be compiled
         # as the claims are written, whichever way the values write them
         for name in ("allowed_groups", "admin_groups"):
             setattr(self, name, set(gate.normalised_all(getattr(self, name))))

@@ -11,7 +11,7 @@ from typing import Any
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner import KubeSpawner
 from traitlets import Any as AnyTrait
-from traitlets import Instance, Integer, default
+from traitlets import Instance, default
 
 from hub_config.pages.form import render
 from hub_config.settings import Platform
@@ -31,9 +31,6 @@ class PlatformSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner is untyp
     )
     # JupyterHub takes any JSON of a REST request; a Dict trait would answer 500 to a list, and to every later start
     user_options: Any = AnyTrait({})
-    # A failed start is the user's image or the cluster's load as often as the hub's fault. Counted together, five wrong image
-    # names in a row would end the hub for everybody.
-    consecutive_failure_limit = Integer(0)
 
     _session: Session | None = None
     _waiting_since = 0.0

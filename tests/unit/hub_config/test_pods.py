@@ -1,0 +1,217 @@
+"""The pod and the volume of a session, as KubeSpawner makes them from z2jh's configuration and ours."""
+
+from collections.abc import Callable
+from typing import Any
+
+import kubernetes_validate
+import pytest
+from hub_config.spawn.refusal import Refusal
+
+from tests.unit.hub_config.conftest import configured
+from tests.unit.hub_config.test_options import REFUSED
+
+Make = Callable[..., Any]
+
+
+async def manifest(spawner: Any) -> dict[str, Any]:
+    await spawner.load_user_options()
+    pod: dict[str, Any] = spawner.api.api_client.sanitize_for_serialization(await spawner.get_pod_manifest())
+    return pod
+
+
+def container(pod: dict[str, Any]) -> dict[str, Any]:
+    (only,) = pod["spec"]["containers"]
+    assert isinstance(only, dict)
+    return only
+
+
+def environment(pod: dict[str, Any]) -> dict[str, str]:
+    return {entry["name"]: entry["value"] for entry in container(pod)["env"]}
+
+
+def mounts(pod: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """By path: the mount, with its volume's source."""
+    sources = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+    return {mount["mountPath"]: {**mount, "source": sources[mount["name"]]} for mount in container(pod)["volumeMounts"]}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"image": "base", "cores": 8, "memory": 16}, {"reference": "registry.test/mine:1", "cores": 1, "memory": 2}],
+)
+@pytest.mark.parametrize("cvmfs", [{"mode": "none"}, {"mode": "pvc", "claim": "c"}, {"mode": "hostPath"}])
+async def test_every_choice_makes_a_pod_that_kubernetes_takes(spawner: Make, options: object, cvmfs: object) -> None:
+    pod = await manifest(spawner(options, cvmfs=cvmfs))
+    kubernetes_validate.validate(pod, "1.34", strict=True)
+
+
+async def test_cores_and_memory_are_limits_and_parts_of_them_are_reserved(spawner: Make) -> None:
+    chosen = await manifest(spawner({"image": "base", "cores": 8, "memory": 16}))
+    assert container(chosen)["image"] == "registry.test/lab:1"
+    assert container(chosen)["resources"] == {
+        "limits": {"cpu": 8.0, "memory": 16 * 2**30},
+        "requests": {"cpu": 0.8, "memory": 8 * 2**30},
+    }
+
+
+async def test_a_session_is_restricted_whatever_its_image_wants(spawner: Make) -> None:
+    pod = await manifest(spawner({"reference": "registry.test/mine:1"}))
+    spec, context = pod["spec"], container(pod)["securityContext"]
+    assert spec["automountServiceAccountToken"] is False
+    assert "serviceAccountName" not in spec
+    assert spec["enableServiceLinks"] is False
+    assert context == {
+        "runAsUser": 1000,
+        "runAsGroup": 100,
+        "runAsNonRoot": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert spec["securityContext"]["fsGroup"] == 100
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert not any("hostPath" in volume for volume in spec["volumes"])
+    assert "initContainers" not in spec
+
+
+async def test_files_stay_in_home_and_nowhere_else(spawner: Make) -> None:
+    found = mounts(await manifest(spawner()))
+    assert found["/home/jovyan"]["source"]["persistentVolumeClaim"] == {"claimName": "claim-mario"}
+    assert found["/scratch"]["source"]["emptyDir"] == {"sizeLimit": "20Gi"}
+    assert found["/run/highrate"]["source"]["emptyDir"] == {"medium": "Memory", "sizeLimit": "16Mi"}
+    assert found["/etc/highrate/ca"]["source"]["configMap"] == {"name": "tokens-ca"}
+    assert found["/etc/files"]["source"]["secret"], "what z2jh mounts stays"
+
+
+async def test_home_is_ten_gigabytes_for_each_user_and_outlives_the_user(spawner: Make) -> None:
+    mine = spawner()
+    claim = mine.api.api_client.sanitize_for_serialization(mine.get_pvc_manifest())
+    kubernetes_validate.validate(claim, "1.34", strict=True)
+    assert claim["metadata"]["name"] == "claim-mario"
+    assert claim["spec"]["resources"]["requests"] == {"storage": "10Gi"}
+    assert "storageClassName" not in claim["spec"]
+    assert mine.delete_pvc is False
+    other = spawner(home={"storageClass": "fast", "capacity": "50Gi"})
+    claim = other.api.api_client.sanitize_for_serialization(other.get_pvc_manifest())
+    assert (claim["spec"]["storageClassName"], claim["spec"]["resources"]["requests"]["storage"]) == ("fast", "50Gi")
+
+
+async def test_named_servers_share_the_home_and_nobody_elses(spawner: Make) -> None:
+    claims = {
+        (name, server): spawner(name=name, server=server).pvc_name
+        for name in ("mario", "Mario", "mario.rossi", "mario_rossi", "mario-rossi", "mario-")
+        for server in ("", "second")
+    }
+    assert {claims[name, ""] == claims[name, "second"] for name, _ in claims} == {True}
+    assert len(set(claims.values())) == 6, "names that look alike get claims of their own"
+    assert spawner(server="second").pod_name != spawner().pod_name
+
+
+@pytest.mark.parametrize(
+    ("cvmfs", "source"),
+    [
+        ({"mode": "none"}, None),
+        ({"mode": "pvc", "claim": "cvmfs"}, {"persistentVolumeClaim": {"claimName": "cvmfs"}}),
+        ({"mode": "hostPath", "path": "/srv/cvmfs"}, {"hostPath": {"path": "/srv/cvmfs", "type": "Directory"}}),
+    ],
+)
+async def test_cvmfs_is_read_only_and_sees_repositories_mounted_later(
+    spawner: Make, cvmfs: dict[str, str], source: dict[str, Any] | None
+) -> None:
+    pod = await manifest(spawner(cvmfs=cvmfs))
+    if source is None:
+        assert "/cvmfs" not in mounts(pod)
+        assert "X509_CERT_DIR" not in environment(pod)
+        return
+    mount = mounts(pod)["/cvmfs"]
+    assert (mount["readOnly"], mount["mountPropagation"]) == (True, "HostToContainer")
+    assert source.items() <= mount["source"].items()
+    assert environment(pod)["X509_VOMS_DIR"] == "/cvmfs/grid.cern.ch/etc/grid-security/vomsdir"
+
+
+async def test_programs_are_told_places_and_no_tokens(spawner: Make) -> None:
+    found = environment(await manifest(spawner()))
+    expected = {
+        "HOME": "/home/jovyan",
+        "XDG_RUNTIME_DIR": "/run/highrate",
+        "BEARER_TOKEN_FILE": "/run/highrate/bt_u1000",
+        "X509_USER_PROXY": "/run/highrate/x509up_u1000",
+        "HIGHRATE_TOKENS_URL": "https://tokens:8443",
+        "HIGHRATE_TOKEN_PROFILE": "storage",
+        "HIGHRATE_CA_FILE": "/etc/highrate/ca/ca.crt",
+        "HIGHRATE_OFFLOAD": "1",
+        "HIGHRATE_OFFLOAD_IMAGE": "/cvmfs/unpacked.test/analysis:2",
+        "JUPYTER_IMAGE": "registry.test/analysis:2",
+    }
+    assert expected.items() <= found.items()
+    # the hub's own for the server; JPY_API_TOKEN is its older name
+    secrets = {name for name in found if "TOKEN" in name or "SECRET" in name} - {"JPY_API_TOKEN"}
+    assert secrets == {"BEARER_TOKEN_FILE", "HIGHRATE_TOKENS_URL", "HIGHRATE_TOKEN_PROFILE", "JUPYTERHUB_API_TOKEN"}
+
+
+async def test_a_second_start_has_nothing_of_the_first(spawner: Make) -> None:
+    """JupyterHub keeps the spawner of a server that was stopped."""
+    one = spawner({"cores": 8})
+    assert environment(await manifest(one))["HIGHRATE_OFFLOAD"] == "1"
+    one.user_options = {"image": "base"}
+    pod = await manifest(one)
+    assert "HIGHRATE_OFFLOAD" not in environment(pod)
+    assert "HIGHRATE_OFFLOAD_IMAGE" not in environment(pod)
+    assert container(pod)["resources"]["limits"]["cpu"] == 2.0
+
+
+async def test_braces_in_an_address_are_text(spawner: Make) -> None:
+    """KubeSpawner runs str.format over what an administrator sets."""
+    tokens = {"url": "https://tokens/{x}"}
+    assert environment(await manifest(spawner(tokens=tokens)))["HIGHRATE_TOKENS_URL"] == "https://tokens/{x}"
+
+
+async def test_an_administrators_variable_does_not_move_the_token_file(spawner: Make) -> None:
+    c = configured()
+    c.KubeSpawner.environment = {"BEARER_TOKEN_FILE": "/home/jovyan/token", "THEIRS": "1"}
+    found = environment(await manifest(spawner(config=c)))
+    assert (found["BEARER_TOKEN_FILE"], found["THEIRS"]) == ("/run/highrate/bt_u1000", "1")
+
+
+@pytest.mark.parametrize(("given", "words"), REFUSED)
+async def test_what_comes_by_rest_is_refused_before_anything_is_made(spawner: Make, given: object, words: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        await spawner(given).load_user_options()
+    assert refused.value.status_code == 400
+    assert words in refused.value.jupyterhub_message
+
+
+async def test_images_of_a_group_start_for_its_members_only(spawner: Make) -> None:
+    pod = await manifest(spawner({"image": "secret"}, groups=["/icsc/detector"]))
+    assert container(pod)["image"] == "registry.test/det:3"
+    with pytest.raises(Refusal):
+        await spawner({"image": "secret"}, groups=["/icsc"]).load_user_options()
+
+
+@pytest.mark.parametrize(
+    "trait",
+    [
+        {"privileged": True},
+        {"allow_privilege_escalation": True},
+        {"automount_service_account_token": True},
+        {"service_account": "jlab", "automount_service_account_token": None},
+        {"uid": 0},
+        {"image": "evil/x:1"},
+        {"container_security_context": {"runAsNonRoot": True, "capabilities": {"add": ["SYS_ADMIN"]}}},
+        {"extra_pod_config": {"hostNetwork": True}},
+        {"init_containers": [{"name": "root", "image": "x", "securityContext": {"privileged": True}}]},
+        {"extra_containers": [{"name": "other", "image": "x"}]},
+    ],
+)
+async def test_a_pod_that_other_configuration_opened_is_not_made(spawner: Make, trait: dict[str, Any]) -> None:
+    one = spawner()
+    await one.load_user_options()
+    for name, value in trait.items():
+        setattr(one, name, value)
+    with pytest.raises(Refusal, match="configuration makes a pod that isn't allowed") as refused:
+        await one.get_pod_manifest()
+    assert refused.value.status_code == 500
+
+
+async def test_five_wrong_names_do_not_end_the_hub(spawner: Make) -> None:
+    assert spawner().consecutive_failure_limit == 0, "z2jh sets 5 for all spawners"
