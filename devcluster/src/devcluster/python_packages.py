@@ -1,5 +1,6 @@
 """The workspace's own packages as wheels, and the locked versions of what they need: input of the services image."""
 
+import os
 import shutil
 import sys
 import tomllib
@@ -50,11 +51,12 @@ def service_requirements(checkout: Checkout) -> str:
 
 
 def build_wheels(checkout: Checkout, target: Path, log: StepLog) -> None:
-    """Wheels of all services into ``target``."""
+    """Wheels of all services into ``target``, built with what the lock names."""
     target.mkdir(parents=True, exist_ok=True)
+    env = {**os.environ, "UV_BUILD_CONSTRAINT": str(checkout.root / LOCK)}
     for folder in service_folders(checkout):
         log.note(folder.name)
-        log.run([find_uv(), "build", "--quiet", "--wheel", "--out-dir", target, folder])
+        log.run([find_uv(), "build", "--quiet", "--wheel", "--out-dir", target, folder], env=env)
     (target / ".gitignore").unlink(missing_ok=True)
 
 
