@@ -43,20 +43,6 @@ def wait_for_connectivity(cluster: Cluster, status: str, reason: str = "", secon
 
 
 @contextmanager
-def without_program(platform: Platform, name: str) -> Iterator[None]:
-    """Take one of the edge's programs away for a while."""
-    machine = platform.site.machine
-    place = machine.control / "programs" / f"{name}.json"
-    text = place.read_text()
-    machine.forget(name)
-    try:
-        yield
-    finally:
-        place.write_text(text)
-        machine._wake()
-
-
-@contextmanager
 def changed_file(platform: Platform, path: str, old: str, new: str, program: str) -> Iterator[None]:
     """Run a program of the edge with a changed configuration."""
     machine = platform.site.machine
@@ -155,7 +141,7 @@ def test_a_token_that_is_refused_shows_on_the_node_and_hurts_no_pod(
 def test_a_delete_is_kept_until_it_is_done(pods: Pods, hello: str, platform: Platform) -> None:
     pod = pods.create(manifest(NODE, [shell("c", hello, "sleep 600")], terminationGracePeriodSeconds=1))
     pods.wait_for_phase(pod, "Running")
-    with without_program(platform, program_name(MODE, INTERLINK)):
+    with platform.site.machine.without(program_name(MODE, INTERLINK)):
         pod.delete()
         time.sleep(5)
         assert pod.exists(), "the object went before the site took the delete"

@@ -158,6 +158,17 @@ class Machine:
         machine_programs.forget(self.control, name)
         self._wake()
 
+    @contextlib.contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Take a program away for a while, and have it run again as before."""
+        description = machine_programs.description(self.control, name)
+        self.forget(name)
+        try:
+            yield
+        finally:
+            machine_programs.write(self.control, name, description)
+            self._wake()
+
     def restart(self, name: str) -> None:
         """Send the program its end; init starts it again."""
         state = self.programs().get(name)

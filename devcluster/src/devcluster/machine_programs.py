@@ -33,19 +33,29 @@ class ProgramState:
 
 def want(control: Path, program: Program) -> bool:
     """Write down that the program shall run; False if just that was wanted already."""
-    place = _wanted_folder(control) / f"{program.name}.json"
+    place = _place(control, program.name)
     text = json.dumps(asdict(program))
     if place.is_file() and place.read_text() == text:
         return False
-    place.parent.mkdir(parents=True, exist_ok=True)
-    draft = place.with_suffix(".draft")
-    draft.write_text(text)
-    draft.replace(place)
+    write(control, program.name, text)
     return True
 
 
+def description(control: Path, name: str) -> str:
+    """What is written down of a program that shall run, as `write` takes it. Raises FileNotFoundError."""
+    return _place(control, name).read_text()
+
+
+def write(control: Path, name: str, description: str) -> None:
+    place = _place(control, name)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    draft = place.with_suffix(".draft")
+    draft.write_text(description)
+    draft.replace(place)
+
+
 def forget(control: Path, name: str) -> None:
-    (_wanted_folder(control) / f"{name}.json").unlink(missing_ok=True)
+    _place(control, name).unlink(missing_ok=True)
 
 
 def wanted(control: Path) -> tuple[str, ...]:
@@ -61,6 +71,10 @@ def states(control: Path) -> dict[str, ProgramState]:
             state = ProgramState(**json.loads(place.read_text()))
             found[state.name] = state
     return found
+
+
+def _place(control: Path, name: str) -> Path:
+    return _wanted_folder(control) / f"{name}.json"
 
 
 def _wanted_folder(control: Path) -> Path:
