@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from devcluster.command_line import changing, fail
@@ -182,7 +183,7 @@ def _conditions_table(conditions: Sequence[Condition]) -> Table:
     table = Table("condition", "", "seen", "what to do", box=None, pad_edge=False)
     for condition in conditions:
         remedy = "" if condition.verdict == "ok" else condition.remedy
-        table.add_row(condition.name, _MARKS[condition.verdict], condition.seen, remedy)
+        table.add_row(condition.name, _MARKS[condition.verdict], escape(condition.seen), remedy)
     return table
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "tar": ("tar",),
 }
 _MODULES = ("overlay", "veth", "bridge", "br_netfilter", "nf_nat", "nft_chain_nat", "nft_compat")
+APT_LINES = 6
 _BRIDGE_FILTER = Path("/proc/sys/net/bridge")
 
 
@@ -67,17 +68,19 @@ def load_modules() -> None:
             run(["modprobe", "--quiet", module], check=False)
 
 
-def install_packages(missing: tuple[str, ...]) -> bool:
-    """Install the host's missing programs with apt. False if that isn't possible here."""
-    if not missing or os.geteuid() != 0 or not shutil.which("apt-get"):
-        return not missing
+def install_packages(missing: tuple[str, ...]) -> str:
+    """Install the host's missing programs with apt. What apt said last if it failed, else nothing."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return ""
     packages = sorted({package for command in missing for package in COMMANDS[command]})
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "update", "-qq"], env=env, check=False)
-    return (
-        run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=env, check=False).returncode
-        == 0
-    )
+    update = run(["apt-get", "update", "-qq"], env=env, check=False)
+    install = run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=env, check=False)
+    if install.returncode == 0:
+        return ""
+    # an update that failed is often why
+    said = [line for done in (update, install) if done.returncode for line in (done.stdout + done.stderr).splitlines()]
+    return "\n".join(said[-APT_LINES:])
 
 
 def docker_answers() -> bool:

@@ -52,6 +52,8 @@ class HostFacts:
     overlay: Trial
     packet_filter: Trial
     bridge_filter: bool
+    apt_said: str = ""
+    """The last lines of apt, if it was asked for them in vain."""
     docker: bool = False
     lacking_tools: tuple[str, ...] = ()
     """kubectl and helm, where this processor's host must have them."""
@@ -105,6 +107,9 @@ def _commands(facts: HostFacts) -> Condition:
     if not facts.missing_commands:
         return Condition("programs of the host", "ok", "all there")
     names = ", ".join(facts.missing_commands)
+    if facts.apt_said:
+        seen = f"no {names}; apt can't install them:\n{facts.apt_said}"
+        return Condition("programs of the host", "missing", seen, "install them, or mend apt's sources")
     return Condition(
         "programs of the host", "missing", f"no {names}", "install them; on Debian and Ubuntu this is done for you"
     )

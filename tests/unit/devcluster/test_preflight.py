@@ -1,9 +1,12 @@
 """Conditions: which stop a start, and that each says what to do."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from devcluster.host_facts import install_packages
 from devcluster.preflight import GIB, HostFacts, Trial, judge_embedded, stops
 
 GOOD = HostFacts(
@@ -76,3 +79,25 @@ def test_all_cgroup_layouts_will_do(version: int, hybrid: bool, said: str) -> No
     (found,) = [condition for condition in conditions if condition.name == "cgroups"]
     assert found.verdict == "ok"
     assert said in found.seen
+
+
+def test_what_apt_said_is_shown() -> None:
+    facts = replace(GOOD, missing_commands=("nft",), apt_said="E: Unable to locate package nftables")
+    (found,) = [condition for condition in judge_embedded(facts) if condition.verdict == "missing"]
+    assert "no nft" in found.seen and "Unable to locate package nftables" in found.seen
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0, ""), (100, "E: no network\nE: Unable to locate package nftables")])
+def test_apts_last_lines_are_kept_if_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, expected: str
+) -> None:
+    script = tmp_path / "apt-get"
+    script.write_text(f"""#!/bin/sh
+[ "$1" = update ] && {{ echo "E: no network" >&2; exit {code}; }}
+echo "E: Unable to locate package nftables" >&2
+exit {code}
+""")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert install_packages(("nft",)) == expected

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from devcluster import cgroups, golang, releases, rootfs
@@ -30,8 +31,9 @@ class Embedded(Provider):
     def conditions(self) -> Sequence[Condition]:
         load_modules()
         facts = look(self.platform.checkout)
-        if facts.missing_commands and install_packages(facts.missing_commands):
-            facts = look(self.platform.checkout)
+        if facts.missing_commands:
+            said = install_packages(facts.missing_commands)
+            facts = replace(look(self.platform.checkout), apt_said=said)
         return judge_embedded(facts)
 
     def steps(self) -> Sequence[Step]:
