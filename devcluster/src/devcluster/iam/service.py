@@ -14,6 +14,7 @@ from devcluster.iam import installation, registry
 from devcluster.iam.tokens import TokenEndpoint
 from devcluster.machine import Bind, Machine, Program
 from devcluster.network import Network
+from devcluster.node_packages import node_root
 from devcluster.paths import Checkout, content_key
 from devcluster.pki import Authority
 
@@ -32,7 +33,7 @@ class IamNotReady(Exception):
 def iam_machine(checkout: Checkout, network: Network, tree: Path, cache: Path) -> Machine:
     binds = (
         Bind(installation.installed(cache), _PROGRAM, read_only=True),
-        Bind(installation.node_root() / "bin", _NODE, read_only=True),
+        Bind(node_root() / "bin", _NODE, read_only=True),
     )
     return Machine(checkout, NAME, tree, NAME, network.hub_netns, binds)
 
