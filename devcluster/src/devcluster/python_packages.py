@@ -1,9 +1,10 @@
-"""The workspace's own packages as wheels, and the locked versions of what they need: input of the services image."""
+"""The workspace's own packages as wheels, and the locked versions of what they need: input of our images."""
 
 import os
 import shutil
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from devcluster.locked_requirements import select
@@ -29,10 +30,15 @@ def service_folders(checkout: Checkout) -> list[Path]:
     return sorted(manifest.parent for manifest in manifests)
 
 
-def sources_key(checkout: Checkout) -> str:
-    """A hash of all sources of the services and of the locked versions."""
-    parts: list[str | bytes] = [(checkout.root / LOCK).read_bytes()]
-    for folder in service_folders(checkout):
+def lock_key(checkout: Checkout) -> str:
+    """A hash of the locked versions."""
+    return content_key((checkout.root / LOCK).read_bytes())
+
+
+def sources_key(checkout: Checkout, folders: Sequence[Path]) -> str:
+    """A hash of all sources of the packages in ``folders``."""
+    parts: list[str | bytes] = []
+    for folder in folders:
         for place in sorted(folder.rglob("*")):
             inside = place.relative_to(checkout.root)
             if place.is_file() and not _ignored(inside):
@@ -50,11 +56,11 @@ def service_requirements(checkout: Checkout) -> str:
     return select((checkout.root / LOCK).read_text(), roots, names)
 
 
-def build_wheels(checkout: Checkout, target: Path, log: StepLog) -> None:
-    """Wheels of all services into ``target``, built with what the lock names."""
+def build_wheels(checkout: Checkout, folders: Sequence[Path], target: Path, log: StepLog) -> None:
+    """Wheels of the packages in ``folders`` into ``target``, built with what the lock names."""
     target.mkdir(parents=True, exist_ok=True)
     env = {**os.environ, "UV_BUILD_CONSTRAINT": str(checkout.root / LOCK)}
-    for folder in service_folders(checkout):
+    for folder in folders:
         log.note(folder.name)
         log.run([find_uv(), "build", "--quiet", "--wheel", "--out-dir", target, folder], env=env)
     (target / ".gitignore").unlink(missing_ok=True)

@@ -6,10 +6,11 @@ import json
 import tarfile
 from pathlib import Path
 
+import pytest
 from devcluster.images import docker, scratch, unpacked
 from devcluster.images.recipe import folder_key, recipes
 from devcluster.images.reference import Image
-from devcluster.paths import Checkout
+from devcluster.paths import Checkout, find_checkout
 
 
 def checkout_at(root: Path) -> Checkout:
@@ -58,6 +59,64 @@ def test_a_services_source_and_the_lock_change_the_services_image(tmp_path: Path
     (tmp_path / "requirements.lock").write_text("attrs==1.0 --hash=sha256:00\n")
     seen.add(tags(checkout)["services"])
     assert len(seen) == 3
+
+
+def build_on(root: Path, name: str, base: str) -> None:
+    (root / "images" / name).mkdir()
+    (root / "images" / name / "Containerfile").write_text(f"ARG BASE=localhost/highrate/{base}:local\nFROM ${{BASE}}\n")
+
+
+def test_an_image_that_is_built_on_another_changes_with_it(tmp_path: Path) -> None:
+    checkout = checkout_at(tmp_path)
+    build_on(tmp_path, "child", "hello")
+    build_on(tmp_path, "grandchild", "child")
+    before = recipes(checkout, Path("/cache"))
+    parents = {name: recipe.parent and recipe.parent.image for name, recipe in before.items()}
+    assert parents == {
+        "hello": None, "services": None, "child": before["hello"].image, "grandchild": before["child"].image
+    }  # fmt: skip
+    (tmp_path / "images" / "hello" / "hello").write_text("echo goodbye\n")
+    after = tags(checkout)
+    changed = {name for name, recipe in before.items() if after[name] != recipe.image.tag}
+    assert changed == {"hello", "child", "grandchild"}
+
+
+def test_a_base_that_nothing_runs_is_only_built_for_others(tmp_path: Path) -> None:
+    checkout = checkout_at(tmp_path)
+    (tmp_path / "images" / "hello").rename(tmp_path / "images" / "jupyterlab-base")
+    build_on(tmp_path, "child", "jupyterlab-base")
+    found = recipes(checkout, Path("/cache"))
+    assert set(found) == {"child", "services"}
+    assert found["child"].parent is not None
+
+
+@pytest.mark.parametrize(
+    ("image", "package"), [("hub", "hub-config"), ("jupyterlab", "client"), ("jupyterlab-offload", "client")]
+)
+def test_an_image_with_one_of_our_packages_changes_with_its_source_and_not_with_others(
+    tmp_path: Path, image: str, package: str
+) -> None:
+    checkout = checkout_at(tmp_path)
+    build_on(tmp_path, image, "hello")
+    (tmp_path / package).mkdir()
+    seen = [tags(checkout)]
+    (tmp_path / package / "code.py").write_text("print(1)\n")
+    seen.append(tags(checkout))
+    (tmp_path / "services" / "vk" / "src" / "vk.py").write_text("print(1)\n")
+    seen.append(tags(checkout))
+    assert seen[0][image] != seen[1][image] == seen[2][image]
+    assert seen[0]["services"] == seen[1]["services"] != seen[2]["services"]
+
+
+def test_only_images_of_which_jobs_are_made_are_unpacked_for_sites() -> None:
+    at_sites = {name for name, recipe in recipes(find_checkout(), Path("/cache")).items() if recipe.runs_at_sites}
+    assert at_sites >= {"hello", "services"}
+    assert not at_sites & {"hub", "proxy", "jupyterlab-base"}
+
+
+def test_docker_is_told_what_an_image_is_built_on() -> None:
+    child, parent = (Image(name, "1", Path("/cache")) for name in ("child", "parent"))
+    assert "--build-arg=BASE=localhost/highrate/parent:1" in docker.build_command(child, Path("/context"), parent)
 
 
 def test_what_python_leaves_behind_changes_nothing(tmp_path: Path) -> None:

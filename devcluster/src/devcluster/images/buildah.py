@@ -27,14 +27,12 @@ from devcluster.steps import StepLog
 def ensure(recipes: Sequence[Recipe], checkout: Checkout, cache: Path, log: StepLog) -> None:
     """Build what the cache doesn't hold: archives and unpacked trees. Raises CommandFailed."""
     note_use(cache, checkout, [recipe.image for recipe in recipes])
-    missing = [recipe for recipe in recipes if not (recipe.image.archive.is_file() and unpacked.complete(recipe.image))]
+    missing = [recipe for recipe in recipes if not _complete(recipe)]
     if not missing:
         return
     base = rootfs.ensure(rootfs.BASE, cache, log.path)
     machine_tree = rootfs.ensure(rootfs.MACHINE, cache, log.path)
     with _one_builder(cache), _work_folder(checkout) as work:
-        for recipe in missing:
-            recipe.prepare_context(work / recipe.image.name, log)
         (work / "pip.conf").write_text(pip_configuration())
         (cache / "images").mkdir(exist_ok=True)
         binds = (
@@ -47,14 +45,22 @@ def ensure(recipes: Sequence[Recipe], checkout: Checkout, cache: Path, log: Step
         with running(Machine(checkout, "builder", machine_tree, "builder", binds=binds)) as machine:
             base_reference = _import_base(machine, log)
             for recipe in missing:
-                log.note(recipe.image.name)
                 _build(machine, recipe, base_reference, work, log)
+                _take_out(machine, recipe, work, log)
                 forget_old(cache, recipe.image.name)
+
+
+def _complete(recipe: Recipe) -> bool:
+    return recipe.image.archive.is_file() and (not recipe.runs_at_sites or unpacked.complete(recipe.image))
+
+
+def _in_store(machine: Machine, reference: str) -> bool:
+    return machine.run(["buildah", "inspect", "--type=image", reference], env=ENVIRONMENT, check=False).returncode == 0
 
 
 def _import_base(machine: Machine, log: StepLog) -> str:
     reference = f"{REPOSITORY}/base:{rootfs.BASE.key}"
-    if machine.run(["buildah", "inspect", "--type=image", reference], env=ENVIRONMENT, check=False).returncode == 0:
+    if _in_store(machine, reference):
         return reference
     log.note("base")
     script = f"""\
@@ -68,20 +74,31 @@ rm -r base
     return reference
 
 
-def _build(machine: Machine, recipe: Recipe, base: str, work: Path, log: StepLog) -> None:
-    image = recipe.image
+def _build(machine: Machine, recipe: Recipe, debian: str, work: Path, log: StepLog) -> None:
+    """Into buildah's store, after what it is built on."""
+    image, parent = recipe.image, recipe.parent
+    base = parent.image.reference if parent else debian
+    if parent is not None and not _in_store(machine, base):
+        _build(machine, parent, debian, work, log)
+    log.note(image.name)
+    recipe.prepare_context(work / image.name, log)
     argv = ["buildah", "build", "--isolation=chroot", "--network=host", "--pull=never", "--layers", *_limits()]
     if certificate_binds():
         argv.append(f"--volume={BUNDLE}:{BUNDLE}:ro")
     argv += [f"--volume={WORK}/pip.conf:/etc/pip.conf:ro", f"--build-arg=BASE={base}", f"--tag={image.reference}"]
     argv += [f"--file={WORK}/{image.name}/{CONTAINERFILE}", f"{WORK}/{image.name}"]
     machine.run_logged(argv, log.path, env={**ENVIRONMENT, **passed_on()})
+
+
+def _take_out(machine: Machine, recipe: Recipe, work: Path, log: StepLog) -> None:
+    """The forms that others use: an archive for the cluster, a tree for sites."""
+    image = recipe.image
     partial = f"{image.name}-{image.tag}.{os.getpid()}"
     place = image.archive.parent
     push = ["buildah", "push", image.reference, f"docker-archive:/images/{partial}.tar:{image.reference}"]
     machine.run_logged(push, log.path, env=ENVIRONMENT)
     (place / f"{partial}.tar").replace(image.archive)
-    if not unpacked.complete(image):
+    if recipe.runs_at_sites and not unpacked.complete(image):
         unpacked.unpack(machine, image, work, f"/images/{partial}.tree", log)
         (place / f"{partial}.tree").rename(image.tree)
 

@@ -11,8 +11,9 @@ from devcluster.paths import Checkout
 from devcluster.steps import StepLog
 
 
-def build_command(image: Image, context: Path) -> list[str]:
-    return ["docker", "build", f"--file={context / CONTAINERFILE}", f"--tag={image.reference}", str(context)]
+def build_command(image: Image, context: Path, parent: Image | None = None) -> list[str]:
+    base = [f"--build-arg=BASE={parent.reference}"] if parent else []
+    return ["docker", "build", f"--file={context / CONTAINERFILE}", *base, f"--tag={image.reference}", str(context)]
 
 
 def save_command(image: Image, archive: Path) -> list[str]:
@@ -26,11 +27,17 @@ def ensure(recipes: Sequence[Recipe], checkout: Checkout, log: StepLog) -> None:
         image = recipe.image
         if image.archive.is_file():
             continue
-        log.note(image.name)
         with tempfile.TemporaryDirectory(dir=checkout.run) as scratch:
-            context = Path(scratch) / image.name
-            recipe.prepare_context(context, log)
-            log.run(build_command(image, context))
+            _build(recipe, Path(scratch), log)
             log.run(save_command(image, Path(scratch) / "image.tar"))
             image.archive.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(Path(scratch) / "image.tar", image.archive)
+
+
+def _build(recipe: Recipe, scratch: Path, log: StepLog) -> None:
+    if recipe.parent is not None:
+        _build(recipe.parent, scratch, log)
+    log.note(recipe.image.name)
+    context = scratch / recipe.image.name
+    recipe.prepare_context(context, log)
+    log.run(build_command(recipe.image, context, recipe.parent.image if recipe.parent else None))

@@ -24,7 +24,7 @@ def steps(platform: Platform, slots: layout.Slots | None = None) -> list[Step]:
     def start_edge(_: StepLog) -> None:
         machine = site_machine(platform)
         known = registry.ensure_secrets(service.secrets_file(platform.checkout))
-        images.publish(machine, [recipe.image for recipe in platform.recipes.values()])
+        images.publish(machine, [recipe.image for recipe in platform.recipes.values() if recipe.runs_at_sites])
         edge.start(machine, platform.network, platform.endpoints, platform.image("services"), known)
 
     title = f"edge for {' and '.join(platform.endpoints)}"
