@@ -44,8 +44,8 @@ class Platform:
 
     @cached_property
     def go_programs(self) -> dict[str, GoProgram]:
-        made = (programs.kubernetes(self.checkout), programs.coredns(self.checkout), programs.pause(self.checkout))
-        return {program.name: program for program in made}
+        made = (programs.kubernetes, programs.coredns, programs.pause, programs.provisioner)
+        return {program.name: program for program in (make(self.checkout) for make in made)}
 
     @cached_property
     def recipes(self) -> dict[str, Recipe]:

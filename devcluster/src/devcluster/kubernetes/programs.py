@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from devcluster.golang import GoProgram
+from devcluster.kubernetes import volumes
 from devcluster.paths import Checkout
 
 NAMES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
@@ -21,6 +22,12 @@ def kubernetes(checkout: Checkout) -> GoProgram:
 
 def coredns(checkout: Checkout) -> GoProgram:
     return GoProgram("coredns", checkout.root / "devcluster" / "go" / "coredns", (".",), ("highrate-coredns",))
+
+
+def provisioner(checkout: Checkout) -> GoProgram:
+    folder = checkout.root / "devcluster" / "go" / volumes.PROGRAM
+    package = "github.com/rancher/local-path-provisioner"
+    return GoProgram(volumes.PROGRAM, folder, (package,), (volumes.PROGRAM,))
 
 
 def pause(checkout: Checkout) -> GoProgram:

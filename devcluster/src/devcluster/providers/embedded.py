@@ -9,7 +9,7 @@ from devcluster import cgroups, golang, releases, rootfs
 from devcluster.host_facts import install_packages, load_modules, look
 from devcluster.images import buildah, scratch
 from devcluster.images.reference import Image
-from devcluster.kubernetes import cluster, tools
+from devcluster.kubernetes import cluster, tools, volumes
 from devcluster.leash import marked
 from devcluster.machine import Machine
 from devcluster.network import netns_path, netns_processes, network_down, network_up
@@ -47,7 +47,8 @@ class Embedded(Provider):
                 golang.ensure(self.platform.go_programs[name], self.platform.checkout, self.platform.cache, log)
 
             # One compiler at a time: each uses all processors, and the second finds what the first one compiled.
-            needs = {"kubernetes": ("pause",), "coredns": ("kubernetes",)}.get(name, ())
+            before = {"kubernetes": "pause", "coredns": "kubernetes", volumes.PROGRAM: "coredns"}
+            needs = (before[name],) if name in before else ()
             return Step(name, f"{name} from its Go module", compile_it, needs)
 
         def trees(log: StepLog) -> None:
@@ -69,6 +70,7 @@ class Embedded(Provider):
             Step("tools", "kubectl and helm", fetch_tools),
             Step("images", "container images", images, ("rootfs",)),
             build("coredns"),
+            build(volumes.PROGRAM),
         ]
 
     def _kubernetes(self) -> list[Step]:
@@ -84,7 +86,8 @@ class Embedded(Provider):
             cluster.start_node(platform.node, platform.network, self._program_image("pause"))
 
         def own_images(log: StepLog) -> None:
-            cluster.import_images(platform.node, [self._program_image("pause"), self._program_image("coredns")], log)
+            made = [self._program_image(name) for name in ("pause", "coredns", volumes.PROGRAM)]
+            cluster.import_images(platform.node, made, log)
 
         def api(_: StepLog) -> None:
             cluster.wait_for_api(platform.kubectl)
@@ -95,6 +98,10 @@ class Embedded(Provider):
             cluster.wait_for_node(platform.kubectl)
             cluster.wait_for_dns(platform.kubectl)
 
+        def storage(_: StepLog) -> None:
+            image, helper = self._program_image(volumes.PROGRAM), platform.image("hello")
+            platform.kubectl.apply(volumes.manifests(image.reference, helper.reference))
+
         def import_images(log: StepLog) -> None:
             cluster.import_images(platform.node, [recipe.image for recipe in platform.recipes.values()], log)
 
@@ -103,8 +110,9 @@ class Embedded(Provider):
             Step("certificates", "certificates", certificates, ("network",)),
             Step("node", "node's machine", node, ("certificates", "kubernetes", "pause", "rootfs")),
             Step("api", "Kubernetes API", api, ("node", "tools")),
-            Step("system-images", "system images into the node", own_images, ("node", "coredns")),
+            Step("system-images", "system images into the node", own_images, ("node", "coredns", volumes.PROGRAM)),
             Step("dns", "node and cluster DNS", dns, ("api", "system-images")),
+            Step("storage", "storage class", storage, ("dns",)),
             Step("import-images", "images into the node", import_images, ("node", "images")),
         ]
 

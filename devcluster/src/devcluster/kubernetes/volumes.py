@@ -1,0 +1,135 @@
+"""The cluster's default storage class: folders of the node, made by local-path-provisioner, and the manifests that install it.
+
+A claim's size is no quota here: a volume is as large as the node's disk.
+"""
+
+import json
+
+NAMESPACE = "local-path-storage"
+NAME = "local-path"
+FOLDER = "/opt/volumes"
+PROGRAM = "local-path-provisioner"
+_META = {"name": "provisioner", "namespace": NAMESPACE}
+_LABELS = {"app": "local-path-provisioner"}
+_CONFIGURATION = "/etc/provisioner"
+
+# Run by a helper pod on the node. Whoever a session runs as shall be able to write into its volume's top folder.
+_SETUP = '#!/bin/sh\nset -eu\nmkdir -m 0777 -p "$VOL_DIR"\n'
+_TEARDOWN = '#!/bin/sh\nset -eu\nrm -rf "$VOL_DIR"\n'
+
+
+def manifests(image: str, helper_image: str) -> list[dict[str, object]]:
+    """``helper_image`` needs a shell, mkdir and rm."""
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _META},
+        *_rights(),
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {"name": NAME, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+            "provisioner": "rancher.io/local-path",
+            "volumeBindingMode": "WaitForFirstConsumer",
+            "reclaimPolicy": "Delete",
+        },
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _META, "data": _configuration(helper_image)},
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {**_META, "labels": _LABELS},
+            "spec": {
+                "replicas": 1,
+                "selector": {"matchLabels": _LABELS},
+                "template": {"metadata": {"labels": _LABELS}, "spec": _pod(image)},
+            },
+        },
+    ]
+
+
+def _rights() -> list[dict[str, object]]:
+    watch = ["get", "list", "watch"]
+    change = [*watch, "create", "patch", "update", "delete"]
+    return [
+        *_role("Role", [{"apiGroups": [""], "resources": ["pods"], "verbs": change}]),
+        *_role(
+            "ClusterRole",
+            [
+                {
+                    "apiGroups": [""],
+                    "resources": ["nodes", "persistentvolumeclaims", "configmaps", "pods", "pods/log"],
+                    "verbs": watch,
+                },
+                {"apiGroups": [""], "resources": ["persistentvolumes"], "verbs": change},
+                {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
+                {"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": watch},
+            ],
+        ),
+    ]
+
+
+def _role(kind: str, rules: list[dict[str, object]]) -> list[dict[str, object]]:
+    metadata: dict[str, object] = dict(_META) if kind == "Role" else {"name": PROGRAM}
+    group = "rbac.authorization.k8s.io"
+    return [
+        {"apiVersion": f"{group}/v1", "kind": kind, "metadata": metadata, "rules": rules},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": f"{kind}Binding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": kind, "name": metadata["name"]},
+            "subjects": [{"kind": "ServiceAccount", **_META}],
+        },
+    ]
+
+
+def _configuration(helper_image: str) -> dict[str, str]:
+    places = {"nodePathMap": [{"node": "DEFAULT_PATH_FOR_NON_LISTED_NODES", "paths": [FOLDER]}]}
+    helper = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "helper-pod"},
+        "spec": {
+            "priorityClassName": "system-node-critical",
+            "securityContext": {"runAsUser": 0, "runAsGroup": 0},
+            "containers": [{"name": "helper-pod", "image": helper_image, "imagePullPolicy": "Never"}],
+        },
+    }
+    # The provisioner sets the helper's command: a shell with one of these scripts.
+    return {
+        "config.json": json.dumps(places),
+        "helperPod.yaml": json.dumps(helper),
+        "setup": _SETUP,
+        "teardown": _TEARDOWN,
+    }
+
+
+def _pod(image: str) -> dict[str, object]:
+    container = {
+        "name": "provisioner",
+        "image": image,
+        "imagePullPolicy": "Never",
+        "args": [
+            *("start", "--config", f"{_CONFIGURATION}/config.json"),
+            *("--configmap-name", _META["name"], "--service-account-name", _META["name"]),
+        ],
+        "env": [
+            {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+            {"name": "CONFIG_MOUNT_PATH", "value": f"{_CONFIGURATION}/"},
+        ],
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+            "runAsUser": 65534,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [{"name": "configuration", "mountPath": _CONFIGURATION, "readOnly": True}],
+    }
+    return {
+        "serviceAccountName": _META["name"],
+        # Never on a virtual node: their pods are jobs.
+        "nodeSelector": {"kubernetes.io/hostname": "hub"},
+        "containers": [container],
+        "volumes": [{"name": "configuration", "configMap": {"name": _META["name"]}}],
+    }
