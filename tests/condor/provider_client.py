@@ -13,10 +13,9 @@ from http.cookies import SimpleCookie
 from typing import Any
 
 from devcluster.addresses import IAM_NAME
+from devcluster.hub_address import CALLBACK
 from devcluster.iam import registry
 from devcluster.site.access import Site
-
-CALLBACK = "https://hub.highrate.test/hub/oauth_callback"
 
 
 @dataclass

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster.addresses import CE_NAME, DOMAIN, HUB_NAME, IAM_NAME
+from devcluster.addresses import CE_NAME, DOMAIN, IAM_NAME
+from devcluster.hub_address import CALLBACK
 
 PORT = 8443
 ISSUER = f"https://{IAM_NAME}:{PORT}/"  # IAM's issuers end in "/", and the whole string is compared
@@ -66,7 +67,7 @@ CLIENTS = (
         HUB,
         "openid profile email offline_access wlcg.groups",
         grants=_PEOPLE,
-        redirect_uris=(f"https://{HUB_NAME}/hub/oauth_callback",),
+        redirect_uris=(CALLBACK,),
     ),
     Client(STRANGER, f"wlcg wlcg.groups {_COMPUTE}"),
     Client(BRIEF, f"wlcg wlcg.groups {_COMPUTE}", groups=(EDGE_GROUP,), access_token_seconds=BRIEF_SECONDS),
