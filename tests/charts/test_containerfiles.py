@@ -9,14 +9,18 @@ from tests.charts.navigation import workloads
 from tests.charts.rendering import ROOT, Object
 
 CONTAINERFILES = sorted((ROOT / "images").glob("*/Containerfile"))
-MADE_BY_THE_BUILDER = {"requirements.txt", "wheels"}
+MADE_BY_THE_BUILDER = {"node_modules", "requirements.txt", "wheels"}
+DEBIAN = "docker.io/library/debian:trixie-slim"
 
 pytestmark = pytest.mark.parametrize("path", CONTAINERFILES, ids=lambda path: path.parent.name)
 
 
 def test_the_base_can_be_given_and_is_no_moving_tag(path: Path) -> None:
     instructions = _instructions(path)
-    assert instructions[0] == ("ARG", "BASE=docker.io/library/debian:trixie-slim")
+    name, argument = instructions[0]
+    ours = re.fullmatch(r"BASE=localhost/highrate/([a-z0-9-]+):local", argument)
+    assert name == "ARG"
+    assert (ROOT / "images" / ours[1] / "Containerfile").is_file() if ours else argument == f"BASE={DEBIAN}"
     assert {text.split()[0] for name, text in instructions if name == "FROM"} == {"${BASE}"}
 
 
@@ -37,6 +41,22 @@ def test_it_copies_only_what_is_there(path: Path) -> None:
             *sources, _ = [word for word in text.split() if not word.startswith("--")]
             for source in sources:
                 assert source in MADE_BY_THE_BUILDER or (path.parent / source).exists()
+
+
+def test_its_first_process_reaps_what_others_leave(path: Path) -> None:
+    entrypoints = [text for name, text in _instructions(path) if name == "ENTRYPOINT"]
+    assert path.parent.name == "hello" or entrypoints[-1].startswith('["/usr/bin/tini", "--"')
+
+
+def test_what_it_takes_from_an_index_is_named_by_hash_and_not_by_host(path: Path) -> None:
+    for instruction, text in _instructions(path):
+        if instruction == "RUN" and "pip install" in text:
+            assert "--require-hashes" in text or "--no-index" in text
+    locked = path.parent / "requirements.txt"
+    if locked.is_file():
+        entries = re.split(r"\n(?=\S)", locked.read_text().strip())
+        assert all(re.match(r"[a-z0-9-]+==\S+( ;.*)? \\\n    --hash=sha256:", entry) for entry in entries)
+        assert "://" not in locked.read_text()
 
 
 def test_it_says_what_it_is(path: Path) -> None:
