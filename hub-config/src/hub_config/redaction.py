@@ -3,12 +3,15 @@
 import logging
 import re
 
-# JWTs, and the values of variables and fields whose name says that they are secret
-_SECRETS = re.compile(
-    r"eyJ[\w-]{8,}(?:\.[\w-]*)+"
-    r"|(?<=JUPYTERHUB_API_TOKEN)['\"]?[,:=\s]+(?:['\"]?value['\"]?[:=\s]+)?['\"]?\w{16,}"
-    r"|(?<=refresh_token)['\"]?[:=\s]+['\"]?[\w.~-]{8,}"
-    r"|(?<=client_secret)['\"]?[:=\s]+['\"]?[\w.~-]{8,}",
+_SECRETS = (
+    # JWTs
+    re.compile(r"()eyJ[\w-]{8,}(?:\.[\w-]*)+"),
+    # an address that a log-in came back to; what IAM sends there opens a session
+    re.compile(r"([?&](?:code|state|token)=)[^&\s'\"]+"),
+    # a variable in a pod, as Python or YAML writes it
+    re.compile(r"((?:JUPYTERHUB|JPY)_API_TOKEN['\"]?\s*[,:=]\s*(?:['\"]?value['\"]?\s*[:=]\s*)?['\"]?)\w{16,}"),
+    # fields of a token endpoint's answers and requests
+    re.compile(r"((?:access_token|refresh_token|id_token|client_secret)['\"]?\s*[:=]\s*['\"]?)[\w.~+/-]{8,}"),
 )
 _LOGGERS = ("JupyterHub", "tornado.application", "tornado.general", "tornado.access", "traitlets")
 
@@ -25,7 +28,9 @@ class Redacting(logging.Filter):
 
 
 def redacted(text: str) -> str:
-    return _SECRETS.sub("[redacted]", text)
+    for secret in _SECRETS:
+        text = secret.sub(r"\1[redacted]", text)
+    return text
 
 
 def install() -> None:

@@ -1,4 +1,4 @@
-"""Real classes of JupyterHub, KubeSpawner and oauthenticator with real configuration; only Kubernetes and the database are absent."""
+"""Real classes of JupyterHub, KubeSpawner and oauthenticator with real configuration; no Kubernetes and no database."""
 
 import copy
 from collections.abc import Callable, Iterable

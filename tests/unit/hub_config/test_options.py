@@ -98,8 +98,10 @@ def test_somebody_for_whom_nothing_is_meant_is_told() -> None:
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["image", "reference", "cores", "memory", "x"]), inner, max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["image", "reference", "cores", "memory", "x"]), inner, max_size=5)
+        ),
         max_leaves=8,
     )
 )

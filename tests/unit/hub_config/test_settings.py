@@ -81,6 +81,7 @@ def test_the_schema_takes_what_the_model_takes() -> None:
     schema = json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(values(), schema)
+    wrong: dict[str, Any]
     for wrong in ({"hme": {}}, {"cvmfs": {"mod": "none"}}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(values(**wrong), schema)

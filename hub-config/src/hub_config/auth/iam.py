@@ -60,8 +60,8 @@ class IAMAuthenticator(IAMClient):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not self.username_pattern:
-            self.username_pattern = _USERNAME  # a trait's default wouldn't be compiled
+        if not getattr(self, "username_pattern", ""):
+            self.set_trait("username_pattern", _USERNAME)  # a trait's default wouldn't be compiled
         # as the claims are written, whichever way the values write them
         for name in ("allowed_groups", "admin_groups"):
             setattr(self, name, set(gate.normalised_all(getattr(self, name))))

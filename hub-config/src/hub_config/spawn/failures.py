@@ -39,10 +39,10 @@ def unschedulable(pod: Mapping[str, Any]) -> str | None:
     return None
 
 
-def refused(status: int, body: object) -> str | None:
+def refused(status: int, body: str | bytes | None) -> str | None:
     """What the API server says to a pod or volume that it doesn't take; None if that's nobody's fault but ours."""
     try:
-        message = str(json.loads(str(body)).get("message", ""))
+        message = str(json.loads(body or b"").get("message", ""))
     except (ValueError, AttributeError):
         message = ""
     if status == 403 and "exceeded quota" in message:
