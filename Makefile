@@ -35,5 +35,5 @@ environment: .venv/.made
 lock: environment ## resolve the dependencies anew
 	UV=.venv/bin/uv tools/lock
 
-.venv/.made: requirements.lock tools/environment $(wildcard */*/pyproject.toml devcluster/pyproject.toml hub-config/pyproject.toml)
+.venv/.made: requirements.lock tools/environment $(wildcard */*/pyproject.toml devcluster/pyproject.toml hub-config/pyproject.toml client/pyproject.toml)
 	tools/environment
