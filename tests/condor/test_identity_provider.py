@@ -9,7 +9,7 @@ from devcluster.site.access import Site
 from joserfc import jwt
 from joserfc.jwk import KeySet, KeySetSerialization
 
-from tests.condor.provider_client import CALLBACK, ProviderClient, claims, query_of
+from tests.condor.provider_client import ProviderClient, claims, query_of
 
 SCOPE = "openid profile email offline_access wlcg.groups"
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
