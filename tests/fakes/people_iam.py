@@ -8,6 +8,7 @@ import base64
 import contextlib
 import hashlib
 import secrets
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -130,13 +131,13 @@ def _fault(mode: Mode) -> web.Response | None:
 
 
 @contextlib.asynccontextmanager
-async def running(iam: PeopleIam) -> AsyncIterator[PeopleIam]:
+async def running(iam: PeopleIam, tls: ssl.SSLContext | None = None) -> AsyncIterator[PeopleIam]:
     """Serve `iam` on this machine and set its `url`, which ends in a slash as INDIGO IAM's does."""
     runner = web.AppRunner(iam.app(), shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    iam.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    iam.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}/"
     try:
         yield iam
     finally:

@@ -15,6 +15,12 @@ from hub_config.auth.refresh import OBTAINED_AT, expires_at
 class IAMClient(GenericOAuthenticator):  # type: ignore[misc] # oauthenticator is untyped
     issuer = Unicode("", config=True, help="The provider's issuer; the endpoints are derived from it.")
     client_secret_file = Unicode("", config=True, help="File with the client's secret, as a Secret is mounted.")
+    ca_file = Unicode(
+        "",
+        config=True,
+        help="""File with the authorities (PEM) that vouch for the provider, instead of the system's; one that isn't there
+        counts as none, since a chart mounts it only where there are any.""",
+    )
 
     def _at(self, path: str) -> str:
         return f"{self.issuer.rstrip('/')}/{path}"
@@ -87,7 +93,8 @@ class IAMClient(GenericOAuthenticator):  # type: ignore[misc] # oauthenticator i
     # --- requests; each raises Denied or Unreachable
 
     async def httpfetch(self, url: str, *args: Any, **kwargs: Any) -> Any:
-        return await super().httpfetch(url, *args, **{**DEADLINES, **kwargs})
+        trust = {"ca_certs": self.ca_file} if self.ca_file and Path(self.ca_file).is_file() else {}
+        return await super().httpfetch(url, *args, **{**DEADLINES, **trust, **kwargs})
 
     async def get_token_info(self, handler: Any, params: dict[str, Any]) -> dict[str, Any]:
         with classified():
