@@ -72,7 +72,7 @@ def platform(testrun_uid: str) -> Platform:
         fcntl.flock(note, fcntl.LOCK_EX)
         note.seek(0)
         if note.read() != testrun_uid:
-            found.devcluster("up", "--endpoint", "schedd", "--endpoint", "ce", timeout=3000)
+            found.devcluster("up", timeout=3000)
             note.truncate(0)
             note.write(testrun_uid)
     return found

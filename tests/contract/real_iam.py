@@ -59,6 +59,7 @@ def running(folder: Path, port: int) -> Iterator[RealIam]:
         "signing_key": str(signing_key(folder / "signing.key")),
     }
     (folder / "config.json").write_text(json.dumps(configuration))
+    (folder / registry.USERS_FILE).write_text(json.dumps(registry.people(secrets)))
     iam = RealIam(str(configuration["issuer"]), authority.pair.certificate, secrets, folder)
     with (folder / "iam.log").open("w") as log:
         process = subprocess.Popen(

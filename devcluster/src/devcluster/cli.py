@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from devcluster import way_in
 from devcluster.command_line import changing, fail
 from devcluster.commands import CommandFailed
 from devcluster.demo import run_demo
@@ -51,15 +52,14 @@ _MARKS = {"ok": "[green]ok[/]", "doubtful": "[yellow]doubtful[/]", "missing": "[
 ProviderOption = Annotated[
     ProviderName | None, typer.Option(help="Where Kubernetes comes from; the last `up` is remembered.")
 ]
-EndpointOption = Annotated[list[Endpoint], typer.Option(help="The site's entrances to make virtual nodes for.")]
 
 
 @app.command()
-def up(provider: ProviderOption = None, endpoint: EndpointOption = [Endpoint.SCHEDD]) -> None:  # noqa: B006 - typer reads it
+def up(provider: ProviderOption = None) -> None:
     """Bring the platform up, or repair it. What is there already is kept."""
     checkout = find_checkout()
     with changing(checkout, console):
-        _up(_provider(checkout, provider, [str(one) for one in endpoint]))
+        _up(_provider(checkout, provider))
 
 
 @app.command()
@@ -67,10 +67,10 @@ def demo(
     provider: ProviderOption = None,
     endpoint: Annotated[Endpoint, typer.Option(help="The site's entrance to go through.")] = Endpoint.SCHEDD,
 ) -> None:
-    """Bring the platform up and run a pod as an HTCondor job."""
+    """Bring the platform up, run a pod as an HTCondor job, and say where to log in."""
     checkout = find_checkout()
     with changing(checkout, console):
-        chosen = _provider(checkout, provider, [str(endpoint)])
+        chosen = _provider(checkout, provider)
         if not isinstance(chosen, Embedded):
             fail(
                 console,
@@ -78,6 +78,7 @@ def demo(
             )
         _up(chosen)
         code = run_demo(chosen.platform, str(endpoint), console)
+        way_in.show(chosen.platform, console)
     raise typer.Exit(code)
 
 
@@ -167,11 +168,11 @@ def _show_use(platform: Platform) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _provider(checkout: Checkout, name: ProviderName | None, endpoints: Sequence[str] = ("schedd",)) -> Provider:
+def _provider(checkout: Checkout, name: ProviderName | None) -> Provider:
     memory = checkout.run / "provider"
     if name is None:
         name = ProviderName(memory.read_text().strip()) if memory.is_file() else ProviderName.EMBEDDED
-    return _PROVIDERS[name](Platform(checkout, tuple(endpoints)))
+    return _PROVIDERS[name](Platform(checkout))
 
 
 def _remember(checkout: Checkout, name: str) -> None:

@@ -11,7 +11,7 @@ from rich.syntax import Syntax
 
 from devcluster.kubernetes.cluster import Kubectl, NotReady
 from devcluster.platform import Platform
-from devcluster.releases import NAMESPACE
+from devcluster.release_values import POD_NAMESPACE
 from devcluster.site.access import running_site
 from devcluster.site.layout import ENDPOINTS
 
@@ -25,7 +25,7 @@ def hello_pod(endpoint: str, image: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": POD, "namespace": NAMESPACE},
+        "metadata": {"name": POD, "namespace": POD_NAMESPACE},
         "spec": {
             "restartPolicy": "Never",
             "nodeSelector": {"kubernetes.io/hostname": ENDPOINTS[endpoint].node_name},
@@ -49,10 +49,10 @@ def run_demo(platform: Platform, endpoint: str, console: Console) -> int:
     console.print(
         Panel(Syntax(yaml.safe_dump(manifest, sort_keys=False), "yaml", background_color="default"), title="the pod")
     )
-    kubectl("delete", "pod", POD, f"--namespace={NAMESPACE}", "--ignore-not-found", "--wait")
+    kubectl("delete", "pod", POD, f"--namespace={POD_NAMESPACE}", "--ignore-not-found", "--wait")
     kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
     pod = _follow(kubectl, console)
-    console.print(Panel(kubectl("logs", POD, f"--namespace={NAMESPACE}").rstrip(), title="kubectl logs hello"))
+    console.print(Panel(kubectl("logs", POD, f"--namespace={POD_NAMESPACE}").rstrip(), title="kubectl logs hello"))
     code = _exit_code(pod)
     console.print(f"pod {pod['status']['phase']} with exit code {code} on node {pod['spec']['nodeName']}")
     for job in _jobs(platform, endpoint, pod["metadata"]["uid"]):
@@ -66,7 +66,7 @@ def _follow(kubectl: Kubectl, console: Console) -> dict[str, Any]:
     begin = time.monotonic()
     shown = ""
     while time.monotonic() < limit:
-        pod: dict[str, Any] = json.loads(kubectl("get", "pod", POD, f"--namespace={NAMESPACE}", "-o=json"))
+        pod: dict[str, Any] = json.loads(kubectl("get", "pod", POD, f"--namespace={POD_NAMESPACE}", "-o=json"))
         state = _state(pod)
         if state != shown:
             console.print(f"{time.monotonic() - begin:6.1f} s  {state}", highlight=False, markup=False, soft_wrap=True)
@@ -74,7 +74,7 @@ def _follow(kubectl: Kubectl, console: Console) -> dict[str, Any]:
         if pod["status"]["phase"] in _ENDED:
             return pod
         time.sleep(0.5)
-    events = kubectl("get", "events", f"--namespace={NAMESPACE}", "-o=custom-columns=:.reason,:.message")
+    events = kubectl("get", "events", f"--namespace={POD_NAMESPACE}", "-o=custom-columns=:.reason,:.message")
     raise NotReady(f"the pod did not end within {PATIENCE:.0f} s, it is: {shown}\n{events}")
 
 

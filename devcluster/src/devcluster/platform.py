@@ -15,15 +15,12 @@ from devcluster.network import Network, plan_network
 from devcluster.paths import Checkout, cache_root
 from devcluster.pki import Authority
 
-ENDPOINTS = ("schedd", "ce")
-
 
 @dataclass(frozen=True)
 class Platform:
     """One checkout's platform. Making it changes nothing but a note of the chosen addresses."""
 
     checkout: Checkout
-    endpoints: tuple[str, ...] = ("schedd",)
 
     @cached_property
     def cache(self) -> Path:

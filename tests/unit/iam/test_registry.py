@@ -58,5 +58,5 @@ def test_only_the_virtual_kubelets_are_in_the_edges_group(configuration: dict[st
 
 
 def test_people_keep_their_subject() -> None:
-    mario, luigi = registry.USERS
+    mario, luigi = registry.USERS[0], registry.USERS[-1]
     assert mario.subject == registry.User("mario", "renamed").subject != luigi.subject

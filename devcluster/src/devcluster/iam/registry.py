@@ -1,4 +1,4 @@
-"""Who the provider knows: service clients, the hub, two people; and their secrets, made at first use.
+"""Who the provider knows: service clients, the hub, a few people; and their secrets, made at first use.
 
 An INDIGO IAM gives a client the groups of nobody; that a service client may carry `wlcg.groups` here stands for the
 registrations that real sites make by hand, and gives the edge's group rule something to look at.
@@ -7,7 +7,7 @@ registrations that real sites make by hand, and gives the edge's group rule some
 import json
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ ISSUER = f"https://{IAM_NAME}:{PORT}/"  # IAM's issuers end in "/", and the whol
 
 EDGE_AUDIENCE = "highrate-edge"
 EDGE_GROUP = "/highrate/edge"
+EXPERIMENT, ADMINS = "/icsc", "/icsc/admins"
+"""Whose members may use the platform, and who of them administers it."""
 SITE_AUDIENCE = f"https://{CE_NAME}:9618"
 
 VK = "highrate-vk"
@@ -32,6 +34,9 @@ BRIEF_SECONDS = 5
 _CLIENT_CREDENTIALS = ("client_credentials",)
 _PEOPLE = ("authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code")
 _COMPUTE = "compute.read compute.create compute.modify compute.cancel"
+HUB_SCOPE = "openid profile email offline_access wlcg.groups storage.read:/ storage.modify:/"
+"""What the hub may ask for; a token for a session is a part of what was asked at login."""
+USERS_FILE = "users.json"
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ CLIENTS = (
     Client(SIDECAR, _COMPUTE),
     Client(
         HUB,
-        "openid profile email offline_access wlcg.groups",
+        HUB_SCOPE,
         grants=_PEOPLE,
         redirect_uris=(CALLBACK,),
     ),
@@ -73,7 +78,8 @@ CLIENTS = (
     Client(BRIEF, f"wlcg wlcg.groups {_COMPUTE}", groups=(EDGE_GROUP,), access_token_seconds=BRIEF_SECONDS),
 )
 USERS = (
-    User("mario", "Mario Rossi", ("/icsc", "/icsc/admins")),
+    User("mario", "Mario Rossi", (EXPERIMENT, ADMINS)),
+    User("anna", "Anna Bianchi", (EXPERIMENT,)),
     User("luigi", "Luigi Verdi"),
 )
 
@@ -117,8 +123,13 @@ def program_configuration(known: Secrets, files: str) -> dict[str, object]:
         "signing_key": f"{files}/signing.key",
         "cookie_key": known.cookie_key,
         "clients": [_client(client, known.clients[client.id]) for client in CLIENTS],
-        "users": [_user(user, known.passwords[user.username]) for user in USERS],
+        "users": f"{files}/{USERS_FILE}",
     }
+
+
+def people(known: Secrets, users: Iterable[User] = USERS) -> list[dict[str, object]]:
+    """The file of users."""
+    return [_user(user, known.passwords[user.username]) for user in users]
 
 
 def _client(client: Client, secret: str) -> dict[str, object]:

@@ -63,12 +63,21 @@ def start(machine: Machine, network: Network) -> None:
     machine.write("/etc/hosts", network.plan.hosts_file())
     for name, text in files.items():
         machine.write(f"{_FILES}/{name}", text, mode=0o600)
-    machine.run(["chown", "-R", ACCOUNT, _FILES])
+    write_people(machine, registry.people(known))
     # The program reads its files once: another key in its environment makes init start it again.
     env = {"IAM_FILES": content_key(*files.values()), "NODE_ENV": "production"}
     argv = (f"{_NODE}/node", f"{_PROGRAM}/server.mjs", f"{_FILES}/config.json")
     machine.supervise(Program(NAME, argv, env=env, user=ACCOUNT, cwd="/"))
     _wait(machine, token_endpoint(checkout, network))
+
+
+def write_people(machine: Machine, people: list[dict[str, object]]) -> None:
+    """Who there is, and in which groups, from now on; who is logged in stays so."""
+    machine.write(f"{_FILES}/{registry.USERS_FILE}", json.dumps(people, indent=1), mode=0o600)
+    machine.run(["chown", "-R", ACCOUNT, _FILES])
+    state = machine.programs().get(NAME)
+    if state is not None and state.pid:
+        machine.run(["kill", "-HUP", str(state.pid)])
 
 
 def _wait(machine: Machine, endpoint: TokenEndpoint) -> None:

@@ -21,6 +21,8 @@ CONTAINERFILE = "Containerfile"
 
 ONLY_BUILT_ON = frozenset(("jupyterlab-base",))
 """Images that nothing runs: they exist for those that are built on them."""
+SESSIONS = frozenset(("jupyterlab", "jupyterlab-offload"))
+"""Images that users choose: large, and nothing of the platform itself waits for them."""
 ONLY_IN_THE_CLUSTER = frozenset(("hub", "proxy"))
 """Images of which no job is made: sites need no unpacked copy."""
 

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from devcluster.addresses import DOMAIN
+
 REPOSITORY = "localhost/highrate"  # no registry answers there: a missing image fails at once
-UNPACKED = "/cvmfs/unpacked.highrate.test"
+UNPACKED = f"/cvmfs/unpacked.{DOMAIN}"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from devcluster import pki
 from devcluster.commands import CommandFailed, run
+from devcluster.images import cvmfs
 from devcluster.images.reference import Image
 from devcluster.kubernetes import certificates, cluster_dns, control_plane, node
 from devcluster.machine import Bind, Machine
@@ -58,6 +59,7 @@ def node_machine(checkout: Checkout, network: Network, tree: Path, programs: Pat
             Bind(checkout.pki / certificates.FOLDER, certificates.INSIDE, read_only=True),
             Bind(programs, BIN, read_only=True),
             Bind(images, IMAGES, read_only=True),
+            cvmfs.bind(cache),
             *node.kernel_binds(checkout.run / "kernel-settings"),
         ),
     )

@@ -1,13 +1,15 @@
 """The whole platform on this machine, without Docker: Kubernetes, identity provider and HTCondor site in machines of ours."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from devcluster import cgroups, golang, releases, rootfs
+from devcluster import cgroups, golang, release, rootfs
+from devcluster.charts import jupyterhub_chart
 from devcluster.host_facts import install_packages, load_modules, look
-from devcluster.images import buildah, scratch
+from devcluster.images import buildah, cvmfs, scratch
+from devcluster.images.recipe import SESSIONS
 from devcluster.images.reference import Image
 from devcluster.kubernetes import cluster, tools, volumes
 from devcluster.leash import marked
@@ -37,7 +39,7 @@ class Embedded(Provider):
         return judge_embedded(facts)
 
     def steps(self) -> Sequence[Step]:
-        return [*self._building(), *self._kubernetes(), *site.steps(self.platform), *self._virtual_nodes()]
+        return [*self._building(), *self._kubernetes(), *site.steps(self.platform), *self._release()]
 
     def _building(self) -> list[Step]:
         """What ends in the cache. The compilers run while root file systems and tools are downloaded."""
@@ -102,8 +104,15 @@ class Embedded(Provider):
             image, helper = self._program_image(volumes.PROGRAM), platform.image("hello")
             platform.kubectl.apply(volumes.manifests(image.reference, helper.reference))
 
-        def import_images(log: StepLog) -> None:
-            cluster.import_images(platform.node, [recipe.image for recipe in platform.recipes.values()], log)
+        def importing(sessions: bool) -> Callable[[StepLog], None]:
+            def run(log: StepLog) -> None:
+                images = [recipe.image for name, recipe in platform.recipes.items() if (name in SESSIONS) is sessions]
+                cluster.import_images(platform.node, images, log)
+
+            return run
+
+        def publish(_: StepLog) -> None:
+            cvmfs.publish(platform.node, [recipe.image for recipe in platform.recipes.values() if recipe.runs_at_sites])
 
         return [
             Step("network", "network namespaces", network),
@@ -113,28 +122,28 @@ class Embedded(Provider):
             Step("system-images", "system images into the node", own_images, ("node", "coredns", volumes.PROGRAM)),
             Step("dns", "node and cluster DNS", dns, ("api", "system-images")),
             Step("storage", "storage class", storage, ("dns",)),
-            Step("import-images", "images into the node", import_images, ("node", "images")),
+            Step("cvmfs", "CVMFS of the node", publish, ("node", "images")),
+            Step(
+                "import-images", "images of the services into the node", importing(sessions=False), ("node", "images")
+            ),
+            Step("import-sessions", "images of sessions into the node", importing(sessions=True), ("import-images",)),
         ]
 
-    def _virtual_nodes(self) -> list[Step]:
-        def install(endpoint: str) -> list[Step]:
-            name = ENDPOINTS[endpoint].node_name
-            return [
-                Step(
-                    f"release-{endpoint}",
-                    f"chart release {name}",
-                    lambda log: releases.install(self.platform, endpoint, log),
-                    ("dns", "import-images", "iam"),
-                ),
-                Step(
-                    f"virtual-node-{endpoint}",
-                    f"virtual node {name}",
-                    lambda log: releases.wait_for_virtual_node(self.platform, endpoint, log),
-                    (f"release-{endpoint}", site.EDGE_READY),
-                ),
-            ]
+    def _release(self) -> list[Step]:
+        def wait(name: str) -> Step:
+            def ready(log: StepLog) -> None:
+                release.wait_for_virtual_node(self.platform, name, log)
 
-        return [step for endpoint in self.platform.endpoints for step in install(endpoint)]
+            return Step(name, f"virtual node {name}", ready, ("release", site.EDGE_READY))
+
+        title = f"chart release (JupyterHub's chart: {jupyterhub_chart(self.platform.checkout.root)})"
+        install = Step(
+            "release",
+            title,
+            lambda log: release.install(self.platform, log),
+            ("storage", "cvmfs", "import-images", "iam"),
+        )
+        return [install, *(wait(endpoint.node_name) for endpoint in ENDPOINTS.values())]
 
     def _program_image(self, name: str) -> Image:
         program = self.platform.go_programs[name]

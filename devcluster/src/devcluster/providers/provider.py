@@ -10,6 +10,7 @@ from devcluster.commands import run
 from devcluster.kubernetes.cluster import Kubectl
 from devcluster.platform import Platform
 from devcluster.preflight import Condition
+from devcluster.release_values import NAMESPACE
 from devcluster.steps import Step
 
 
@@ -53,12 +54,22 @@ class Provider(ABC):
 
 
 def cluster_parts(kubectl: Kubectl) -> list[Part]:
-    """The nodes as Kubernetes sees them; one line that says so if it doesn't answer."""
+    """Nodes and the release's deployments as Kubernetes sees them; one line that says so if it doesn't answer."""
+
+    def listed(*words: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(kubectl("get", *words, "-o=json", "--request-timeout=5s"))["items"]
+        return found
+
     try:
-        nodes = json.loads(kubectl("get", "nodes", "-o=json", "--request-timeout=5s"))["items"]
+        nodes, deployments = listed("nodes"), listed("deployments", f"--namespace={NAMESPACE}")
     except Exception as problem:  # noqa: BLE001 - status reports, whatever it is
         return [Part("Kubernetes", False, str(problem).splitlines()[-1])]
-    return [node_part(node) for node in nodes]
+    return [*map(node_part, nodes), *map(deployment_part, deployments)]
+
+
+def deployment_part(deployment: dict[str, Any]) -> Part:
+    wanted, ready = deployment["spec"]["replicas"], deployment["status"].get("readyReplicas", 0)
+    return Part(f"pods of {deployment['metadata']['name']}", ready >= wanted, f"{ready} of {wanted} ready")
 
 
 def node_part(node: dict[str, Any]) -> Part:

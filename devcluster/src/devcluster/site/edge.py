@@ -5,6 +5,7 @@ All of them run as one unprivileged account from the services' image, unpacked; 
 
 from devcluster.iam.registry import SIDECAR as SIDECAR_CLIENT
 from devcluster.iam.registry import Secrets
+from devcluster.images import cvmfs
 from devcluster.images.reference import Image
 from devcluster.machine import Machine, Program
 from devcluster.network import Network
@@ -20,17 +21,13 @@ def program_name(mode: str, service: str) -> str:
     return f"edge-{mode}-{service}"
 
 
-def start(machine: Machine, network: Network, modes: tuple[str, ...], services: Image, known: Secrets) -> None:
-    """Start or repair the endpoints' services; those of other endpoints are stopped."""
-    tree = f"{layout.FLAT}/{services.tree.name}{layout.SERVICES}"
+def start(machine: Machine, network: Network, services: Image, known: Secrets) -> None:
+    """Start or repair the services of every endpoint."""
+    tree = f"{cvmfs.FLAT}/{services.tree.name}{layout.SERVICES}"
     machine.run(["ln", "-sfn", tree, layout.SERVICES])
     shared = _shared_files(machine, network, known)
-    for mode in layout.ENDPOINTS:
-        if mode in modes:
-            _start_endpoint(machine, layout.ENDPOINTS[mode], content_key(services.tag, shared))
-        else:
-            for service in edge_config.SERVICES:
-                machine.forget(program_name(mode, service))
+    for endpoint in layout.ENDPOINTS.values():
+        _start_endpoint(machine, endpoint, content_key(services.tag, shared))
 
 
 def _shared_files(machine: Machine, network: Network, known: Secrets) -> str:

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 import yaml
 
 from devcluster.iam import registry
+from devcluster.images.reference import UNPACKED
 from devcluster.site import layout
 
 CONFIGURATION = PurePosixPath("/etc/highrate")
@@ -99,7 +100,7 @@ def _sidecar(folders: EdgeFolders) -> dict[str, object]:
             "schedd": endpoint.schedd,
             "auth": {"token_file": str(folders.token), "ca_file": str(CA)},
         },
-        "images": {"unpacked_roots": [layout.UNPACKED]},
+        "images": {"unpacked_roots": [UNPACKED]},
         # Everybody on a development machine waits for this.
         "poll": {"busy": 1, "live": 2, "idle": 10},
     }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from devcluster.addresses import CE_NAME, DOMAIN
+from devcluster.addresses import CE_NAME
 
 MACHINE = "site"
 
@@ -18,9 +18,6 @@ POOL_SCHEDD = f"schedd@{CE_NAME}"
 CE_SCHEDD = f"ce@{CE_NAME}"
 
 EXECUTE = "/var/lib/condor/execute"
-UNPACKED = f"/cvmfs/unpacked.{DOMAIN}"
-FLAT = f"{UNPACKED}/.flat"
-"""Where the trees themselves lie, as in CERN's unpacked repository; the images' names are links into it."""
 
 SERVICES = "/opt/highrate"
 CONDOR_FILES = "/etc/condor/site"

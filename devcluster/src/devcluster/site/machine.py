@@ -5,6 +5,7 @@ from pathlib import Path
 
 from devcluster.addresses import CE_NAME
 from devcluster.firewall import apply_site_rules
+from devcluster.images import cvmfs
 from devcluster.machine import Bind, Machine
 from devcluster.network import Network
 from devcluster.paths import Checkout
@@ -18,7 +19,7 @@ def site_machine(checkout: Checkout, network: Network, tree: Path, cache: Path) 
     """Jobs' scratch lies on a plain folder: a container's writable layer can't be put on top of another overlay."""
     binds = (
         Bind(checkout.volumes / layout.MACHINE / "execute", layout.EXECUTE),
-        Bind(cache / "images", layout.FLAT, read_only=True),
+        cvmfs.bind(cache),
     )
     return Machine(checkout, layout.MACHINE, tree, CE_NAME, network.site_netns, binds)
 

@@ -5,9 +5,10 @@ looks first: a second run repairs what is missing and leaves running jobs alone.
 """
 
 from devcluster.iam import installation, registry, service
+from devcluster.images import cvmfs
 from devcluster.machine import Machine
 from devcluster.platform import Platform
-from devcluster.site import edge, images, layout, pool
+from devcluster.site import edge, layout, pool
 from devcluster.site import machine as site
 from devcluster.steps import Step, StepLog
 
@@ -24,13 +25,12 @@ def steps(platform: Platform, slots: layout.Slots | None = None) -> list[Step]:
     def start_edge(_: StepLog) -> None:
         machine = site_machine(platform)
         known = registry.ensure_secrets(service.secrets_file(platform.checkout))
-        images.publish(machine, [recipe.image for recipe in platform.recipes.values() if recipe.runs_at_sites])
-        edge.start(machine, platform.network, platform.endpoints, platform.image("services"), known)
+        cvmfs.publish(machine, [recipe.image for recipe in platform.recipes.values() if recipe.runs_at_sites])
+        edge.start(machine, platform.network, platform.image("services"), known)
 
-    title = f"edge for {' and '.join(platform.endpoints)}"
     return [
         *site_steps(platform, slots or layout.Slots()),
-        Step(EDGE_READY, title, start_edge, (READY, "iam", IMAGES)),
+        Step(EDGE_READY, "edge", start_edge, (READY, "iam", IMAGES)),
     ]
 
 

@@ -2,6 +2,7 @@
 //
 // Not for production: passwords lie in a file, sessions and refresh tokens live in memory. Keys come from
 // files, so tokens that are out stay valid over a restart. usage: node server.mjs CONFIG.json
+// SIGHUP: read the file of users again. Groups change while people are logged in.
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
@@ -12,7 +13,9 @@ import { makeProvider } from './provider.mjs';
 import { leniency } from './requests.mjs';
 
 const config = JSON.parse(readFileSync(process.argv[2]));
-const { issuer, clients, users, listen, tls } = config;
+const { issuer, clients, listen, tls } = config;
+const readUsers = () => JSON.parse(readFileSync(config.users));
+const users = readUsers();
 const privateKey = createPrivateKey(readFileSync(config.signing_key));
 
 const provider = makeProvider({
@@ -40,4 +43,5 @@ const server = createServer({ cert: readFileSync(tls.cert), key: readFileSync(tl
 });
 server.listen(listen.port, listen.host, () => console.log(JSON.stringify({ event: 'listening', issuer })));
 
+process.on('SIGHUP', () => users.splice(0, users.length, ...readUsers()));
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(0));

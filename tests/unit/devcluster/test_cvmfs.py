@@ -3,8 +3,8 @@
 import subprocess
 from pathlib import Path
 
+from devcluster.images.cvmfs import link_script
 from devcluster.images.reference import Image
-from devcluster.site.images import link_script
 
 
 def publish(folder: Path, images: list[Image]) -> None:

@@ -1,16 +1,27 @@
-"""Images as directories below /cvmfs, the way the unpacked repositories of CERN and INFN show them."""
+"""Images as directories below /cvmfs, the way the unpacked repositories of CERN and INFN show them: at the site and on the node.
+
+Here /cvmfs is a plain folder.
+"""
 
 import shlex
 from collections.abc import Iterable
+from pathlib import Path
 
-from devcluster.images.reference import Image
-from devcluster.machine import Machine
-from devcluster.site import layout
+from devcluster.images.reference import UNPACKED, Image
+from devcluster.machine import Bind, Machine
+
+FLAT = f"{UNPACKED}/.flat"
+"""Where the trees themselves lie, as in CERN's unpacked repository; the images' names are links into it."""
+
+
+def bind(cache: Path) -> Bind:
+    """What a machine needs for it."""
+    return Bind(cache / "images", FLAT, read_only=True)
 
 
 def publish(machine: Machine, images: Iterable[Image]) -> None:
     """Give every image its two names: short, and by its whole reference. What was there before goes."""
-    machine.run(["sh", "-ec", link_script(layout.UNPACKED, images)])
+    machine.run(["sh", "-ec", link_script(UNPACKED, images)])
 
 
 def link_script(folder: str, images: Iterable[Image]) -> str:
