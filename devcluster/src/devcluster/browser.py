@@ -1,8 +1,8 @@
 """A browser for tests: Debian's Chromium without a screen, in a machine of its own, driven from outside by playwright.
 
 The host needs no browser, and none of its fonts, names or certificates. The machine is on the host's network, so that what the
-browser sees is what a person at the host would see; it knows the platform's names and no others, and trusts the platform's
-authority by its own certificate store.
+browser sees is what a person at the host would see; it knows the platform's names, localhost and no others, and trusts the
+platform's authority by its own certificate store.
 """
 
 import shlex
@@ -48,7 +48,7 @@ def arguments(plan: AddressPlan) -> list[str]:
     """The first rule that fits a name counts; a page that calls the world outside must not make a test depend on it."""
     rules = [f"MAP {name} {address}" for address, names in plan.names().items() for name in names]
     return [
-        f"--host-resolver-rules={', '.join([*rules, 'MAP * ~NOTFOUND'])}",
+        f"--host-resolver-rules={', '.join([*rules, 'EXCLUDE localhost', 'MAP * ~NOTFOUND'])}",
         "--no-sandbox",  # root in a machine that holds nothing else
         "--disable-dev-shm-usage",
         "--disable-gpu",
