@@ -21,9 +21,9 @@ from aiohttp import web
 from devcluster.iam import registry
 from oauth2_proxy.app import create_app
 from oauth2_proxy.model.settings import Settings as ProxySettings
+from service_runtime.grants import claims_of
 from service_runtime.http_client import client_ssl_context
 from service_runtime.listen import Listen, serve_app
-from token_refresher.core.reply import claims_of
 from token_refresher.io.refresher import Refresher
 from token_refresher.model.settings import Token
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import structlog
 from prometheus_client import REGISTRY
+from service_runtime.grants import claims_of
 from service_runtime.logs import configure_logs
-from token_refresher.core.reply import claims_of
 from token_refresher.io.refresher import Refresher
 from token_refresher.model.settings import Token
 

@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from token_refresher.core.reply import claims_of, read_reply
+from service_runtime.grants import claims_of
+from token_refresher.core.reply import read_reply
 from token_refresher.core.request import token_request
 from token_refresher.core.schedule import SHORTEST_WAIT, wait_after_success
 from token_refresher.model.granted import Granted, RefreshFailed

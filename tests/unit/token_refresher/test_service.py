@@ -10,9 +10,9 @@ from typing import Any
 import aiohttp
 import pytest
 import yaml
+from service_runtime.grants import claims_of
 from service_runtime.settings import SettingsError, parse_settings
 from token_refresher.app import serve
-from token_refresher.core.reply import claims_of
 from token_refresher.model.settings import Settings
 
 from tests.fakes.issuer import FakeIssuer, running

@@ -1,10 +1,9 @@
 """The call to a token endpoint, as RFC 6749 wants it."""
 
-from base64 import b64encode
 from dataclasses import dataclass, field
-from urllib.parse import quote_plus
 
 from oauthlib.oauth2 import BackendApplicationClient
+from service_runtime.grants import basic_authorization
 
 from token_refresher.model.settings import Token
 
@@ -25,7 +24,7 @@ def token_request(settings: Token, secret: str | None, refresh_token: str | None
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     form: dict[str, str] = {}
     if secret is not None and settings.client_authentication == "basic":
-        headers["Authorization"] = _basic(settings.client_id, secret)
+        headers["Authorization"] = basic_authorization(settings.client_id, secret)
     else:
         # who authenticates otherwise, or not at all, says in the form who it is (RFC 6749, 2.3.1 and 3.2.1)
         form["client_id"] = settings.client_id
@@ -45,9 +44,3 @@ def token_request(settings: Token, secret: str | None, refresh_token: str | None
 def _others(form: dict[str, str]) -> dict[str, str]:
     """Without the client's id, which oauthlib takes from its client."""
     return {name: value for name, value in form.items() if name != "client_id"}
-
-
-def _basic(client_id: str, secret: str) -> str:
-    """Both halves are form-encoded before they are joined (RFC 6749, 2.3.1): a secret may hold a colon."""
-    pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
-    return f"Basic {b64encode(pair.encode('ascii')).decode('ascii')}"

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from service_runtime.backoff import Backoff
 from service_runtime.files import read_token, write_atomically
+from service_runtime.grants import claims_of
 from service_runtime.logs import get_logger
 
 from token_refresher import metrics
-from token_refresher.core.reply import claims_of
 from token_refresher.core.schedule import wait_after_success
 from token_refresher.io.refresh_tokens import RefreshTokens
 from token_refresher.io.token_endpoint import ask

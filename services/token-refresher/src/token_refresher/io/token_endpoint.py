@@ -6,14 +6,13 @@ from pathlib import Path
 
 import aiohttp
 from service_runtime.files import read_token
+from service_runtime.grants import retry_after
 from service_runtime.openid import IssuerError, connect, discover, endpoint, read_limited, target
 
 from token_refresher.core.reply import read_reply
 from token_refresher.core.request import token_request
 from token_refresher.model.granted import Granted, RefreshFailed
 from token_refresher.model.settings import Token
-
-LONGEST_RETRY_AFTER = 600.0
 
 
 async def ask(settings: Token, refresh_token: str | None, now: Callable[[], float]) -> Granted:
@@ -49,7 +48,7 @@ async def _post(
         try:
             return read_reply(response.status, body, settings, now(), [secret or "", refresh_token or ""])
         except RefreshFailed as error:
-            error.retry_after = _retry_after(response.headers.get("Retry-After", ""))
+            error.retry_after = retry_after(response.headers.get("Retry-After", ""))
             raise
 
 
@@ -69,8 +68,3 @@ def read_secret(file: Path) -> str:
         return read_token(file)
     except OSError as error:
         raise RefreshFailed(f"{file} can't be read: {error.strerror}") from error
-
-
-def _retry_after(value: str) -> float:
-    """Seconds; the form with a date is rare and not worth a wrong clock."""
-    return min(float(value), LONGEST_RETRY_AFTER) if value.isascii() and value.isdigit() else 0.0
