@@ -1,8 +1,10 @@
 """The provider answers as an INDIGO IAM with the WLCG token profile does."""
 
 import time
+from collections.abc import Callable
 
 import pytest
+from devcluster.hub_address import CALLBACK
 from devcluster.iam import registry, service
 from devcluster.iam.tokens import TokenRefused
 from devcluster.site.access import Site
@@ -105,6 +107,31 @@ def test_an_audience_asked_for_at_the_token_endpoint_is_in_the_refreshed_token(
     assert again.get("refresh_token", mario["refresh_token"]) == mario["refresh_token"]
 
 
+def test_a_group_taken_away_is_missing_from_the_next_token_of_a_login_that_goes_on(client: ProviderClient) -> None:
+    reply, verifier = client.log_in("anna", client.site.secrets.passwords["anna"], SCOPE)
+    form = {"code": query_of(reply.location)["code"], "redirect_uri": CALLBACK, "code_verifier": verifier}
+    first = client.as_client("/token", registry.HUB, grant_type="authorization_code", **form).json
+    again = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+    with client.site.with_groups("anna"):
+        poll(
+            lambda: "wlcg.groups" not in claims(client.as_client("/token", registry.HUB, **again).json["access_token"])
+        )
+    poll(
+        lambda: (
+            claims(client.as_client("/token", registry.HUB, **again).json["access_token"]).get("wlcg.groups")
+            == ["/icsc"]
+        )
+    )
+
+
+def poll(condition: Callable[[], bool]) -> None:
+    """The provider takes a signal; nobody says when it did."""
+    limit = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
 def test_userinfo_takes_the_access_token(client: ProviderClient, mario: dict[str, str]) -> None:
     answer = client.call("/userinfo", headers={"Authorization": f"Bearer {mario['access_token']}"}).json
     assert answer["sub"] == claims(mario["id_token"])["sub"]
@@ -135,7 +162,7 @@ def test_a_device_is_let_in_by_the_person_who_types_its_code(client: ProviderCli
 def test_tokens_stay_good_when_the_provider_is_killed_and_comes_back(client: ProviderClient) -> None:
     site = client.site
     token, keys = site.edge_token(), client.call("/jwk").json
-    machine = service.iam_machine(site.checkout, site.network, site.machine.tree, site.machine.binds[1].source.parent)
+    machine = site.iam
     before = machine.programs()[service.NAME]
     machine.run(["kill", "-9", str(before.pid)])
     limit = time.monotonic() + 20

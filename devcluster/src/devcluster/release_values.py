@@ -91,6 +91,9 @@ def _login() -> Object:
         "scope": registry.HUB_SCOPE.split(),
         "allowed_groups": [registry.EXPERIMENT],
         "admin_groups": [registry.ADMINS],
+        # shorter than the defaults: what happens when a group is taken away is to be seen, not waited for
+        "auth_refresh_age": 30,
+        "groups_max_age": 60,
     }
 
 

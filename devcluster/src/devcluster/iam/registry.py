@@ -30,6 +30,8 @@ HUB = "hub"
 STRANGER = "highrate-stranger"
 BRIEF = "highrate-brief"
 BRIEF_SECONDS = 5
+PEOPLE_SECONDS = 120
+"""Life of people's access tokens: renewals are to be seen, not waited for."""
 
 _CLIENT_CREDENTIALS = ("client_credentials",)
 _PEOPLE = ("authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code")
@@ -73,6 +75,7 @@ CLIENTS = (
         HUB_SCOPE,
         grants=_PEOPLE,
         redirect_uris=(CALLBACK,),
+        access_token_seconds=PEOPLE_SECONDS,
     ),
     Client(STRANGER, f"wlcg wlcg.groups {_COMPUTE}"),
     Client(BRIEF, f"wlcg wlcg.groups {_COMPUTE}", groups=(EDGE_GROUP,), access_token_seconds=BRIEF_SECONDS),

@@ -1,8 +1,9 @@
 """The running site as a client on this machine reaches it: addresses, authority, tokens, a shell. Tests stand on this."""
 
+import contextlib
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -64,6 +65,22 @@ class Site:
     def machine(self) -> Machine:
         cache = cache_root()
         return site_machine(self.checkout, self.network, rootfs.MACHINE.path(cache), cache)
+
+    @cached_property
+    def iam(self) -> Machine:
+        """The provider's machine."""
+        cache = cache_root()
+        return service.iam_machine(self.checkout, self.network, rootfs.MACHINE.path(cache), cache)
+
+    @contextlib.contextmanager
+    def with_groups(self, username: str, *groups: str) -> Iterator[None]:
+        """A person is in these groups for a while; who is logged in stays so."""
+        people = [replace(user, groups=groups) if user.username == username else user for user in registry.USERS]
+        service.write_people(self.iam, registry.people(self.secrets, people))
+        try:
+            yield
+        finally:
+            service.write_people(self.iam, registry.people(self.secrets))
 
     def run(
         self, argv: Sequence[str], *, user: str = "", ce: bool = False, check: bool = True, timeout: float = 120

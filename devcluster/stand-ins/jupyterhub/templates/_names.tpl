@@ -1,18 +1,13 @@
 {{/*
 Names as Zero to JupyterHub gives them. Its documentation of fullnameOverride: empty means no prefix, null means a prefix
 made of release and chart, any other text is the prefix. The names of the templates are part of its interface: a chart
-that depends on it may include them, and is then itself the scope, with these values under `jupyterhub`.
+that depends on it may include them, in this chart's scope (`.Subcharts.jupyterhub`).
 */}}
 
-{{- define "standin.values" -}}
-{{- if eq .Chart.Name "jupyterhub" }}{{ .Values | toJson }}{{ else }}{{ .Values.jupyterhub | toJson }}{{ end -}}
-{{- end -}}
-
 {{- define "jupyterhub.fullname" -}}
-{{- $values := include "standin.values" . | fromJson -}}
-{{- $name := $values.nameOverride | default "jupyterhub" -}}
-{{- if kindIs "string" $values.fullnameOverride -}}
-{{ $values.fullnameOverride }}
+{{- $name := .Values.nameOverride | default .Chart.Name -}}
+{{- if kindIs "string" .Values.fullnameOverride -}}
+{{ .Values.fullnameOverride }}
 {{- else if contains $name .Release.Name -}}
 {{ .Release.Name }}
 {{- else -}}
@@ -34,12 +29,12 @@ that depends on it may include them, and is then itself the scope, with these va
 {{- define "jupyterhub.ingress.fullname" }}{{ include "jupyterhub.fullname" . | default "jupyterhub" }}{{ end -}}
 
 {{- define "jupyterhub.hub-serviceaccount.fullname" -}}
-{{- $account := (include "standin.values" . | fromJson).hub.serviceAccount -}}
+{{- $account := .Values.hub.serviceAccount -}}
 {{ $account.name | default ($account.create | ternary (include "jupyterhub.hub.fullname" .) "default") }}
 {{- end -}}
 
 {{- define "jupyterhub.hub-existing-secret.fullname" -}}
-{{ (include "standin.values" . | fromJson).hub.existingSecret | default "" }}
+{{ .Values.hub.existingSecret | default "" }}
 {{- end -}}
 
 {{/* What the hub's process reads by z2jh.get_name. */}}

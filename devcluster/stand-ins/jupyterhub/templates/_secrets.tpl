@@ -31,6 +31,9 @@ the Secret of the hub) and given.
 {{/* extraFiles as entries of a Secret. */}}
 {{- define "standin.files" -}}
 {{- range $name, $file := . }}
+{{- if ne (len (pick $file "data" "stringData" "binaryData")) 1 }}
+{{- fail (printf "extraFiles.%s: write one of data, stringData and binaryData" $name) }}
+{{- end }}
 {{- if $file.binaryData }}
 {{ $name | quote }}: {{ $file.binaryData | nospace | quote }}
 {{- else if $file.stringData }}

@@ -1,0 +1,61 @@
+"""A real browser on the platform of this checkout. Each test has a window of its own, without anybody's cookies."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from devcluster.platform import Platform as WholePlatform
+from devcluster.release_values import NAMESPACE
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from devcluster import browser as chromium
+from tests.cluster.conftest import Platform, platform  # noqa: F401 - the fixture that brings the platform up
+from tests.e2e.pages import Person
+from tests.e2e.servers import Servers
+
+PATIENCE_MS = 30_000
+"""What a page may take on a busy machine; nothing waits that long for something that is there."""
+
+
+@pytest.fixture(scope="session")
+def browser(platform: Platform) -> Iterator[Browser]:  # noqa: F811 - a fixture is asked for by its name
+    whole = WholePlatform(platform.checkout)
+    program = chromium.ensure(whole.checkout, whole.network, whole.cache)
+    with sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=program)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def window(browser: Browser, platform: Platform) -> Iterator[Callable[[str], Page]]:  # noqa: F811
+    """Opens windows by name; what each shows in the end is kept with the platform's logs, as logs/e2e/NAME.png."""
+    opened: dict[str, Page] = {}
+
+    def open_window(name: str) -> Page:
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        context.set_default_timeout(PATIENCE_MS)
+        opened[name] = context.new_page()
+        return opened[name]
+
+    yield open_window
+    for name, page in opened.items():
+        page.screenshot(path=platform.checkout.logs / "e2e" / f"{name}.png")
+        page.context.close()
+
+
+@pytest.fixture
+def page(window: Callable[[str], Page], request: pytest.FixtureRequest) -> Page:
+    """A window of the test's own."""
+    return window(re.sub(r"[^A-Za-z0-9_-]+", "-", request.node.name).strip("-"))
+
+
+@pytest.fixture(scope="session")
+def people(platform: Platform) -> dict[str, Person]:  # noqa: F811
+    """Everybody whom the provider knows, by name."""
+    return {name: Person(name, password) for name, password in platform.site.secrets.passwords.items()}
+
+
+@pytest.fixture(scope="session")
+def servers(platform: Platform) -> Servers:  # noqa: F811
+    return Servers(WholePlatform(platform.checkout).kubectl, NAMESPACE)

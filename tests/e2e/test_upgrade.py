@@ -1,0 +1,155 @@
+"""`helm upgrade` of a live platform: kernels and offloaded pods run on, and the hub is back before anybody minds."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from devcluster.commands import run
+from devcluster.hub_address import URL
+from devcluster.platform import Platform as WholePlatform
+from devcluster.release_values import NAME as RELEASE
+from devcluster.release_values import NAMESPACE
+from playwright.sync_api import Page, WebSocket, expect
+
+from tests.cluster.conftest import Platform
+from tests.e2e.pages import Person, choose, log_in, new_notebook, run_cell, start
+from tests.e2e.servers import Servers, until
+from tests.e2e.watch import watching
+
+NAME = "mario"
+HUB_AWAY_SECONDS = 15
+ROUTES_AWAY_SECONDS = 10
+OFFLOADED = "outlives-an-upgrade"
+pytestmark = [pytest.mark.timeout(400), pytest.mark.alone]
+
+
+class Kernel:
+    """A notebook whose kernel holds a variable, and the websockets that lead to it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.lost: list[str] = []
+        page.on("websocket", self._watch)
+        new_notebook(page)
+        assert run_cell(page, "x = 41; x") == "41"
+
+    def _watch(self, socket: WebSocket) -> None:
+        if "/channels" in socket.url:
+            socket.on("close", lambda _: self.lost.append(socket.url))
+
+    def remembers(self) -> bool:
+        return run_cell(self.page, "x + 1") == "42"
+
+
+@pytest.fixture(scope="module")
+def kernel(window: Callable[[str], Page], people: dict[str, Person], servers: Servers) -> Kernel:
+    page = window("upgrade")
+    log_in(page, people[NAME], f"{URL}hub/spawn")
+    if page.locator("input[type=submit]").is_visible():
+        choose(page, "jupyterlab", cores=1, memory=2)
+        start(page)
+    else:
+        page.goto(f"{URL}user/{NAME}/lab")
+    return Kernel(page)
+
+
+@pytest.fixture
+def offloaded(platform: Platform, hello: str) -> Any:
+    """The UID of a pod that runs at the site until the test is over."""
+    kubectl = WholePlatform(platform.checkout).kubectl
+    spec = {
+        "nodeSelector": {"kubernetes.io/hostname": "site-schedd"},
+        "tolerations": [{"key": "virtual-node.interlink/no-schedule", "operator": "Exists"}],
+        "containers": [{"name": "c", "image": hello, "command": ["sleep", "600"]}],
+    }
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": OFFLOADED, "namespace": "default"},
+        "spec": spec,
+    }
+    kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+    phase = ("get", "pod", OFFLOADED, "-o=jsonpath={.status.phase}")
+    until(lambda: kubectl(*phase) == "Running", 120, "the pod runs at the site")
+    yield lambda: kubectl(*phase)
+    kubectl("delete", "pod", OFFLOADED, "--wait=false")
+
+
+def test_kernels_websockets_logins_and_offloaded_pods_outlive_an_upgrade(
+    kernel: Kernel, servers: Servers, platform: Platform, offloaded: Callable[[], str]
+) -> None:
+    pod = servers.pod(NAME)
+    assert pod is not None
+    hub_before = hub_pod(platform)
+    with watching(platform.site, "/hub/health", f"/user/{NAME}/api") as (hub, server):
+        upgrade(platform, "jupyterhub.cull.timeout=7200", "logLevel=debug")
+        assert kernel.remembers()
+    assert hub_pod(platform) != hub_before, "the upgrade changed the hub"
+    assert hub.longest < HUB_AWAY_SECONDS
+    assert server.longest < PATIENCE, "the route stayed"
+    assert kernel.lost == []
+    after = servers.pod(NAME)
+    assert after is not None
+    assert after["metadata"]["uid"] == pod["metadata"]["uid"]
+    assert offloaded() == "Running"
+    kernel.page.context.new_page().goto(f"{URL}hub/home")
+    expect(kernel.page.context.pages[-1].get_by_text(NAME)).to_be_visible()  # still logged in
+    kernel.page.context.pages[-1].close()
+
+
+def test_routes_are_back_soon_after_the_proxy_s_pod_was_lost(kernel: Kernel, platform: Platform) -> None:
+    kubectl = WholePlatform(platform.checkout).kubectl
+    with watching(platform.site, f"/user/{NAME}/api") as (server,):
+        kubectl("delete", "pod", f"--namespace={NAMESPACE}", "--selector=component=proxy", "--grace-period=1")
+        kubectl("rollout", "status", "deployment/proxy", f"--namespace={NAMESPACE}", "--timeout=60s")
+        until(server.answers, ROUTES_AWAY_SECONDS, "the route to the server")
+    assert kernel.remembers()
+
+
+def test_an_upgrade_with_the_same_values_changes_nothing(platform: Platform) -> None:
+    upgrade(platform)
+    before = running(platform)
+    upgrade(platform)
+    assert running(platform) == before
+
+
+PATIENCE = 3.0  # a slow answer on a busy machine is no missing route
+
+
+def upgrade(platform: Platform, *changes: str) -> None:
+    """With the development cluster's own values, and these changes."""
+    whole = WholePlatform(platform.checkout)
+    folder = platform.checkout.run / "release"
+    changed = [f"--set={change}" for change in changes]
+    whole_command = [
+        *(str(whole.helm), "upgrade", RELEASE, str(folder / "highrate"), f"--namespace={NAMESPACE}", "--wait"),
+        *(f"--kubeconfig={platform.checkout.kubeconfig}", f"--values={folder / 'values.json'}", *changed),
+    ]
+    run(whole_command, timeout=180)
+
+
+def running(platform: Platform) -> dict[str, Any]:
+    """Every pod of the release by name with its restarts, and every object's generation."""
+    kubectl = WholePlatform(platform.checkout).kubectl
+    listed = json.loads(kubectl("get", "pods,deployments,secrets,configmaps", f"--namespace={NAMESPACE}", "-o=json"))
+    return {
+        f"{each['kind']} {each['metadata']['name']}": (
+            each["metadata"]["uid"],
+            each["metadata"].get("generation"),
+            each.get("data"),
+        )
+        for each in listed["items"]
+        if each.get("type") != "helm.sh/release.v1"
+    }
+
+
+def hub_pod(platform: Platform) -> str:
+    words = (
+        "get",
+        "pods",
+        f"--namespace={NAMESPACE}",
+        "--selector=component=hub",
+        "-o=jsonpath={.items[0].metadata.uid}",
+    )
+    return WholePlatform(platform.checkout).kubectl(*words)
