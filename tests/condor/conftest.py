@@ -21,11 +21,12 @@ from tests.fakes.plugin_client import PluginClient, pod
 UNPACKED = "/cvmfs/unpacked.highrate.test"
 IMAGE = "tools:1"
 
-# an image of the site's own programs: a shell and what tests call, with the libraries that they load
+# an image of the site's own programs: a shell and what tests call, with the libraries that they load; several workers may make
+# it at once, and the first one's stays
 _MAKE_IMAGE = """
 set -e
-image=$1
-[ -e "$image/bin/sh" ] && exit 0
+[ -e "$1" ] && exit 0
+image=$1.$$
 mkdir -p "$image/etc" "$image/dev" "$image/proc" "$image/sys" "$image/tmp" "$image/usr/bin" "$image/opt/folder" "$image/root"
 ln -s usr/bin "$image/bin"
 echo 'root:x:0:0::/root:/bin/sh' > "$image/etc/passwd"
@@ -37,6 +38,7 @@ for program in sh cat echo env sleep id ls mkdir touch date printf pwd head seq 
     cp -L -n "$library" "$image/$library"
   done
 done
+mv -T "$image" "$1" || rm -r "$image"
 """
 
 
