@@ -33,6 +33,8 @@ HELMS_OWN = {
 }
 # What stands in the sources for people and this program, not for Helm.
 NOT_FOR_HELM = ("x-anchors", "open", "page")
+# A key of another chart has no type here; its default has.
+TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", dict: "object", list: "array"}
 
 Schema = dict[str, Any]
 
@@ -150,25 +152,24 @@ def _row(key: Key) -> str:
     meaning = " ".join(key.schema["description"].split())
     if "examples" in key.schema:
         meaning += " Example: " + ", ".join(f"`{example}`" for example in key.schema["examples"])
-    default = _flow(key.schema["default"])
-    cells = (f"`{key.path}`", _type(key.schema), _code(default), meaning)
+    cells = (f"`{key.path}`", _type(key.schema), _code(key.schema["default"]), meaning)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
 
-def _code(default: str) -> str:
-    if default == '""':
+def _code(default: Any) -> str:
+    if default == "":
         return ""
-    return "see `helm show values`" if "\\n" in default else f"`{default}`"
+    return "see `helm show values`" if isinstance(default, str) and "\n" in default else f"`{_flow(default)}`"
 
 
 def _type(schema: Schema) -> str:
     if "enum" in schema:
         return " or ".join(f"`{choice}`" for choice in schema["enum"])
-    kind = schema.get("type", "")
+    kind = schema.get("type") or TYPES[type(schema["default"])]
     if isinstance(kind, list):
         return " or ".join(kind)
     if kind == "array":
-        return f"list of {schema['items']['type']}"
+        return f"list of {schema['items']['type']}" if "items" in schema else "list"
     return str(kind)
 
 

@@ -2,10 +2,19 @@
 Names and labels. The platform's own objects are made with the templates of the site library: what those call a site, a dict
 of root, values and name, is here the platform itself, whose values have the same keys for image, pods and metrics.
 
-Names begin as those of JupyterHub's objects do (fullnameOverride), so that the hub finds them.
+JupyterHub's names are asked of its chart in that chart's own scope: asked in ours, it would take our name for its own where
+fullnameOverride is null. The platform's names begin as JupyterHub's do, so that the hub finds them.
 */}}
+{{- define "highrate.prefix" -}}
+{{ include "jupyterhub.fullname.dash" .Subcharts.jupyterhub }}
+{{- end -}}
+
+{{- define "highrate.hub.name" -}}
+{{ include "jupyterhub.hub.fullname" .Subcharts.jupyterhub }}
+{{- end -}}
+
 {{- define "highrate.tokens.name" -}}
-{{ include "jupyterhub.fullname.dash" . }}tokens
+{{ include "highrate.prefix" . }}tokens
 {{- end -}}
 
 {{- define "highrate.tokens.host" -}}

@@ -70,6 +70,14 @@ jupyterhub.custom.highrate.cvmfs.claim is missing: the claim in namespace {{ .Re
         highrate:
           cvmfs: { mode: pvc, claim: cvmfs }
 {{ end }}
+{{- if and (ne $cvmfs.mode "pvc") $cvmfs.claim }}
+jupyterhub.custom.highrate.cvmfs.claim and mode contradict each other: {{ $cvmfs.claim }} would not be used with mode {{ $cvmfs.mode }}.
+
+    jupyterhub:
+      custom:
+        highrate:
+          cvmfs: { mode: pvc }
+{{ end }}
 {{- if and (eq $cvmfs.mode "hostPath") (has $standard (list "restricted" "baseline")) }}
 jupyterhub.custom.highrate.cvmfs.mode and the namespace contradict each other: {{ .Release.Namespace }} enforces the {{ $standard }} Pod
 Security standard, which allows no hostPath, so that no user's pod would start. Use a claim, of cvmfs-csi or of an

@@ -61,7 +61,7 @@ jupyterhub.hub.config.IAMAuthenticator.client_id is missing: the client that is 
           IAMAuthenticator:
             client_id: highrate
 {{ end }}
-{{- if and (eq (toString .Values.jupyterhub.hub.config.JupyterHub.authenticator_class) "iam") (not $iam.allowed_groups) }}
+{{- if and (eq (toString .Values.jupyterhub.hub.config.JupyterHub.authenticator_class) "iam") (not (or $iam.allowed_groups $iam.allow_all)) }}
 jupyterhub.hub.config.IAMAuthenticator.allowed_groups is missing: nobody could log in.
 
     jupyterhub:

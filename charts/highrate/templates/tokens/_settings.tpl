@@ -8,7 +8,7 @@ token-service.yaml: |
     key: /etc/highrate/tls/tls.key
   metrics: 0.0.0.0:9106
   hub:
-    url: {{ printf "http://%s:8081%s/hub/api" (include "jupyterhub.hub.fullname" .) (.Values.jupyterhub.hub.baseUrl | trimSuffix "/") }}
+    url: {{ printf "http://%s:8081%s/hub/api" (include "highrate.hub.name" .) (.Values.jupyterhub.hub.baseUrl | trimSuffix "/") }}
     token_file: /run/highrate/hub/token
   issuer:
     url: {{ $iam.issuer | quote }}

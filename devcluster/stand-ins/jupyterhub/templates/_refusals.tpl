@@ -8,6 +8,7 @@
 {{- if $values.prePuller.hook.enabled }}{{ $problems = append $problems "prePuller.hook.enabled: false" }}{{ end -}}
 {{- if $values.prePuller.continuous.enabled }}{{ $problems = append $problems "prePuller.continuous.enabled: false" }}{{ end -}}
 {{- if $values.singleuser.cloudMetadata.blockWithIptables }}{{ $problems = append $problems "singleuser.cloudMetadata.blockWithIptables: false" }}{{ end -}}
+{{- if $values.imagePullSecret.create }}{{ $problems = append $problems "imagePullSecrets: [a-secret-that-you-made]" }}{{ end -}}
 {{- if and $values.proxy.https.enabled (eq $values.proxy.https.type "letsencrypt") }}{{ $problems = append $problems "proxy.https.type: secret" }}{{ end -}}
 {{- if $problems -}}
 {{- fail (printf "\n\nThe development stand-in for Zero to JupyterHub lacks what these values ask for. Write\n\n    %s\n\nor use the real chart.\n" (join "\n    " $problems)) -}}
