@@ -37,15 +37,3 @@ def run(arguments: argparse.Namespace) -> int:
         print("Entrypoint and labels were not looked at: the folder doesn't hold the image's configuration.")
     print(f"{arguments.image}: " + (f"{len(findings)} broken rules" if findings else "the contract is kept"))
     return BROKEN if findings else KEPT
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="highrate image check", description="Does an image keep the platform's contract?"
-    )
-    add_arguments(parser)
-    return run(parser.parse_args())
-
-
-if __name__ == "__main__":
-    sys.exit(main())

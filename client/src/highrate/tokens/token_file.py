@@ -1,0 +1,74 @@
+"""The file with the token, and a note beside it that says what the token is without holding it.
+
+Both are replaced by renaming, so that a reader sees one whole token or another. The note counts only for the token that it was
+written for: it names it by a hash.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from highrate.tokens.answer import Granted
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is known of the token in the file. ``expires_at``: seconds since 1970."""
+
+    profile: str
+    scope: str
+    audience: str
+    expires_at: float
+
+
+def write(place: Path, granted: Granted) -> None:
+    """Mode 0600. Raises OSError."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    note = Note(granted.profile, granted.scope, granted.audience, granted.expires_at)
+    _replace(place, granted.token)
+    _replace(_note_of(place), json.dumps({**asdict(note), "sha256": _fingerprint(granted.token)}))
+
+
+def read_note(place: Path) -> Note | None:
+    """Of the token that is there now; None if there is none, or nothing is known of it."""
+    try:
+        document = json.loads(_note_of(place).read_text())
+        if document.pop("sha256") != _fingerprint(place.read_text()):
+            return None
+        return Note(**document)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def remove(place: Path) -> None:
+    for gone in (place, _note_of(place)):
+        gone.unlink(missing_ok=True)
+
+
+def sweep(place: Path) -> None:
+    """Remove what a writer left that was killed before it renamed."""
+    for name in (place.name, _note_of(place).name):
+        for draft in place.parent.glob(f".{name}.*"):
+            draft.unlink(missing_ok=True)
+
+
+def _replace(place: Path, text: str) -> None:
+    descriptor, draft = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as sink:
+            sink.write(text)
+        Path(draft).replace(place)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def _note_of(place: Path) -> Path:
+    return place.with_name(f"{place.name}.json")
+
+
+def _fingerprint(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
