@@ -1,16 +1,41 @@
 """The charts, assembled once, and a Helm to render them with."""
 
 import pytest
-from devcluster.charts import assemble
+from devcluster.charts import assemble, jupyterhub_chart
 
-from tests.charts.rendering import VIRTUAL_NODE, Chart, Object, Values, ci_values, programs, read_values
+from tests.charts.rendering import (
+    HIGHRATE,
+    ROOT,
+    VIRTUAL_NODE,
+    WITH_MONITORS,
+    Chart,
+    Object,
+    Values,
+    ci_values,
+    programs,
+    read_values,
+)
 
 
 @pytest.fixture(scope="session")
-def chart(tmp_path_factory: pytest.TempPathFactory) -> Chart:
+def virtual_node(tmp_path_factory: pytest.TempPathFactory) -> Chart:
     """charts/virtual-node."""
     scratch = tmp_path_factory.mktemp("charts")
     return Chart(programs(scratch)["helm"], assemble(VIRTUAL_NODE, scratch), scratch)
+
+
+@pytest.fixture(scope="session")
+def highrate(tmp_path_factory: pytest.TempPathFactory) -> Chart:
+    """charts/highrate with the chart of JupyterHub that the environment chooses: the stand-in, or the real one by Z2JH_CHART."""
+    scratch = tmp_path_factory.mktemp("charts")
+    jupyterhub = jupyterhub_chart(ROOT).folder
+    return Chart(programs(scratch)["helm"], assemble(HIGHRATE, scratch, {"jupyterhub": jupyterhub}), scratch)
+
+
+@pytest.fixture(scope="session")
+def chart(virtual_node: Chart) -> Chart:
+    """What a folder's tests are about: here the chart of one site; the folders below say otherwise."""
+    return virtual_node
 
 
 @pytest.fixture(
@@ -24,4 +49,4 @@ def values(request: pytest.FixtureRequest) -> Values:
 @pytest.fixture(scope="session")
 def objects(chart: Chart, values: Values) -> list[Object]:
     """What a release with these values is made of."""
-    return chart.render(values, options=["--api-versions", "monitoring.coreos.com/v1"])
+    return chart.render(values, options=WITH_MONITORS)

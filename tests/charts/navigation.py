@@ -39,6 +39,10 @@ class Workload:
         """What one container mounts: volume name to path."""
         return {mount["name"]: mount["mountPath"] for mount in self.container(container).get("volumeMounts", [])}
 
+    def containers_mounting(self, path: str) -> list[str]:
+        """The containers that mount something at `path`, by name."""
+        return [c["name"] for c in self.containers if path in self.mounts(c["name"]).values()]
+
 
 def workloads(objects: Iterable[Object]) -> list[Workload]:
     return [Workload(obj) for obj in objects if "template" in obj.get("spec", {})]
@@ -52,6 +56,11 @@ def one(objects: Iterable[Object], kind: str, ending: str = "") -> Object:
     """The only object of a kind whose name ends so."""
     (found,) = [obj for obj in of_kind(objects, kind) if obj["metadata"]["name"].endswith(ending)]
     return found
+
+
+def is_jupyterhubs(obj: Object) -> bool:
+    """Whether an object comes from JupyterHub's chart, whose older labels say which part it belongs to."""
+    return "component" in obj["metadata"]["labels"]
 
 
 def selects(selector: dict[str, str], labels: dict[str, str]) -> bool:

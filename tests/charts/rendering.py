@@ -20,6 +20,9 @@ ROOT = Path(__file__).parents[2]
 VIRTUAL_NODE = ROOT / "charts" / "virtual-node"
 HIGHRATE = ROOT / "charts" / "highrate"
 
+# A cluster in which the Prometheus operator runs.
+WITH_MONITORS = ("--api-versions", "monitoring.coreos.com/v1")
+
 # A ConfigMap around the notes: `helm template` leaves them out, and only Helm 4 makes a dry run without a cluster.
 NOTES_AS_OBJECT = """{{- define "notes" }}%s{{ end }}
 apiVersion: v1

@@ -12,7 +12,7 @@ from interlink.server import settings as server
 from service_runtime.settings import Section, load_settings
 
 from tests.charts.navigation import Workload, of_kind, one, workloads
-from tests.charts.rendering import VIRTUAL_NODE, Chart, Object, Values, merged, read_values
+from tests.charts.rendering import VIRTUAL_NODE, WITH_MONITORS, Chart, Object, Values, merged, read_values
 
 # What a service reads, and which variables of its environment win over the file.
 MODELS: dict[str, tuple[type[Section], Mapping[str, str]]] = {
@@ -156,7 +156,7 @@ def _config_map(objects: list[Object], workload: Workload) -> Object:
 
 
 def _vk_file(chart: Chart, values: Values, folder: Path) -> Path:
-    objects = chart.render(values, options=["--api-versions", "monitoring.coreos.com/v1"])
+    objects = chart.render(values, options=WITH_MONITORS)
     path = folder / "virtual-kubelet.yaml"
     path.write_text(one(objects, "ConfigMap", "-vk")["data"]["virtual-kubelet.yaml"], encoding="utf-8")
     return path

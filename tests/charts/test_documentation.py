@@ -7,7 +7,7 @@ import yaml
 from tests.charts.navigation import of_kind
 from tests.charts.rendering import ROOT, Chart, Values, merged
 
-PAGE = ROOT / "docs" / "platform-administrators.md"
+PAGE = ROOT / "docs" / "virtual-nodes.md"
 
 
 def test_the_values_file_of_the_page_installs(chart: Chart) -> None:

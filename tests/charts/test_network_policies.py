@@ -5,12 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.charts.navigation import Workload, of_kind, one, selects, workloads
-from tests.charts.rendering import VIRTUAL_NODE, Chart, Object, Values, merged, read_values
+from tests.charts.rendering import VIRTUAL_NODE, WITH_MONITORS, Chart, Object, Values, merged, read_values
 
 REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
 EVERYTHING = read_values(VIRTUAL_NODE / "ci" / "remote-everything-values.yaml")
 CLUSTER = read_values(VIRTUAL_NODE / "ci" / "cluster-schedd-values.yaml")
-WITH_MONITORS = ["--api-versions", "monitoring.coreos.com/v1"]
 DNS = {53}
 API_SERVER = {443, 6443}
 

@@ -12,13 +12,12 @@ import yaml
 from devcluster.charts import assemble
 
 from tests.charts.navigation import of_kind, selects, workloads
-from tests.charts.rendering import VIRTUAL_NODE, Chart, Object, Release, merged, read_values
+from tests.charts.rendering import VIRTUAL_NODE, WITH_MONITORS, Chart, Object, Release, merged, read_values
 
 REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
 EVERYTHING = read_values(VIRTUAL_NODE / "ci" / "remote-everything-values.yaml")
 CLUSTER = read_values(VIRTUAL_NODE / "ci" / "cluster-schedd-values.yaml")
 WITHOUT_CERTIFICATES = merged(CLUSTER, {"edge": {"existingTlsSecret": "made-elsewhere"}})  # they take long to make
-WITH_MONITORS = ["--api-versions", "monitoring.coreos.com/v1"]
 
 # Names that Helm allows but Services or labels do not, and pairs that a careless shortening would make one.
 NAMES = [
