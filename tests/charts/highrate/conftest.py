@@ -6,6 +6,9 @@ import pytest
 from devcluster.charts import JUPYTERHUB_VARIABLE
 
 from tests.charts.rendering import HIGHRATE, Chart, Values, ci_values, read_values
+from tests.unit.hub_config.conftest import spawner
+
+__all__ = ["spawner"]
 
 # What compares the stand-in with the real chart is there only where the real one is; see docs/contributing.md.
 collect_ignore = [] if os.environ.get(JUPYTERHUB_VARIABLE) else ["test_the_stand_in.py"]
