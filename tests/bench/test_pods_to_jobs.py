@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pykube
 import pytest
-from devcluster.site.layout import UNPACKED
+from devcluster.images.reference import UNPACKED
 
 from tests.bench.figures import Figure, report, seconds_until
 from tests.cluster.conftest import Platform
@@ -28,7 +28,7 @@ def test_hundred_pods_beside_a_bulk_submit(pods: Pods, hello: str, platform: Pla
     created = time.monotonic() - began
     uids = {uid(pod) for pod in made}
     names = {pod.name for pod in made}
-    queued = seconds_until(lambda: len(platform.jobs_ever(uids)) == PODS, began)
+    queued = seconds_until(lambda: len(platform.jobs_of_pods(uids)) == PODS, began)
     ended = seconds_until(lambda: _succeeded(pods, names) == PODS, began)
 
     bulk = _bulk_submit(platform, [pod.obj for pod in made], tmp_path)

@@ -53,12 +53,16 @@ class Platform:
         found = [line for ce in (False, True) for line in self.site.run(asked, ce=ce).stdout.splitlines()]
         return [line for line in found if line.strip()]
 
-    def jobs_ever(self, uids: Collection[str]) -> Counter[str]:
-        """How many jobs the pool's schedd ever had for each of these pods, in its queue and in its history."""
+    def jobs_of_pods(self, uids: Collection[str], *, started: bool = False) -> Counter[str]:
+        """How many jobs the pool's schedd ever had for each of these pods, in its queue and in its history.
+
+        ``started``: only those that ran. A sidecar that is killed between submission and spooling leaves a job that never starts.
+        """
         found: Counter[str] = Counter()
+        chosen = ["-constraint", "NumJobStarts > 0"] if started else []
         for command in ("condor_q", "condor_history"):
             scope = ["-allusers"] if command == "condor_q" else []
-            text = self.site.run([command, *scope, "-af", "InterlinkPodUID"]).stdout
+            text = self.site.run([command, *scope, *chosen, "-af", "InterlinkPodUID"]).stdout
             found.update(uid for uid in text.split() if uid in uids)
         return found
 

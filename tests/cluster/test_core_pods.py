@@ -238,5 +238,5 @@ def test_fifty_pods_at_once_all_end_well_and_each_is_one_job(
     made = create_many(pods, node, 50, hello)
     wait_for_all(pods, made, 400)
     assert {pod.obj["status"]["phase"] for pod in made} == {"Succeeded"}
-    assert platform.jobs_ever([uid(p) for p in made]) == dict.fromkeys((uid(p) for p in made), 1)
+    assert platform.jobs_of_pods([uid(p) for p in made]) == dict.fromkeys((uid(p) for p in made), 1)
     assert {pods.logs(pod) for pod in made} == {"started\nended\n"}

@@ -10,21 +10,23 @@ import pykube
 import pytest
 from devcluster.charts import assemble
 from devcluster.iam import registry
+from devcluster.images.reference import UNPACKED
 from devcluster.platform import Platform as WholePlatform
-from devcluster.releases import CHART, NAMESPACE
-from devcluster.site.layout import ENDPOINTS, UNPACKED
+from devcluster.release_values import NAMESPACE
+from devcluster.site.layout import ENDPOINTS
 from pytest_helm_charts.clusters import Cluster
 
 from tests.cluster.conftest import Platform
 from tests.cluster.pods import Pods, manifest, shell, terminated
 
+CHART = "charts/virtual-node"
 RELEASE = "in-cluster"
 JOURNAL = "/var/lib/in-cluster-journal"
 SERVICES_UID = 10000
 
 
 def volume() -> list[dict[str, object]]:
-    """A volume for the journal: this cluster has no provisioner."""
+    """An administrator's volume for the journal, which outlives the release."""
     size = {"storage": "1Gi"}
     shared = {"accessModes": ["ReadWriteOnce"], "storageClassName": "", "volumeMode": "Filesystem"}
     return [

@@ -86,7 +86,9 @@ def test_killing_every_service_again_and_again_loses_and_doubles_no_pod(
     assert len(set(kills)) == len(victims), f"not every service was killed: {kills}"
     wait_for_all(pods, made, 600)
     assert [pods.story(p) for p in made if p.obj["status"]["phase"] != "Succeeded"] == []
-    assert platform.jobs_ever([uid(p) for p in made]) == dict.fromkeys((uid(p) for p in made), 1)
+    uids = [uid(p) for p in made]
+    assert platform.jobs_of_pods(uids, started=True) == dict.fromkeys(uids, 1)
+    assert [job for each in uids for job in platform.jobs_of(each)] == [], "a job that nobody waits for"
 
 
 def test_a_schedd_that_is_down_delays_a_pod_and_no_more(pods: Pods, hello: str, platform: Platform) -> None:
@@ -103,7 +105,7 @@ def test_a_schedd_that_is_down_delays_a_pod_and_no_more(pods: Pods, hello: str, 
         platform.site.run(["condor_on", "-schedd"])
     pods.wait_for_phase(pod, *PHASES_OF_AN_END, seconds=180)
     assert pod.obj["status"]["phase"] == "Succeeded", pods.story(pod)
-    assert platform.jobs_ever([uid(pod)]) == {uid(pod): 1}
+    assert platform.jobs_of_pods([uid(pod)]) == {uid(pod): 1}
 
 
 @pytest.mark.parametrize(

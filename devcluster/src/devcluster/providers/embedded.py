@@ -206,6 +206,7 @@ def leftovers(checkout: Checkout) -> list[str]:
         netns = checkout.kernel_name(name)
         if netns_path(netns).exists():
             found.append(f"network namespace {netns} (processes: {netns_processes(netns)})")
+    found += [f"interface {place.name}" for place in Path("/sys/class/net").glob(checkout.kernel_name("*"))]
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     found += [f"mount {point}" for point in mounts if Path(point).is_relative_to(checkout.state)]
     found += [f"process {pid} of a command that was killed" for pid in marked(checkout.id)]
