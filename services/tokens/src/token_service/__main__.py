@@ -1,0 +1,5 @@
+"""`python -m token_service`."""
+
+from token_service.cli import main
+
+main()

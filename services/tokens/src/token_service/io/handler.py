@@ -1,0 +1,62 @@
+"""The two calls: a token, and which profiles there are."""
+
+from aiohttp import web
+from service_runtime.logs import get_logger
+
+from token_service import metrics
+from token_service.core.authorization import hub_token
+from token_service.core.profile import chosen
+from token_service.io.answer import CALLER, answer
+from token_service.io.hub import Hub
+from token_service.io.mint import Mint
+from token_service.io.rate_limit import RateLimit
+from token_service.model.settings import Settings
+
+log = get_logger(__name__)
+
+
+class Handler:
+    """Handles the calls of one application."""
+
+    def __init__(self, settings: Settings, hub: Hub, mint: Mint) -> None:
+        self._settings = settings
+        self._hub = hub
+        self._mint = mint
+        self._rate = RateLimit(settings.limits)
+
+    async def token(self, request: web.Request) -> web.Response:
+        """`GET /v1/token?profile=NAME`."""
+        user = await self._caller(request)
+        asked = request.query.getall("profile", [])
+        profile = chosen(asked, self._settings.profiles, self._settings.default_profile)
+        # asked at every call, also for a token that is kept: a login that has ended gets none
+        login = await self._hub.login(user)
+        granted, source = await self._mint.token(login, profile)
+        metrics.tokens.labels(profile, source).inc()
+        log.info("token.given", user=user, profile=profile, source=source, expires_at=round(granted.expires_at))
+        return answer(
+            200,
+            {
+                "access_token": granted.token,
+                "token_type": "Bearer",
+                "profile": profile,
+                "scope": " ".join(granted.scope),
+                "audience": " ".join(self._settings.profiles[profile].audience),
+                "expires_at": int(granted.expires_at),
+            },
+        )
+
+    async def profiles(self, request: web.Request) -> web.Response:
+        """`GET /v1/profiles`."""
+        await self._caller(request)
+        known = [
+            {"name": name, "description": profile.description}
+            for name, profile in sorted(self._settings.profiles.items())
+        ]
+        return answer(200, {"default": self._settings.default_profile, "profiles": known})
+
+    async def _caller(self, request: web.Request) -> str:
+        user = await self._hub.caller(hub_token(request.headers.getall("Authorization", ())))
+        request[CALLER] = user
+        self._rate.check(user)
+        return user
