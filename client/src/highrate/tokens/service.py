@@ -4,7 +4,7 @@ import http.client
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from urllib.parse import quote, urlsplit
 
@@ -35,8 +35,11 @@ def _call(settings: Settings, context: ssl.SSLContext, profile: str, deadline: f
     connection = http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=deadline, context=context)
     path = f"{parts.path}/v1/token" + (f"?profile={quote(profile, safe='')}" if profile else "")
     headers = {"Authorization": f"token {settings.hub_token}", "Accept": "application/json"}
+    sockets: list[socket.socket] = []
     try:
-        with _cut_after(connection, deadline):
+        with _cut_after(deadline, lambda: [connection.sock, *sockets]):
+            connection.connect()
+            sockets.append(connection.sock)  # a reply that ends with the connection takes it from there
             connection.request("GET", path, headers=headers)
             response = connection.getresponse()
             body = response.read(_LARGEST_ANSWER + 1)
@@ -48,31 +51,31 @@ def _call(settings: Settings, context: ssl.SSLContext, profile: str, deadline: f
 
 
 @contextmanager
-def _cut_after(connection: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
+def _cut_after(seconds: float, sockets: Callable[[], Sequence[socket.socket | None]]) -> Iterator[None]:
     """A socket's time-out counts from the last byte, so that a peer that dribbles could hold us for ever.
 
     Raises TimeoutError.
     """
-    late = threading.Event()
+    done, late = threading.Event(), threading.Event()
 
     def cut() -> None:
-        late.set()
-        sock = connection.sock
-        if sock is not None:
-            # not the method of SSLSocket, which takes the TLS layer away under the reader
-            with suppress(OSError):  # it may have ended by itself
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        pause = seconds
+        while not done.wait(pause):
+            late.set()
+            for sock in sockets():
+                if sock is not None:
+                    # not the method of SSLSocket, which takes the TLS layer away under the reader
+                    with suppress(OSError):  # it may have ended by itself
+                        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            pause = 1.0  # a socket may appear only now, when the name was resolved late
 
-    timer = threading.Timer(seconds, cut)
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=cut, daemon=True).start()
     try:
         yield
-    except (OSError, http.client.HTTPException) as problem:
-        if late.is_set():
-            raise TimeoutError(f"no whole answer within {seconds:g} s") from problem
-        raise
+    except (OSError, http.client.HTTPException):
+        if not late.is_set():
+            raise
     finally:
-        timer.cancel()
+        done.set()
     if late.is_set():
         raise TimeoutError(f"no whole answer within {seconds:g} s")
