@@ -54,14 +54,18 @@ jupyterhub.custom.highrate.catalogue.defaults.{{ $size }} and {{ $size }} contra
 {{- end }}
 {{- end -}}
 
-{{/* The Pod Security standard that the release's namespace enforces; empty where that can't be seen. */}}
+{{/*
+The Pod Security standard that the release's namespace enforces; empty where that can't be seen (helm template). Asked only
+where it matters: whoever may install in one namespace may not be allowed to look at namespaces.
+*/}}
 {{- define "highrate.podSecurity" -}}
 {{- dig "metadata" "labels" "pod-security.kubernetes.io/enforce" "" (lookup "v1" "Namespace" "" .Release.Namespace | default dict) -}}
 {{- end -}}
 
 {{- define "highrate.problems.cvmfs" -}}
 {{- $cvmfs := .Values.jupyterhub.custom.highrate.cvmfs -}}
-{{- $standard := include "highrate.podSecurity" . -}}
+{{- $standard := "" -}}
+{{- if eq $cvmfs.mode "hostPath" }}{{ $standard = include "highrate.podSecurity" . }}{{ end -}}
 {{- if and (eq $cvmfs.mode "pvc") (not $cvmfs.claim) }}
 jupyterhub.custom.highrate.cvmfs.claim is missing: the claim in namespace {{ .Release.Namespace }} that shows CVMFS.
 
@@ -78,7 +82,7 @@ jupyterhub.custom.highrate.cvmfs.claim and mode contradict each other: {{ $cvmfs
         highrate:
           cvmfs: { mode: pvc }
 {{ end }}
-{{- if and (eq $cvmfs.mode "hostPath") (has $standard (list "restricted" "baseline")) }}
+{{- if has $standard (list "restricted" "baseline") }}
 jupyterhub.custom.highrate.cvmfs.mode and the namespace contradict each other: {{ .Release.Namespace }} enforces the {{ $standard }} Pod
 Security standard, which allows no hostPath, so that no user's pod would start. Use a claim, of cvmfs-csi or of an
 administrator's volume:
@@ -87,6 +91,41 @@ administrator's volume:
       custom:
         highrate:
           cvmfs: { mode: pvc, claim: cvmfs }
+{{ end }}
+{{- end -}}
+
+{{/* Keys of Zero to JupyterHub that would make other pods than the platform's; the hub wouldn't start with them. */}}
+{{- define "highrate.problems.pods" -}}
+{{- $singleuser := .Values.jupyterhub.singleuser -}}
+{{- if $singleuser.profileList }}
+jupyterhub.singleuser.profileList is set, but users choose from the catalogue. Remove it, and write its images as
+
+    jupyterhub:
+      singleuser:
+        profileList: []
+      custom:
+        highrate:
+          catalogue:
+            images:
+              lab:
+                title: JupyterLab
+                image: registry.example.org/highrate/jupyterlab:1.0
+                default: true
+{{ end }}
+{{- if ne $singleuser.storage.type "none" }}
+jupyterhub.singleuser.storage.type and jupyterhub.custom.highrate.home contradict each other: the home is the latter's.
+
+    jupyterhub:
+      singleuser:
+        storage: { type: none }
+{{ end }}
+{{- if $singleuser.cloudMetadata.blockWithIptables }}
+jupyterhub.singleuser.cloudMetadata.blockWithIptables and the restricted pods of users contradict each other: it needs a
+privileged container. The NetworkPolicy blocks the address as well.
+
+    jupyterhub:
+      singleuser:
+        cloudMetadata: { blockWithIptables: false }
 {{ end }}
 {{- end -}}
 

@@ -4,7 +4,7 @@ with a sentence and the YAML to write.
 */}}
 {{- define "highrate.validate" -}}
 {{- $problems := list -}}
-{{- range $about := list "platform" "login" "address" "catalogue" "cvmfs" "tokens" "sites" -}}
+{{- range $about := list "platform" "login" "address" "catalogue" "pods" "cvmfs" "tokens" "sites" -}}
 {{- $problems = append $problems (include (printf "highrate.problems.%s" $about) $ | trim) -}}
 {{- end -}}
 {{- with without $problems "" -}}
@@ -30,6 +30,7 @@ jupyterhub.hub.image is missing: the platform's own image of the hub, which hold
 caBundle.certificates and caBundle.existingConfigMap contradict each other: one of them is enough.
 
     caBundle:
+      certificates: ""
       existingConfigMap: {{ .Values.caBundle.existingConfigMap }}
 {{ end }}
 {{- if and .Values.metrics.podMonitor.enabled (not (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) }}
@@ -77,27 +78,23 @@ jupyterhub.hub.config.IAMAuthenticator.client_secret is set, but secrets don't s
     kubectl create secret generic {{ .Values.iam.existingSecret }} -n {{ .Release.Namespace }} --from-file=client-secret=FILE
 {{ end }}
 {{- $mounted := .Values.jupyterhub.hub.extraVolumes | toJson }}
-{{- if not (contains (printf "%q" .Values.iam.existingSecret) $mounted) }}
-iam.existingSecret and jupyterhub.hub.extraVolumes contradict each other: the hub needs the client's secret as well.
+{{- $ca := include "highrate.ca.name" . }}
+{{- $what := list }}
+{{- if not (contains (printf "%q" .Values.iam.existingSecret) $mounted) }}{{ $what = append $what "iam.existingSecret" }}{{ end }}
+{{- if and $ca (not (contains (printf "%q" $ca) $mounted)) }}{{ $what = append $what "caBundle" }}{{ end }}
+{{- with $what }}
+{{ join " and " . }} and jupyterhub.hub.extraVolumes contradict each other: the hub needs them as well.
 
     jupyterhub:
       hub:
         extraVolumes:
           - name: iam
             secret:
-              secretName: {{ .Values.iam.existingSecret }}
+              secretName: {{ $.Values.iam.existingSecret }}
               defaultMode: 0440
               items: [{ key: client-secret, path: client-secret }]
-{{ end }}
-{{- $ca := include "highrate.ca.name" . }}
-{{- if and $ca (not (contains (printf "%q" $ca) $mounted)) }}
-caBundle and jupyterhub.hub.extraVolumes contradict each other: the hub needs the authorities as well.
-
-    jupyterhub:
-      hub:
-        extraVolumes:
           - name: ca
-            configMap: { name: {{ $ca }} }
+            configMap: { name: {{ $ca | default "highrate-ca" }}, optional: true }
 {{ end }}
 {{- end -}}
 
@@ -121,6 +118,15 @@ Where a load balancer in front ends TLS:
     jupyterhub:
       proxy:
         https: { enabled: true, type: offload }
+{{ end }}
+{{- if and $https.enabled (eq $https.type "letsencrypt") (not $https.hosts) }}
+jupyterhub.proxy.https.hosts is missing: without names of the hub there is no certificate of Let's Encrypt, and no encryption.
+
+    jupyterhub:
+      proxy:
+        https:
+          hosts: [hub.example.org]
+          letsencrypt: { contactEmail: computing@example.org }
 {{ end }}
 {{- if and $https.enabled (eq $https.type "secret") (not $https.secret.name) }}
 jupyterhub.proxy.https.secret.name is missing: the Secret (type kubernetes.io/tls) with the certificate of the hub's address.

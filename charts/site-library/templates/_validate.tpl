@@ -32,6 +32,7 @@ allNamespaces and namespaces contradict each other: list the namespaces that may
 caBundle.certificates and caBundle.existingConfigMap contradict each other: one of them is enough.
 
     caBundle:
+      certificates: ""
       existingConfigMap: {{ $values.caBundle.existingConfigMap }}
 {{ end }}
 {{- if and $values.metrics.podMonitor.enabled (not (.root.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) }}

@@ -11,7 +11,7 @@ from tests.unit.hub_config.conftest import spawner
 __all__ = ["spawner"]
 
 # What compares the stand-in with the real chart is there only where the real one is; see docs/contributing.md.
-collect_ignore = [] if os.environ.get(JUPYTERHUB_VARIABLE) else ["test_the_stand_in.py"]
+collect_ignore = [] if os.environ.get(JUPYTERHUB_VARIABLE) else ["test_beside_the_real_chart.py"]
 
 
 @pytest.fixture(scope="session")

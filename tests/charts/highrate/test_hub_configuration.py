@@ -94,7 +94,9 @@ def test_secrets_are_of_use_to_the_hub(hub: Hub) -> None:
     assert [len(key) for key in CryptKeeper(config=hub.config).keys] == [32]
 
 
-async def test_the_pod_is_restricted_and_has_home_scratch_and_cvmfs(hub: Hub, values: Values, spawner: Spawners) -> None:
+async def test_the_pod_is_restricted_and_has_home_scratch_and_cvmfs(
+    hub: Hub, values: Values, spawner: Spawners
+) -> None:
     pod = await _pod(hub, spawner)
     wanted = values["jupyterhub"]["custom"]["highrate"].get("cvmfs", {"mode": "none"})
     violations = ["volume highrate-cvmfs is a hostPath"] if wanted["mode"] == "hostPath" else []
