@@ -1,6 +1,7 @@
 """Who may not pass is told so in a status and nothing more, and the upstream never hears of it."""
 
 import asyncio
+import contextlib
 import io
 import json
 import logging
@@ -14,7 +15,7 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 from service_runtime.logs import configure_logs
 
-from tests.unit.oauth2_proxy.conftest import Edge, StartEdge, eventually, forger
+from tests.unit.oauth2_proxy.conftest import Edge, StartEdge, echo, eventually, forger
 
 
 def counted(name: str, **labels: str) -> float:
@@ -266,3 +267,34 @@ async def test_no_part_of_a_token_is_ever_logged(start_edge: StartEdge, log_line
     pieces = [piece for token in sent for piece in token.split(".")]
     leaked = [piece for piece in pieces if len(piece) > 20 and (piece[:20] in text or piece[-20:] in text)]
     assert leaked == []
+
+
+async def test_followed_logs_take_no_places_from_other_calls(start_edge: StartEdge) -> None:
+    async def respond(request: web.Request) -> web.StreamResponse:
+        if request.path != "/getLogs":
+            return await echo(request)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"first\n")
+        await asyncio.sleep(60)
+        return response
+
+    async with start_edge(limits={"requests": 1, "streams": 2}) as edge, contextlib.AsyncExitStack() as followed:
+        edge.upstream.respond = respond
+        calls = [edge.session.get(edge.url + "/getLogs", headers=edge.bearer()) for _ in range(2)]
+        for call in calls:
+            response = await followed.enter_async_context(call)
+            assert await response.content.readany() == b"first\n"
+        assert (await edge.call(data=b"x")).body == b"x"
+        further = await edge.call("GET", "/getLogs")
+        assert (further.status, further.headers.get("Retry-After")) == (503, "2")
+        assert (await edge.call("POST", "/getLogs")).status == 502
+        response.close()
+
+        async def one_more() -> bool:
+            async with edge.session.get(edge.url + "/getLogs", headers=edge.bearer()) as reply:
+                return reply.status == 200
+
+        async with asyncio.timeout(20):
+            while not await one_more():
+                await asyncio.sleep(0.02)

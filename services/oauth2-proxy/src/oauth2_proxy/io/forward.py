@@ -7,7 +7,7 @@ upstream is a socket away, and a call that meets a connection closed just then c
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Self
 
 import aiohttp
@@ -60,13 +60,18 @@ class Upstream:
         if self._session is not None:
             await self._session.close()
 
-    async def forward(self, request: web.Request, headers: CIMultiDict[str], longest: int) -> web.StreamResponse:
+    async def forward(
+        self, request: web.Request, headers: CIMultiDict[str], longest: int, streams: Callable[[], None]
+    ) -> web.StreamResponse:
         """Send `request` on with `headers` and stream the reply to its caller.
 
-        Raises UpstreamFault when there is no reply, BodyFault when the caller's body is at fault; a reply that breaks
-        off midway breaks off for the caller too.
+        `streams` is called before a reply that says no length is passed on, and may raise. Raises UpstreamFault when
+        there is no reply, BodyFault when the caller's body is at fault; a reply that breaks off midway breaks off for
+        the caller too.
         """
         async with self._reply(request, headers, longest) as reply:
+            if reply.content_length is None and not reply.content.at_eof():
+                streams()
             response = web.StreamResponse(status=reply.status, reason=reply.reason)
             for name, value in end_to_end(reply.headers):
                 response.headers.add(name, value)

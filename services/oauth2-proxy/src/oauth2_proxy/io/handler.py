@@ -9,6 +9,7 @@ from oauth2_proxy import metrics
 from oauth2_proxy.core.headers import upstream_headers
 from oauth2_proxy.io.forward import Upstream, UpstreamFault
 from oauth2_proxy.io.gate import Gate
+from oauth2_proxy.io.load import Load, TooManyStreams
 from oauth2_proxy.io.request_body import BodyFault
 from oauth2_proxy.model.settings import Settings
 from oauth2_proxy.model.verdict import Caller, Denied, Outcome
@@ -27,7 +28,7 @@ class Handler:
         self._settings = settings
         self._gate = gate
         self._upstream = upstream
-        self._running = 0
+        self._load = Load(settings.limits)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if request.path == self._settings.health_path:
@@ -44,7 +45,7 @@ class Handler:
         if not request.raw_path.startswith("/"):
             # a proxy's absolute form, or CONNECT: there is one upstream, and it isn't the caller's to name
             return _failure(400, "malformed")
-        if self._running >= self._settings.limits.requests:
+        if self._load.is_full:
             return _failure(503, "busy")
         headers = upstream_headers(
             request.headers,
@@ -53,19 +54,19 @@ class Handler:
             scheme=request.scheme,
             pass_authorization=self._settings.pass_authorization,
         )
-        self._running += 1
-        metrics.forwarding.inc()
         try:
-            response = await self._upstream.forward(request, headers, self._settings.limits.body)
+            with self._load.call() as place:
+                response = await self._upstream.forward(request, headers, self._settings.limits.body, place.streams)
+        except TooManyStreams:
+            log.warning("request.too_many_streams", **_about(request), limit=self._settings.limits.streams)
+            # another method may have had its effect already, which 503 would deny
+            return _failure(503 if request.method in _QUIET_METHODS else 502, "busy")
         except UpstreamFault as fault:
             log.warning("upstream.failed", **_about(request), status=fault.status, error=str(fault))
             return _failure(fault.status, "unreachable" if fault.status == 503 else "broken")
         except BodyFault as fault:
             log.warning("request.body_refused", **_about(request), status=fault.status, error=str(fault))
             return _failure(fault.status, "body")
-        finally:
-            self._running -= 1
-            metrics.forwarding.dec()
         metrics.forwards.labels("answered").inc()
         say = log.debug if request.method in _QUIET_METHODS and response.status < 400 else log.info
         say("request.forwarded", **_about(request), subject=caller.subject, status=response.status)

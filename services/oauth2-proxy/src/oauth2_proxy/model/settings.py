@@ -88,7 +88,9 @@ class Limits(Section):
     token: Annotated[int, Field(gt=0, le=60_000)] = 16384
     """Longest token in characters."""
     requests: PositiveInt = 500
-    """Calls forwarded at the same time; more get 503."""
+    """Calls forwarded at the same time; more get 503. Running streams are not among them."""
+    streams: PositiveInt = 1000
+    """Replies without a length (followed logs) that run at the same time; more get 503."""
 
 
 class Deadlines(Section):
