@@ -206,3 +206,16 @@ async def test_a_pod_without_uid_is_refused(chain: Chain) -> None:
     async with chain.client.request("POST", "/create", data=b'{"pod": {"metadata": {"name": "x"}}}') as response:
         assert response.status == 400
     assert UID not in str(chain.plugin.calls)
+
+
+@pytest.mark.parametrize("uid", ["../x", "nul\0", "", 7, None])
+@pytest.mark.parametrize("path", ["/create", "/delete", "/updateCache"])
+async def test_a_uid_that_kubernetes_does_not_give_never_reaches_the_plugin(
+    chain: Chain, path: str, uid: object
+) -> None:
+    strange = {"metadata": {"name": "hello", "namespace": "default", "uid": uid}}
+    body = {**CREATE, "pod": strange} if path == "/create" else strange
+    async with chain.client.request("POST", path, data=json.dumps(body).encode()) as response:
+        assert response.status == 400
+        assert "metadata.uid" in await response.text()
+    assert chain.plugin.calls == []

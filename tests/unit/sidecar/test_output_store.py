@@ -103,3 +103,19 @@ def test_what_nobody_knows_any_more_counts_as_deleted(store: OutputStore) -> Non
     assert log.exists()
     assert (log.parent.parent / ".deleted").exists()
     assert not store.sandbox("stranger").exists()
+
+
+@pytest.mark.parametrize("uid", ["", ".", "..", "../outside", "a/b", "/", "nul\0"])
+def test_a_uid_that_leads_elsewhere_is_refused(store: OutputStore, tmp_path: Path, uid: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").touch()
+    for work in (store.sandbox, store.clear_sandbox, store.mark_deleted, store.read_sandbox, store.read_stream):
+        with pytest.raises(ValueError, match="no name of a file"):
+            work(uid)
+    with pytest.raises(ValueError, match="no name of a file"):
+        store.mark_deleted(str(outside))
+    with pytest.raises(ValueError, match="no name of a file"):
+        store.log_file("u", "../../evil")
+    assert (outside / "precious").exists()
+    assert store.sandbox("u").parent.is_dir()

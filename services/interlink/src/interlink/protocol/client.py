@@ -17,7 +17,7 @@ from service_runtime.http_client import Deadlines
 from interlink.protocol.decode import MalformedError, decode, encode
 from interlink.protocol.errors import LostTrack, NoConnection, NotNow
 from interlink.protocol.features import SESSION_HEADER
-from interlink.protocol.transport import Transport
+from interlink.protocol.transport import LOG_STREAMS, Transport
 from interlink.protocol.types import CreateReply, CreateRequest, LogRequest, PingReply, Pod, PodStatus
 
 T = TypeVar("T")
@@ -42,8 +42,9 @@ class InterlinkClient:
         token: Callable[[], str] | None = None,
         ssl_context: ssl.SSLContext | None = None,
         deadlines: Deadlines | None = None,
+        log_streams: int = LOG_STREAMS,
     ) -> None:
-        self._transport = Transport(url, deadlines=deadlines, ssl_context=ssl_context)
+        self._transport = Transport(url, deadlines=deadlines, ssl_context=ssl_context, log_streams=log_streams)
         self._token = token
 
     async def __aenter__(self) -> Self:
@@ -98,7 +99,10 @@ class InterlinkClient:
 
     @contextlib.asynccontextmanager
     async def logs(self, request: LogRequest) -> AsyncIterator[AsyncIterator[bytes]]:
-        """A container's log as chunks of bytes, while the context lasts; with `Follow` until the container ends."""
+        """A container's log as chunks of bytes, while the context lasts; with `Follow` until the container ends.
+
+        Raises NotNow (429) while `log_streams` of them run.
+        """
         headers = self._headers("GetLogs", True)
         async with self._transport.stream(
             "/getLogs", "/getLogs", headers=headers, data=encode(request), follow=request.Opts.Follow

@@ -14,7 +14,7 @@ from interlink.protocol.features import FEATURES_HEADER, parse_features
 
 ERROR_BODY_LIMIT = 64 * 1024
 LOG_CHUNK = 64 * 1024
-LOG_STREAMS = 1000  # at once to one server; a further one waits
+LOG_STREAMS = 1000  # at once to one server; a further one is told to come back, not left waiting without a word
 # a log that is followed may be silent for long; a day without a byte ends it
 FOLLOW_SILENCE_SECONDS = 86400.0
 
@@ -23,13 +23,20 @@ class Transport:
     """Calls to one server. Raises InterlinkError only; whatever the caller does with a stream raises as it is."""
 
     def __init__(
-        self, url: str, *, deadlines: Deadlines | None = None, ssl_context: ssl.SSLContext | None = None
+        self,
+        url: str,
+        *,
+        deadlines: Deadlines | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        log_streams: int = LOG_STREAMS,
     ) -> None:
         self.url = url
         self._deadlines = deadlines or Deadlines()
         self._calls = HttpClient(url, deadlines=deadlines, ssl_context=ssl_context)
         # followed logs last for hours: they must not take the connections of the other calls
-        self._streams = HttpClient(url, deadlines=deadlines, ssl_context=ssl_context, connections=LOG_STREAMS)
+        self._streams = HttpClient(url, deadlines=deadlines, ssl_context=ssl_context, connections=0)
+        self._log_streams = log_streams
+        self._open_streams = 0
 
     async def __aenter__(self) -> Self:
         await self._calls.__aenter__()
@@ -55,17 +62,28 @@ class Transport:
     async def stream(
         self, what: str, path: str, *, headers: Mapping[str, str], data: bytes, follow: bool
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """A reply chunk by chunk as it comes; with `follow` it may last for days."""
+        """A reply chunk by chunk as it comes; with `follow` it may last for days. Raises NotNow (429) if too many run."""
         connect = self._deadlines.connect
         endless = Deadlines(connect=connect, first_byte=FOLLOW_SILENCE_SECONDS, total=None)
         deadlines = endless if follow else None
         async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(self._place(what))
             with mapped_errors(what):
                 response = await stack.enter_async_context(
                     self._streams.request("GET", path, headers=headers, data=data, deadlines=deadlines)
                 )
                 await _check(response)
             yield _chunks(what, response)
+
+    @contextlib.contextmanager
+    def _place(self, what: str) -> Iterator[None]:
+        if self._open_streams >= self._log_streams:
+            raise NotNow(f"{what}: {self._open_streams} logs are being read already; try again later", http_status=429)
+        self._open_streams += 1
+        try:
+            yield
+        finally:
+            self._open_streams -= 1
 
 
 async def _check(response: aiohttp.ClientResponse) -> None:

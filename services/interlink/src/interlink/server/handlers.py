@@ -9,13 +9,14 @@ from interlink.protocol.errors import InterlinkError, Rejected
 from interlink.protocol.features import FEATURES_HEADER, LIST, RETRY_CREATE, STATUS_BATCH, format_features
 from interlink.protocol.serving import error_middleware, error_response, json_response, read_json, session_of
 from interlink.protocol.types import CreateRequest, JsonObject, LogRequest, Pod, RetrievedPodData
+from interlink.protocol.uid import required_uid
 from interlink.server import metrics
 from interlink.server.attach import attach_volumes
 from interlink.server.job_script import build_job_script, job_config
 from interlink.server.log_request import problems_of
 from interlink.server.plugin import Plugin
 from interlink.server.settings import ServerSettings
-from interlink.server.status_cache import StatusCache, uid_of
+from interlink.server.status_cache import StatusCache
 
 # what we can pass on, if the plugin can do it
 _FORWARDED_FEATURES = frozenset({STATUS_BATCH, LIST, RETRY_CREATE})
@@ -51,9 +52,7 @@ class ApiServer:
     async def create(self, request: web.Request) -> web.Response:
         """POST /create: attach each container's volumes and hand the pod to the plugin."""
         message = await read_json(request, CreateRequest)
-        uid = uid_of(message.pod)
-        if not uid:
-            raise Rejected(["pod.metadata.uid is missing"], 400)
+        uid = required_uid(message.pod)
         building = bool(message.jobscriptURL)
         if building and self._settings.JobScriptBuildConfig is None:
             raise Rejected(["jobscriptURL: this server has no JobScriptBuildConfig and builds no scripts"])
@@ -71,9 +70,7 @@ class ApiServer:
     async def delete(self, request: web.Request) -> web.Response:
         """DELETE /delete: end the job; the pod is forgotten once the plugin took it."""
         pod: Pod = await read_json(request, JsonObject)
-        uid = uid_of(pod)
-        if not uid:
-            raise Rejected(["metadata.uid is missing"], 400)
+        uid = required_uid(pod)
         await self._plugin.delete(pod, session_of(request))
         self._cache.drop(uid)
         log.info("pod.deleted", pod_uid=uid, request=session_of(request))
@@ -123,5 +120,5 @@ class ApiServer:
     async def update_cache(self, request: web.Request) -> web.Response:
         """POST /updateCache: kept for old clients; the cache needs no help, so the pod's entry is asked for anew."""
         pod = await read_json(request, JsonObject)
-        self._cache.drop(uid_of(pod))
+        self._cache.drop(required_uid(pod))
         return web.Response(text="Updated cache\n")

@@ -14,8 +14,9 @@ CAPACITY_BYTES = 64 * 1024 * 1024
 
 def uid_of(pod: Pod) -> str:
     """The pod's UID, the only key anywhere; "" if it has none."""
-    uid: str = (pod.get("metadata") or {}).get("uid") or ""
-    return uid
+    metadata = pod.get("metadata")
+    uid = metadata.get("uid") if isinstance(metadata, dict) else None
+    return uid if isinstance(uid, str) else ""
 
 
 @dataclass(frozen=True, slots=True)

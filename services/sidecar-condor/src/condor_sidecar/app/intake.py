@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from typing import Any
 
 from interlink.protocol.errors import NotNow, Rejected
 from interlink.protocol.types import CreateReply, RetrievedPodData
+from interlink.protocol.uid import required_uid
 from service_runtime.logs import get_logger
 
 from condor_sidecar.app.pods import PodTable
@@ -43,7 +43,7 @@ class Intake:
 
     async def create(self, message: RetrievedPodData, request: str) -> CreateReply:
         """Take a pod. Raises Rejected with every reason, or NotNow while the journal can't take it."""
-        uid = _uid(message.pod)
+        uid = required_uid(message.pod)
         known = self._table.get(uid)
         if known is not None and not known.deleting:
             return CreateReply(uid, known.record.jid)
@@ -92,14 +92,6 @@ class Intake:
         self._submitter.wake.set()
         log.info("pod.accepted", pod_uid=record.uid, request=record.request, plan=record.plan_hash)
         return None
-
-
-def _uid(pod: dict[str, Any]) -> str:
-    metadata = pod.get("metadata")
-    uid = metadata.get("uid") if isinstance(metadata, dict) else None
-    if not isinstance(uid, str) or not uid:
-        raise Rejected(["metadata.uid is missing: the pod does not come from a Kubernetes API server"], 400)
-    return uid
 
 
 def _record(plan: Plan, request: str) -> PodRecord:

@@ -9,6 +9,7 @@ from aiohttp import web
 from interlink.protocol import features, serving
 from interlink.protocol.errors import NotNow, Rejected
 from interlink.protocol.types import CreateReply, JsonObject, LogRequest, PodStatus, RetrievedPodData
+from interlink.protocol.uid import required_uid
 
 from condor_sidecar import metrics
 from condor_sidecar.app.announcement import announcement
@@ -73,7 +74,7 @@ class Rest:
     async def delete(self, request: web.Request) -> web.Response:
         """Always taken, also for a pod that nobody knows."""
         pod = await serving.read_json(request, JsonObject)
-        uid = _uid(pod)
+        uid = required_uid(pod)
         try:
             await self._remover.delete(uid, serving.session_of(request))
         except JournalError as error:
@@ -89,7 +90,7 @@ class Rest:
         return serving.json_response([s for s in (self._status_of(pod) for pod in pods) if s is not None])
 
     def _status_of(self, asked: JsonObject) -> PodStatus | None:
-        pod = self._table.get(_uid(asked))
+        pod = self._table.get(required_uid(asked))
         return None if pod is None else self._table.status(pod)
 
     async def list_pods(self, request: web.Request) -> web.Response:
@@ -131,11 +132,3 @@ async def measured(request: web.Request, handler: serving.Handler) -> web.Stream
         metrics.CALLS.labels(path, status).inc()
         if path != "/getLogs":
             metrics.CALL_SECONDS.labels(path).observe(time.monotonic() - began)
-
-
-def _uid(pod: JsonObject) -> str:
-    metadata = pod.get("metadata")
-    uid = metadata.get("uid") if isinstance(metadata, dict) else None
-    if not isinstance(uid, str) or not uid:
-        raise Rejected(["a pod without metadata.uid"], 400)
-    return uid

@@ -3,8 +3,10 @@
 The journal is on a volume that can be lost; the jobs aren't.
 """
 
+from interlink.protocol.uid import UID
+
 from condor_sidecar.model.job_ad import JobAd
-from condor_sidecar.model.plan import ContainerKind
+from condor_sidecar.model.plan import CONTAINER_NAME, ContainerKind
 from condor_sidecar.model.pod_record import ContainerRecord, PodRecord
 
 _KINDS = {"i": ContainerKind.INIT, "m": ContainerKind.MAIN}
@@ -12,10 +14,12 @@ _KINDS = {"i": ContainerKind.INIT, "m": ContainerKind.MAIN}
 
 def adopt(ad: JobAd) -> PodRecord | None:
     """The record of `ad`'s pod; None if the attributes don't describe one."""
+    if not UID.fullmatch(ad.uid):
+        return None
     containers = []
     for word in (ad.containers or "").split():
         letter, _, name = word.partition(":")
-        if letter not in _KINDS or not name:
+        if letter not in _KINDS or not CONTAINER_NAME.fullmatch(name):
             return None
         containers.append(ContainerRecord(name, _KINDS[letter]))
     if not containers:

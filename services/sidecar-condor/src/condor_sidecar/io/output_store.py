@@ -47,7 +47,7 @@ class OutputStore:
 
     def sandbox(self, uid: str) -> Path:
         """The job's folder at this side: `initialdir` of its submit description."""
-        return self._sandboxes / uid
+        return _inside(self._sandboxes, uid)
 
     def read_sandbox(self, uid: str) -> Sandbox:
         """Read what was brought back, and take the pod's payload away again (HTCondor sends the input back, too)."""
@@ -79,16 +79,16 @@ class OutputStore:
 
     def store(self, uid: str, result: JobResult) -> None:
         """Keep the logs for good: they survive a power cut when this returns."""
-        logs = self._outputs / uid / "logs"
+        logs = _inside(self._outputs, uid) / "logs"
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         for container, lines in result.logs.items():
-            write_atomically(logs / f"{container}.log", lines, durable=True)
-        sync_folder(self._outputs / uid)
+            write_atomically(_inside(logs, f"{container}.log"), lines, durable=True)
+        sync_folder(logs.parent)
         sync_folder(self._outputs)
 
     def log_file(self, uid: str, container: str) -> Path:
         """Where a finished container's log is, if it is kept."""
-        return self._outputs / uid / "logs" / f"{container}.log"
+        return _inside(_inside(self._outputs, uid) / "logs", f"{container}.log")
 
     def clear_sandbox(self, uid: str) -> None:
         """Remove what HTCondor brought back: what counts is stored."""
@@ -102,7 +102,7 @@ class OutputStore:
     def mark_deleted(self, uid: str) -> None:
         """The pod is gone: its logs may go when their time is up."""
         self.clear_sandbox(uid)
-        folder = self._outputs / uid
+        folder = _inside(self._outputs, uid)
         if folder.is_dir():
             (folder / _DELETED).touch(mode=0o600)
 
@@ -149,6 +149,14 @@ class OutputStore:
         except OSError:
             return ""
         return f"; the supervisor said: {text}" if text else ""
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """The file or folder `name` directly in `folder`. What is in it is removed as a whole: anything that leads elsewhere
+    is refused, whoever let it come this far. Raises ValueError."""
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise ValueError(f"{name!r} is no name of a file in {folder}")
+    return folder / name
 
 
 def _read(path: Path) -> bytes:

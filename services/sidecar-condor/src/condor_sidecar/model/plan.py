@@ -4,9 +4,13 @@ A plan holds no decision any more. `submit` goes to HTCondor, `files` become `pa
 job, the rest is what the sidecar needs to know about the job without opening the payload.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+CONTAINER_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class ContainerKind(StrEnum):

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Final
 
 from interlink.protocol.types import RetrievedPodData
+from interlink.protocol.uid import UID
 
 from condor_sidecar.core.compile import annotations, quantity, resources, security, submit, supported, wall_time
 from condor_sidecar.core.compile.containers import compile_container
@@ -23,7 +24,6 @@ from condor_sidecar.model.plan import ContainerKind, PayloadFile, Plan, PlannedC
 
 __all__ = ["compile_pod"]
 
-UID: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9]{0,62}[A-Za-z0-9])?")
 DNS_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 LONGEST_HOSTNAME: Final = 63
 

@@ -1,6 +1,5 @@
 """A container of the pod as the supervisor is to run it."""
 
-import re
 from typing import Final
 
 from condor_sidecar.core.compile import resources, security, supported
@@ -11,9 +10,8 @@ from condor_sidecar.core.compile.node import Node
 from condor_sidecar.core.compile.volumes import Volumes
 from condor_sidecar.core.policy import Policy
 from condor_sidecar.job.supervisor import plan as job
-from condor_sidecar.model.plan import ContainerKind
+from condor_sidecar.model.plan import CONTAINER_NAME, ContainerKind
 
-NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 MESSAGE_PATH: Final = "/dev/termination-log"
 
 
@@ -25,7 +23,7 @@ def compile_container(
     security.check_container(node["securityContext"], policy)
     _check_ports(node)
     name = node["name"].text()
-    if not NAME.fullmatch(name):
+    if not CONTAINER_NAME.fullmatch(name):
         node["name"].reject(f'"{name}" can\'t be the name of a container: use lower case letters, digits and hyphens')
     variables = environment(node)
     amounts = resources.amounts(node["resources"])
