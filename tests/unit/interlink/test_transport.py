@@ -64,3 +64,15 @@ async def test_what_the_reader_raises_stays_as_it_is(transport: Transport, own: 
             async for _ in chunks:
                 raise own
     assert raised.value is own
+
+
+async def test_one_stream_too_many_is_refused_at_once_and_room_is_made_by_each_that_ends(tmp_path: Path) -> None:
+    app = web.Application()
+    app.router.add_get("/whole", two_pieces)
+    url = f"unix://{tmp_path}/s.sock"
+    async with serve_app(app, Listen.parse(url)), Transport(url, log_streams=1) as narrow:
+        async with narrow.stream("log", "/whole", headers={}, data=b"", follow=True):
+            with pytest.raises(NotNow, match="try again later") as caught:
+                await read(narrow, "/whole")
+        assert caught.value.http_status == 429
+        assert await read(narrow, "/whole") == b"one"

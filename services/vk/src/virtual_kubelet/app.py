@@ -77,6 +77,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         ssl_context=_ssl_context(settings),
         # control.remote limits whole calls; a long log may take as long as it flows
         deadlines=Deadlines(first_byte=settings.create_timeout, total=None),
+        log_streams=settings.log_streams,
     )
     async with await ApiServer.connect(settings.kubeconfig) as api, client:
         version = await _api_version(api, stop)

@@ -194,6 +194,8 @@ class Settings(_Part):
     """PEM file of the authority of API server certificates; None: read from the cluster."""
     create_timeout: Annotated[float, Field(ge=1, le=600)] = Field(default=120.0, alias="CreateTimeout")
     """Seconds that a create may take."""
+    log_streams: Annotated[int, Field(ge=1, le=1000)] = Field(default=200, alias="LogStreams")
+    """Logs that are read through this node at the same time; the door of a site, which several nodes may share, bounds them too."""
 
     @pydantic.field_validator("node_name")
     @classmethod

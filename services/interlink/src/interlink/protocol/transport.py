@@ -9,7 +9,7 @@ from typing import Self
 import aiohttp
 from service_runtime.http_client import Deadlines, HttpClient
 
-from interlink.protocol.errors import InterlinkError, LostTrack, NoConnection, from_status
+from interlink.protocol.errors import InterlinkError, LostTrack, NoConnection, NotNow, from_status
 from interlink.protocol.features import FEATURES_HEADER, parse_features
 
 ERROR_BODY_LIMIT = 64 * 1024

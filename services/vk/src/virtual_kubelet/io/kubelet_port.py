@@ -89,8 +89,7 @@ class KubeletPort:
         except InterlinkError as error:
             log.info("logs.failed", pod_uid=asked.PodUID, status=error.http_status, error=error.reason[:500])
             if not response.prepared:
-                status = 404 if error.http_status == 404 else 500
-                return web.Response(status=status, text=f"the site has no log to give: {error.reason}\n")
+                return _no_log(error)
             if request.transport is not None:
                 request.transport.abort()  # a cut log must not look like a whole one
         except ConnectionError:
@@ -98,6 +97,14 @@ class KubeletPort:
         else:
             await response.write_eof()
         return response
+
+
+def _no_log(error: InterlinkError) -> web.Response:
+    """Of the statuses that an API server gets here it passes on 400, 404, 429 and, for all else, 500 with the words."""
+    if error.http_status == 429:
+        return web.Response(status=429, text=f"too many logs are read at once on this node: {error.reason}\n")
+    status = 404 if error.http_status == 404 else 500
+    return web.Response(status=status, text=f"the site has no log to give: {error.reason}\n")
 
 
 async def _limited(chunks: AsyncIterator[bytes], limit: int | None) -> AsyncIterator[bytes]:
