@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from devcluster.platform import Platform as WholePlatform
@@ -59,3 +60,11 @@ def people(platform: Platform) -> dict[str, Person]:  # noqa: F811
 @pytest.fixture(scope="session")
 def servers(platform: Platform) -> Servers:  # noqa: F811
     return Servers(WholePlatform(platform.checkout).kubectl, NAMESPACE)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whichever test comes first waits for platform and browser, whose tree may have to be made."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(600))
