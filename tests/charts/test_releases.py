@@ -1,7 +1,6 @@
 """Releases beside each other, with any name, and one release upgraded."""
 
 import re
-from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ import pytest
 import yaml
 from devcluster.charts import assemble
 
+from tests.charts.identities import identities, immutable, selectors
 from tests.charts.navigation import of_kind, selects, workloads
-from tests.charts.rendering import VIRTUAL_NODE, WITH_MONITORS, Chart, Object, Release, merged, read_values
+from tests.charts.rendering import VIRTUAL_NODE, WITH_MONITORS, Chart, Release, merged, read_values
 
 REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
 EVERYTHING = read_values(VIRTUAL_NODE / "ci" / "remote-everything-values.yaml")
@@ -70,8 +70,8 @@ def test_names_that_look_like_something_else_in_yaml_stay_text(chart: Chart) -> 
 def test_two_releases_in_one_namespace_have_nothing_in_common(chart: Chart) -> None:
     releases = [chart.render(WITHOUT_CERTIFICATES, Release(name)) for name in NAMES]
     for one, other in combinations(releases, 2):
-        assert not _identities(one) & _identities(other)
-        for selector in _selectors(one):
+        assert not identities(one) & identities(other)
+        for selector in selectors(one):
             assert not any(selects(selector, workload.labels) for workload in workloads(other))
 
 
@@ -81,8 +81,8 @@ def test_an_upgrade_touches_no_immutable_field(chart: Chart, tmp_path: Path) -> 
         (REMOTE, EVERYTHING),
         (CLUSTER, merged(CLUSTER, {"nodeName": "node-two", "condor": {"mode": "ce"}})),
     ):
-        old = _immutable(chart.render(before, options=WITH_MONITORS))
-        new = _immutable(newer.render(merged(after, {"edge": {"storage": {"size": "20Gi"}}}), options=WITH_MONITORS))
+        old = immutable(chart.render(before, options=WITH_MONITORS))
+        new = immutable(newer.render(merged(after, {"edge": {"storage": {"size": "20Gi"}}}), options=WITH_MONITORS))
         assert all(new[identity] == fields for identity, fields in old.items() if identity in new)
         assert any(identity in new for identity in old)
 
@@ -123,36 +123,3 @@ def _of_another_version(chart: Chart, folder: Path) -> Chart:
     about.update(version="99.0.0", appVersion="99.0.0")
     (copy / "Chart.yaml").write_text(yaml.safe_dump(about), encoding="utf-8")
     return Chart(chart.helm, copy, folder)
-
-
-def _identities(objects: list[Object]) -> set[tuple[str, str | None, str]]:
-    return {(obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"]) for obj in objects}
-
-
-def _selectors(objects: list[Object]) -> Iterator[dict[str, str]]:
-    for workload in workloads(objects):
-        yield workload.object["spec"]["selector"]["matchLabels"]
-    for policy in of_kind(objects, "NetworkPolicy"):
-        yield policy["spec"]["podSelector"]["matchLabels"]
-    for service in of_kind(objects, "Service"):
-        yield service["spec"]["selector"]
-
-
-def _immutable(objects: list[Object]) -> dict[tuple[str, str | None, str], object]:
-    """What the API server refuses to change, by object."""
-    mutable_in_stateful_sets = {"replicas", "template", "updateStrategy", "minReadySeconds"}
-    found: dict[tuple[str, str | None, str], object] = {}
-    for obj in objects:
-        (identity,) = _identities([obj])
-        spec = obj.get("spec", {})
-        if obj["kind"] == "Deployment":
-            found[identity] = spec["selector"]
-        elif obj["kind"] == "StatefulSet":
-            found[identity] = {key: value for key, value in spec.items() if key not in mutable_in_stateful_sets}
-        elif obj["kind"] == "PersistentVolumeClaim":
-            found[identity] = {key: value for key, value in spec.items() if key != "resources"}
-        elif obj["kind"] in ("RoleBinding", "ClusterRoleBinding"):
-            found[identity] = obj["roleRef"]
-        elif obj["kind"] == "Secret":
-            found[identity] = obj["type"]
-    return found

@@ -76,11 +76,10 @@ def test_the_defaults_are_the_same() -> None:
 
 def _comparable(objects: list[Object]) -> dict[tuple[str, str], Object]:
     found = {}
-    for obj in objects:
-        if is_jupyterhubs(obj):
-            obj = json.loads(json.dumps(obj))
-            _plain(obj)
-            found[obj["kind"], obj["metadata"]["name"]] = _sorted(obj)
+    for obj in filter(is_jupyterhubs, objects):
+        copy = json.loads(json.dumps(obj))
+        _plain(copy)
+        found[obj["kind"], obj["metadata"]["name"]] = _sorted(copy)
     return found
 
 
@@ -88,7 +87,7 @@ def _plain(obj: Object) -> None:
     """Without what is another text with the same meaning, or made at random."""
     if obj["kind"] == "Secret":
         plain = {key: base64.b64decode(text).decode() for key, text in obj.get("data", {}).items()}
-        plain.update({key: text for key, text in obj.pop("stringData", {}).items()})
+        plain.update(obj.pop("stringData", {}))
         hidden = {key for key in plain if key.endswith(MADE_AT_RANDOM) or key == "values.yaml"}
         obj["data"] = {key: "" if key in hidden else text.strip() for key, text in plain.items()}
     if obj["kind"] == "ConfigMap":

@@ -41,7 +41,7 @@ def hub(objects: list[Object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def hub_of(chart: Chart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hub]:
     """A hub of any values."""
-    return lambda values, release=Release(): run(chart.render(values, release, WITH_MONITORS), tmp_path, monkeypatch)
+    return lambda values, *release: run(chart.render(values, *release, options=WITH_MONITORS), tmp_path, monkeypatch)
 
 
 def test_every_trait_that_is_set_exists(hub: Hub) -> None:

@@ -172,7 +172,7 @@ def test_what_a_site_lacks_is_told_below_its_name(chart: Chart) -> None:
 
 def test_let_s_encrypt_needs_a_name(chart: Chart) -> None:
     text = _refusal(chart, merged(MINIMAL, _https(type="letsencrypt")))
-    assert "proxy.https.hosts is missing" in text or "stand-in" in text and "proxy.https.type: secret" in text
+    assert "proxy.https.hosts is missing" in text or ("stand-in" in text and "proxy.https.type: secret" in text)
 
 
 def test_a_monitor_needs_its_operator(chart: Chart) -> None:
