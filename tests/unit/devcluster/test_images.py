@@ -110,8 +110,8 @@ def test_an_image_with_one_of_our_packages_changes_with_its_source_and_not_with_
 
 def test_only_images_of_which_jobs_are_made_are_unpacked_for_sites() -> None:
     at_sites = {name for name, recipe in recipes(find_checkout(), Path("/cache")).items() if recipe.runs_at_sites}
-    assert at_sites >= {"hello", "services"}
-    assert not at_sites & {"hub", "proxy", "jupyterlab-base"}
+    assert at_sites >= {"hello", "services", "jupyterlab-offload"}
+    assert not at_sites & {"hub", "proxy", "jupyterlab-base", "jupyterlab"}
 
 
 def test_docker_is_told_what_an_image_is_built_on() -> None:

@@ -23,7 +23,7 @@ ONLY_BUILT_ON = frozenset(("jupyterlab-base",))
 """Images that nothing runs: they exist for those that are built on them."""
 SESSIONS = frozenset(("jupyterlab", "jupyterlab-offload"))
 """Images that users choose: large, and nothing of the platform itself waits for them."""
-ONLY_IN_THE_CLUSTER = frozenset(("hub", "proxy"))
+ONLY_IN_THE_CLUSTER = frozenset(("hub", "proxy", "jupyterlab"))
 """Images of which no job is made: sites need no unpacked copy."""
 
 _PARENT = re.compile(rf"^ARG BASE={re.escape(REPOSITORY)}/([a-z0-9-]+):local$", re.MULTILINE)
