@@ -26,8 +26,14 @@ from service_runtime.http_client import client_ssl_context
 from service_runtime.listen import Listen, serve_app
 from token_refresher.io.refresher import Refresher
 from token_refresher.model.settings import Token
+from token_service.app import create_app as create_token_service
+from token_service.model.settings import Settings as TokenSettings
 
 from tests.contract.real_iam import RealIam, running
+from tests.fakes.certificates import Authority
+from tests.fakes.hub import FakeHub
+from tests.fakes.hub import running as running_hub
+from tests.unit.token_service.conftest import content
 
 COMPUTE = "compute.read compute.create compute.modify compute.cancel"
 
@@ -173,6 +179,60 @@ async def test_a_persons_refresh_token_keeps_a_token_fresh_and_carries_the_perso
         status, seen = await call(url, (tmp_path / "token").read_text())
     assert (status, seen["X-Forwarded-User"]) == (200, "mario")
     assert seen["X-Forwarded-Groups"] == "/icsc,/icsc/admins"
+
+
+async def test_a_pod_gets_tokens_of_a_real_login_each_for_one_purpose(iam: RealIam, tmp_path: Path) -> None:
+    """A refresh narrows scope and audience, and leaves the refresh token as it was."""
+    subject = next(user.subject for user in registry.USERS if user.username == "mario")
+    profiles = {
+        "storage": {"scope": "storage.read:/", "audience": "https://se.test https://se2.test"},
+        "edge": {"scope": "openid wlcg.groups", "audience": registry.EDGE_AUDIENCE},
+        "beyond": {"scope": "compute.create"},
+    }
+    async with running_hub(FakeHub()) as hub, token_service(iam, hub, profiles, tmp_path) as url:
+        token = hub.log_in("mario", await log_in(iam, "mario"), subject)
+        answers = [await ask(url, token, profile) for profile in ("beyond", "storage", "edge", "beyond", "storage")]
+    for status, body in (answers[0], answers[3]):
+        assert (status, body["error"]) == (403, "not_granted")
+    assert answers[1] == answers[4]
+    storage, edge = (claims_of(body["access_token"]) for _, body in answers[1:3])
+    assert storage is not None and edge is not None
+    assert (storage["sub"], storage["scope"], storage["exp"]) == (
+        subject,
+        "storage.read:/",
+        answers[1][1]["expires_at"],
+    )
+    assert storage["aud"] == ["https://se.test", "https://se2.test"]
+    assert "wlcg.groups" not in storage
+    assert (edge["aud"], edge["wlcg.groups"]) == (registry.EDGE_AUDIENCE, ["/icsc", "/icsc/admins"])
+    async with proxy(iam, tmp_path) as edge_url:
+        assert (await call(edge_url, answers[1][1]["access_token"]))[0] == 401, "it opens nothing else"
+
+
+@contextlib.asynccontextmanager
+async def token_service(iam: RealIam, hub: FakeHub, profiles: dict[str, Any], folder: Path) -> AsyncIterator[str]:
+    """A token service between `hub` and the provider."""
+    usual = content(folder, Authority.create(folder).server(folder), hub.url, hub.service_token, iam.issuer)
+    issuer = {
+        "url": iam.issuer,
+        "client_id": registry.HUB,
+        "client_secret_file": iam.secret_file(registry.HUB),
+        "ca_file": iam.ca_file,
+    }
+    settings = TokenSettings.model_validate({**usual, "issuer": issuer, "profiles": profiles})
+    listen, app = Listen.parse("https://127.0.0.1:0"), create_token_service(settings)
+    async with serve_app(app, listen, settings.tls, drain_seconds=0.1) as bound:
+        assert bound is not None
+        yield f"https://127.0.0.1:{bound[1]}"
+
+
+async def ask(url: str, token: str, profile: str) -> tuple[int, dict[str, Any]]:
+    headers = {"Authorization": f"token {token}"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/v1/token", params={"profile": profile}, headers=headers, ssl=False) as reply,
+    ):
+        return reply.status, await reply.json()
 
 
 async def log_in(iam: RealIam, user: str) -> str:

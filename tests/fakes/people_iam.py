@@ -28,6 +28,8 @@ class PeopleIam:
     groups: dict[str, list[str]] = field(default_factory=lambda: {"mario": ["/icsc"]})
     subjects: dict[str, str] = field(default_factory=dict)
     life: int = 3600
+    rotates: bool = True
+    """Whether a refresh token works once; else each answer has the same one again."""
     token_mode: Mode = "ok"
     userinfo_mode: Mode = "ok"
     token_requests: list[dict[str, str]] = field(default_factory=list)
@@ -63,12 +65,16 @@ class PeopleIam:
 
     def app(self) -> web.Application:
         app = web.Application()
+        app.router.add_get("/.well-known/openid-configuration", self._discovery)
         app.router.add_get("/authorize", self._authorize)
         app.router.add_post("/token", self._token)
         app.router.add_get("/userinfo", self._userinfo)
         app.router.add_post("/revoke", self._revoke)
         app.router.add_get("/logout", self._logout)
         return app
+
+    async def _discovery(self, _request: web.Request) -> web.Response:
+        return web.json_response({"issuer": self.url, "token_endpoint": f"{self.url}token"})
 
     async def _authorize(self, request: web.Request) -> web.Response:
         code = secrets.token_urlsafe()
@@ -90,10 +96,15 @@ class PeopleIam:
             if asked is None or proof.rstrip(b"=").decode() != asked["code_challenge"]:
                 return web.json_response({"error": "invalid_grant"}, status=400)
             return web.json_response(self.grant(asked["person"], asked["scope"]))
-        person = self._refresh.pop(form["refresh_token"], None)  # a refresh token works once
+        person = self._refresh.pop(form["refresh_token"], None)
         if person is None:
             return web.json_response({"error": "invalid_grant"}, status=400)
-        return web.json_response(self.grant(person, form.get("scope", "everything")))
+        granted = self.grant(person, form.get("scope", "everything"))
+        if not self.rotates:
+            self._refresh.pop(granted["refresh_token"])
+            self._refresh[form["refresh_token"]] = person
+            granted["refresh_token"] = form["refresh_token"]
+        return web.json_response(granted)
 
     async def _userinfo(self, request: web.Request) -> web.Response:
         self.userinfo_requests += 1

@@ -19,5 +19,7 @@ def chosen(asked: Sequence[str], profiles: Mapping[str, Profile], default: str) 
         raise Refusal(
             Outcome.UNKNOWN_PROFILE,
             f"There is no profile {name[:_LONGEST_SHOWN]!a}; there are: {', '.join(sorted(profiles))}.",
+            # without its name: somebody may have put a token there
+            reason="an unknown profile",
         )
     return name

@@ -1,0 +1,151 @@
+"""What a pod gets: a token of the profile it names, made of the login, kept while it is good, never a refresh token."""
+
+import asyncio
+import time
+
+from tests.unit.token_service.conftest import ANYWHERE, CLIENT_SECRET, Desk, StartDesk, eventually
+
+
+async def test_a_pod_gets_a_narrow_token_of_its_user(desk: Desk) -> None:
+    token = desk.log_in("mario", "refresh-of-mario")
+    reply = await desk.token(token)
+    assert reply.status == 200
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert {key: reply.body[key] for key in ("token_type", "profile", "scope", "audience")} == {
+        "token_type": "Bearer",
+        "profile": "storage",
+        "scope": "openid storage.read:/ storage.modify:/",
+        "audience": ANYWHERE,
+    }
+    assert reply.body.keys() == {"access_token", "token_type", "profile", "scope", "audience", "expires_at"}
+    assert reply.body["expires_at"] == reply.claims["exp"]
+    assert (reply.claims["aud"], reply.claims["sub"]) == (ANYWHERE, "subject of mario")
+    asked = desk.issuer.token_requests[0]
+    assert asked.basic == ("hub", CLIENT_SECRET)
+    assert asked.form == {
+        "grant_type": "refresh_token",
+        "refresh_token": "refresh-of-mario",
+        "scope": "openid storage.read:/ storage.modify:/",
+        "audience": ANYWHERE,
+    }
+
+
+async def test_profiles_differ_in_scope_and_audience_and_one_is_the_default(desk: Desk) -> None:
+    token = desk.log_in("mario")
+    compute = await desk.token(token, "compute")
+    assert (compute.claims["aud"], compute.claims["scope"]) == ("https://ce.test:9619", "compute.create compute.read")
+    default = await desk.get("/v1/token", token, scheme="Bearer")
+    assert default.body["profile"] == "storage"
+    await desk.token(token, "whoami")
+    assert "audience" not in desk.issuer.token_requests[2].form
+
+
+async def test_the_profiles_are_listed_for_who_has_a_token(desk: Desk) -> None:
+    listed = await desk.get("/v1/profiles", desk.log_in("mario"))
+    assert (listed.status, listed.body["default"]) == (200, "storage")
+    assert listed.body["profiles"] == [
+        {"name": "compute", "description": ""},
+        {"name": "storage", "description": "Files"},
+        {"name": "whoami", "description": ""},
+    ]
+    assert (await desk.get("/v1/profiles")).error == (401, "no_hub_token")
+
+
+async def test_a_token_is_kept_and_the_hub_is_asked_all_the_same(desk: Desk) -> None:
+    token = desk.log_in("mario")
+    replies = [await desk.token(token) for _ in range(3)]
+    assert len({reply.body["access_token"] for reply in replies}) == 1
+    assert desk.issuer.fetches["token"] == 1
+    assert desk.hub.paths == ["/hub/api/user", "/hub/api/users/mario"] * 3
+
+
+async def test_a_token_that_is_nearly_over_is_made_anew(desk: Desk) -> None:
+    token = desk.log_in("mario")
+    desk.provider.claims = {"exp": int(time.time()) + 2}
+    first = await desk.token(token)
+    desk.provider.claims = {}
+    second = first
+    async with asyncio.timeout(20):
+        while second.body == first.body:
+            await asyncio.sleep(0.2)
+            second = await desk.token(token)
+    assert first.body["expires_at"] > time.time(), "one that is over would be no use"
+    assert second.status == 200
+
+
+async def test_who_asks_at_the_same_moment_shares_one_request(desk: Desk) -> None:
+    token = desk.log_in("mario")
+    replies = await asyncio.gather(*(desk.token(token) for _ in range(20)))
+    assert len({reply.body["access_token"] for reply in replies}) == 1
+    assert desk.issuer.fetches["token"] == 1
+
+
+async def test_one_who_hangs_up_does_not_break_off_the_others_request(desk: Desk) -> None:
+    token = desk.log_in("mario")
+    desk.issuer.token_mode = "hang"
+    impatient = asyncio.create_task(desk.token(token))
+    await eventually(lambda: desk.issuer.fetches["token"] == 1, "the provider is asked")
+    patient = asyncio.create_task(desk.token(token))
+    await eventually(lambda: len(desk.hub.paths) == 4, "the second call has asked the hub")
+    impatient.cancel()
+    await asyncio.gather(impatient, return_exceptions=True)
+    assert not patient.done()
+    assert desk.issuer.fetches["token"] == 1
+    patient.cancel()
+    await asyncio.gather(patient, return_exceptions=True)
+
+
+async def test_logged_out_means_nothing_more_at_once(desk: Desk) -> None:
+    token = desk.log_in("mario")
+    assert (await desk.token(token)).status == 200
+    desk.hub.users["mario"]["auth_state"] = {"subject": "subject of mario"}
+    assert (await desk.token(token)).error == (403, "login_ended")
+    desk.hub.users["mario"]["auth_state"] = None
+    assert (await desk.token(token)).error == (403, "login_ended")
+
+
+async def test_a_login_that_the_hub_refuses_gets_nothing_of_the_cache(desk: Desk) -> None:
+    """Out of the group, or revoked: JupyterHub then answers as it does an unknown token."""
+    token = desk.log_in("mario")
+    assert (await desk.token(token)).status == 200
+    desk.hub.stale.add("mario")
+    reply = await desk.token(token)
+    assert reply.error == (401, "hub_token_refused")
+    assert "login has ended" in reply.body["message"]
+
+
+async def test_a_new_login_gets_a_new_token(desk: Desk) -> None:
+    first = await desk.token(desk.log_in("mario"))
+    second = await desk.token(desk.log_in("mario"))
+    assert first.body["access_token"] != second.body["access_token"]
+
+
+async def test_the_cache_has_an_end(start_desk: StartDesk) -> None:
+    async with start_desk(limits={"tokens": 2}) as desk:
+        tokens = [desk.log_in(name) for name in ("mario", "peach", "luigi")]
+        for token in (*tokens, tokens[2], tokens[1], tokens[0]):
+            assert (await desk.token(token)).status == 200
+        assert desk.issuer.fetches["token"] == 4, "only the one unused for longest was made again"
+
+
+async def test_less_than_was_asked_for_is_given_and_said(desk: Desk) -> None:
+    desk.provider.claims = {"scope": "openid storage.read:/"}
+    reply = await desk.token(desk.log_in("mario"))
+    assert (reply.status, reply.body["scope"]) == (200, "openid storage.read:/")
+
+
+async def test_a_client_may_show_its_secret_in_the_form(start_desk: StartDesk) -> None:
+    async with start_desk(issuer={"client_authentication": "post"}) as desk:
+        assert (await desk.token(desk.log_in("mario"))).status == 200
+        asked = desk.issuer.token_requests[0]
+        assert (asked.basic, asked.form["client_id"], asked.form["client_secret"]) == (None, "hub", CLIENT_SECRET)
+
+
+async def test_secrets_that_are_replaced_are_used_at_the_next_call(desk: Desk) -> None:
+    token = desk.log_in("mario")
+    desk.hub.service_token = "another"
+    assert (await desk.token(token)).error == (503, "misconfigured")
+    (desk.folder / "hub-token").write_text("another\n")
+    (desk.folder / "client-secret").write_text("new:secret")
+    assert (await desk.token(token)).status == 200
+    assert desk.issuer.token_requests[0].basic == ("hub", "new%3Asecret")
