@@ -98,6 +98,7 @@ class ApptainerJob:
 
     def __init__(self, machine: Machine, scratch: Path, plan: Plan) -> None:
         self.machine = machine
+        self._names = [each.name for each in plan.containers]
         self.folder = scratch / plan.uid
         self.inside = f"{SCRATCH}/{plan.uid}"
         self.folder.mkdir(mode=0o700)
@@ -119,7 +120,7 @@ class ApptainerJob:
     def wait_until(self, condition: Callable[[JobResult], bool]) -> JobResult:
         limit = time.monotonic() + PATIENCE
         while time.monotonic() < limit:
-            result = parse_stream((self.folder / "out").read_bytes())
+            result = parse_stream((self.folder / "out").read_bytes(), self._names)
             if result is not None and condition(result):
                 return result
             time.sleep(0.05)
@@ -136,7 +137,8 @@ class ApptainerJob:
             "pid",
             "run.sh",
         ]
-        return parse_out_tar((self.folder / "out.tar").read_bytes())
+        with (self.folder / "out.tar").open("rb") as file:
+            return parse_out_tar(file, self._names)
 
 
 def ends(result: JobResult) -> dict[str, ContainerResult]:

@@ -2,6 +2,7 @@
 
 import os
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def stored(store: OutputStore, uid: str, size: int = 10) -> Path:
 
 def test_the_final_record_and_its_logs_are_read(store: OutputStore) -> None:
     brought(store, "u", out_tar=out_tar({"c": 3}, {"c": b"line\n"}), payload_tar=b"SECRET")
-    found = store.read_sandbox("u")
+    found = store.read_sandbox("u", ["c"])
     assert found.final is not None
     assert found.final.containers[0].exit_code == 3
     assert found.final.logs == {"c": b"line\n"}
@@ -42,7 +43,7 @@ def test_the_final_record_and_its_logs_are_read(store: OutputStore) -> None:
 def test_without_a_record_the_stream_serves_and_the_supervisors_words_are_kept(store: OutputStore) -> None:
     stream = b'S {"version":1,"phase":"running","revision":3,"containers":[]}\nL c 2026-01-01T00:00:00Z stdout F hi\n'
     brought(store, "u", supervisor_out=stream, supervisor_err=b"no python here\n")
-    found = store.read_sandbox("u")
+    found = store.read_sandbox("u", ["c"])
     assert found.arrived
     assert found.final is None
     assert found.streamed is not None
@@ -51,15 +52,15 @@ def test_without_a_record_the_stream_serves_and_the_supervisors_words_are_kept(s
 
 
 def test_nothing_at_all_is_told_from_a_job_that_left_no_record(store: OutputStore) -> None:
-    assert not store.read_sandbox("nobody").arrived
+    assert not store.read_sandbox("nobody", ["c"]).arrived
     brought(store, "u", payload_tar=b"SECRET")
-    assert store.read_sandbox("u").arrived
+    assert store.read_sandbox("u", ["c"]).arrived
 
 
 @pytest.mark.parametrize("content", [b"", b"no tar", out_tar({"c": 0})[:700]])
 def test_a_broken_record_is_a_problem_and_no_error(store: OutputStore, content: bytes) -> None:
     brought(store, "u", out_tar=content)
-    found = store.read_sandbox("u")
+    found = store.read_sandbox("u", ["c"])
     assert found.final is None
     assert "out.tar" in found.problem
 
@@ -105,14 +106,38 @@ def test_what_nobody_knows_any_more_counts_as_deleted(store: OutputStore) -> Non
     assert not store.sandbox("stranger").exists()
 
 
+def test_what_is_kept_of_many_pods_holds_no_logs_in_memory(store: OutputStore) -> None:
+    size = 1 << 20
+    tar = out_tar({"c": 0}, {"c": b"x" * size})
+    stream = b'S {"version":1,"phase":"running","revision":3,"containers":[]}\nL c ' + b"y" * size + b"\n"
+    for number in range(20):
+        brought(store, f"t{number}", out_tar=tar)
+        brought(store, f"s{number}", supervisor_out=stream)
+    tracemalloc.start()
+    held = [store.keep_sandbox(f"{way}{number}", ["c"]) for number in range(20) for way in "ts"]
+    still, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert still < 4 * size
+    assert all((each.final or each.streamed) is not None for each in held)
+    assert store.log_file("t0", "c").stat().st_size == size
+    assert store.log_file("s0", "c").stat().st_size == size + 1
+
+
+def test_a_job_that_sent_nothing_at_all_is_no_end(store: OutputStore) -> None:
+    with pytest.raises(FileNotFoundError, match="nothing at all"):
+        store.keep_sandbox("u", ["c"])
+
+
 @pytest.mark.parametrize("uid", ["", ".", "..", "../outside", "a/b", "/", "nul\0"])
 def test_a_uid_that_leads_elsewhere_is_refused(store: OutputStore, tmp_path: Path, uid: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "precious").touch()
-    for work in (store.sandbox, store.clear_sandbox, store.mark_deleted, store.read_sandbox, store.read_stream):
+    for work in (store.sandbox, store.clear_sandbox, store.mark_deleted, store.read_stream):
         with pytest.raises(ValueError, match="no name of a file"):
             work(uid)
+    with pytest.raises(ValueError, match="no name of a file"):
+        store.read_sandbox(uid, ["c"])
     with pytest.raises(ValueError, match="no name of a file"):
         store.mark_deleted(str(outside))
     with pytest.raises(ValueError, match="no name of a file"):

@@ -179,7 +179,9 @@ class Output(Section):
     """How long fetching a finished job's output is tried before the pod ends by the job's exit code alone."""
     kept_mib: Positive = 10
     """Of each container's log: the beginning and the end, a gap marked."""
-    streamed_mib: Positive = 16
+    kept_pod_mib: Annotated[int, Field(gt=0, le=64)] = 64
+    """Of all logs of one pod, which its containers share evenly."""
+    streamed_mib: Annotated[int, Field(gt=0, le=64)] = 16
     """Of each job's output while it runs."""
 
 
@@ -245,7 +247,9 @@ def site_policy(settings: Settings) -> policy.Policy:
         limits=policy.ResourceLimits(**settings.job_limits.model_dump()),
         wall_time=policy.WallTime(**settings.wall_time.model_dump()),
         images=policy.ImagePolicy(**settings.images.model_dump()),
-        logs=policy.LogLimits(settings.output.kept_mib << 20, settings.output.streamed_mib << 20),
+        logs=policy.LogLimits(
+            settings.output.kept_mib << 20, settings.output.kept_pod_mib << 20, settings.output.streamed_mib << 20
+        ),
         host_paths=tuple(policy.HostPathRule(**rule.model_dump()) for rule in settings.hostpath),
         user_annotations=frozenset(settings.policy.user_annotations),
         max_grace_seconds=settings.policy.max_grace_seconds,

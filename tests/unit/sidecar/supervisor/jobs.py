@@ -63,6 +63,7 @@ class Job:
         self, scratch: Path, of: plan.Pod, files: dict[str, bytes] | None = None, python: str = sys.executable
     ) -> None:
         self.scratch = scratch
+        self._names = [each.name for each in of.containers]
         (scratch / "image").mkdir(parents=True)
         of = of._replace(containers=[self._placed(each) for each in of.containers])
         with tarfile.open(scratch / "payload.tar", "w") as archive:
@@ -112,14 +113,19 @@ class Job:
         finally:
             self.process.kill()
             self.process.wait()
-        return parse_out_tar((self.scratch / "out.tar").read_bytes())
+        return self.saved()
+
+    def saved(self) -> JobResult:
+        """The result file as it is now."""
+        with (self.scratch / "out.tar").open("rb") as file:
+            return parse_out_tar(file, self._names)
 
     def run(self) -> JobResult:
         return self.start().end()
 
     def seen(self) -> JobResult | None:
         """What it streamed so far."""
-        return parse_stream((self.scratch / "out").read_bytes())
+        return parse_stream((self.scratch / "out").read_bytes(), self._names)
 
     def wait_until(self, condition: Callable[[JobResult], bool]) -> JobResult:
         """Wait for something to be streamed."""

@@ -77,7 +77,8 @@ def start(tmp_path: Path, path: str) -> "subprocess.CompletedProcess[bytes]":
 def test_the_head_finds_a_python_without_a_path(tmp_path: Path) -> None:
     ended = start(tmp_path, "")
     assert ended.returncode == 70, ended
-    assert parse_out_tar((tmp_path / "out.tar").read_bytes()).reason == "UnreadablePayload"
+    with (tmp_path / "out.tar").open("rb") as file:
+        assert parse_out_tar(file, ()).reason == "UnreadablePayload"
 
 
 def test_the_head_passes_over_a_python_that_is_too_old(tmp_path: Path) -> None:
@@ -86,7 +87,8 @@ def test_the_head_passes_over_a_python_that_is_too_old(tmp_path: Path) -> None:
     (old / "python3").write_text("#!/bin/sh\nexit 1\n")
     (old / "python3").chmod(0o755)
     assert start(tmp_path, f"{old}:{os.defpath}").returncode == 70
-    assert parse_out_tar((tmp_path / "out.tar").read_bytes()).phase is JobPhase.ENDED
+    with (tmp_path / "out.tar").open("rb") as file:
+        assert parse_out_tar(file, ()).phase is JobPhase.ENDED
 
 
 def test_a_machine_without_python_says_so() -> None:
@@ -94,7 +96,7 @@ def test_a_machine_without_python_says_so() -> None:
     nothing = re.sub(r"for python in .*; do", "for python in no-such-python; do", head)
     assert nothing != head
     ended = subprocess.run(["/bin/sh", "-c", nothing], capture_output=True, check=False)
-    result = parse_stream(ended.stdout)
+    result = parse_stream(ended.stdout, ())
     assert ended.returncode == 70
     assert result is not None
     assert (result.phase, result.reason) == (JobPhase.ENDED, "NoPython")

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from condor_sidecar.core.result import parse_out_tar
 from condor_sidecar.job.supervisor import plan
 from condor_sidecar.model.result import ContainerState, JobPhase, JobResult
 
@@ -94,7 +93,7 @@ def test_should_the_supervisor_be_killed_the_result_tells_what_was_known(tmp_pat
     job.wait_until(lambda result: by_name(result)["b"].exit_code == 0)
     job.send()
     job.wait_until(lambda result: result.phase is JobPhase.ENDING)
-    kept = saved(tmp_path, JobPhase.ENDING)
+    kept = saved(job, JobPhase.ENDING)
     job.send(signal.SIGKILL)
     kill_all_of(job)
     assert by_name(kept)["b"].exit_code == 0
@@ -116,10 +115,10 @@ def kill_all_of(job: Job) -> None:
                 os.kill(int(folder.name), signal.SIGKILL)
 
 
-def saved(scratch: Path, phase: JobPhase) -> JobResult:
+def saved(job: Job, phase: JobPhase) -> JobResult:
     """The result file once it tells of `phase`."""
     while True:
-        result = parse_out_tar((scratch / "out.tar").read_bytes())
+        result = job.saved()
         if result.phase is phase:
             return result
 

@@ -1,4 +1,4 @@
-"""The pod's UID, the only key anywhere. Keys become names of files and parts of queries, so its shape is checked where a pod comes in."""
+"""The pod's UID, the only key anywhere: its shape is checked where a pod comes in, since it names files and is put in queries."""
 
 import re
 from typing import Final

@@ -16,7 +16,7 @@ from service_runtime.backoff import Backoff
 from service_runtime.logs import get_logger
 
 from condor_sidecar.app.health import Health
-from condor_sidecar.app.pods import Pod, PodTable, without_logs
+from condor_sidecar.app.pods import Pod, PodTable
 from condor_sidecar.core.job_end import JobEnd, completed_end
 from condor_sidecar.core.state import Stage
 from condor_sidecar.io.journal import JournalError
@@ -116,7 +116,9 @@ class Fetcher:
             sandboxes: dict[str, Sandbox] = {}
             for task in tasks:
                 try:
-                    sandboxes[task.pod.uid] = await asyncio.to_thread(self._keep, task.pod.uid)
+                    sandboxes[task.pod.uid] = await asyncio.to_thread(
+                        self._store.keep_sandbox, task.pod.uid, task.pod.container_names
+                    )
                 except OSError as error:
                     self._failed(task, f"its output did not arrive here: {error}")
         await self._finish([task for task in tasks if task.pod.uid in sandboxes], sandboxes)
@@ -138,17 +140,6 @@ class Fetcher:
             [pod.ad.job_id for pod in pods if pod.ad is not None], [self._store.sandbox(pod.uid) for pod in pods]
         )
 
-    def _keep(self, uid: str) -> Sandbox:
-        """In a thread: read what came and store it. Raises OSError."""
-        sandbox = self._store.read_sandbox(uid)
-        if not sandbox.arrived:
-            # HTCondor always sends something, be it the job's input: silence is no end
-            raise FileNotFoundError("HTCondor sent nothing at all")
-        result = sandbox.final or sandbox.streamed
-        if result is not None:
-            self._store.store(uid, result)
-        return sandbox
-
     async def _finish(self, tasks: Sequence[_Task], sandboxes: dict[str, Sandbox]) -> None:
         completed: list[str] = []
         others: list[str] = []
@@ -157,7 +148,7 @@ class Fetcher:
             sandbox = sandboxes.get(pod.uid) or Sandbox(False, None, None, "")
             end = task.end
             if sandbox.final is None:
-                self._table.take_record(pod, without_logs(sandbox.streamed))
+                self._table.take_record(pod, sandbox.streamed)
                 if self._winds_down(pod):
                     task.not_before = time.monotonic() + 1
                     self._table.show(pod)

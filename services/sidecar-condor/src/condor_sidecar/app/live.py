@@ -80,10 +80,10 @@ class LiveLogs:
         assert pod.ad is not None
         async with pod.sandbox:
             await self._schedd.retrieve_live(pod.ad.job_id, self._store.sandbox(pod.uid))
-            return await asyncio.to_thread(self._read, pod.uid)
+            return await asyncio.to_thread(self._read, pod)
 
-    def _read(self, uid: str) -> JobResult | None:
-        return parse_stream(self._store.read_stream(uid))
+    def _read(self, pod: Pod) -> JobResult | None:
+        return parse_stream(self._store.read_stream(pod.uid), pod.container_names)
 
     def forget(self) -> None:
         """Drop what nobody has read for a minute, and what was read longest ago where all of it is too much."""

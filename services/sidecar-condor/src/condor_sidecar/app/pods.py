@@ -65,6 +65,11 @@ class Pod:
         """The key, everywhere."""
         return self.record.uid
 
+    @property
+    def container_names(self) -> frozenset[str]:
+        """Of all its containers: whose logs may come back."""
+        return frozenset(container.name for container in self.record.containers)
+
     def enter(self, stage: Stage) -> None:
         """Go to another stage."""
         self.stage = stage

@@ -78,9 +78,11 @@ class ImagePolicy:
 
 @dataclass(frozen=True, slots=True)
 class LogLimits:
-    """Bytes of log kept per container in `out.tar` (the head and the tail, a gap marked) and streamed per job while it runs."""
+    """Bytes of log kept in `out.tar` per container (the head and the tail, a gap marked) and per pod, which its containers
+    share evenly; and streamed per job while it runs."""
 
     kept_bytes: int = 10 * 1024 * 1024
+    kept_pod_bytes: int = 64 * 1024 * 1024
     streamed_bytes: int = 16 * 1024 * 1024
 
 

@@ -1,16 +1,17 @@
 """Reads what a job says about its pod: `out.tar`, the streamed standard output, the `ChirpIL` attribute.
 
 All three come from a worker node, where a user's code ran beside the supervisor: nothing in them is trusted further than the pod
-they are about. Records are checked field by field, names are only compared, and sizes are limited by the caller's transfer.
+they are about. Records are checked field by field, logs are taken of the pod's own containers alone, and no file of a few bytes may
+become a large one here: neither packed nor with holes.
 """
 
 import io
 import re
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, BinaryIO, Final
 
 import msgspec
 
@@ -18,6 +19,9 @@ from condor_sidecar.model.plan import ContainerKind, PlannedContainer
 from condor_sidecar.model.result import ContainerResult, ContainerState, JobPhase, JobResult, UnreadableResult
 
 STATE_FILE = "state.json"
+MOST_STATE_BYTES: Final = 16 << 20
+MOST_LOG_BYTES: Final = 80 << 20
+"""Of one pod's logs together; a plan allows 64 MiB (Output.kept_pod_mib), and each log may have a last line more."""
 LOG_FILE = re.compile(r"logs/([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)\.log")
 Time = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$")]
 ExitCode = Annotated[int, msgspec.Meta(ge=0, le=255)]
@@ -53,43 +57,63 @@ class _Record(msgspec.Struct):
     address: str = ""
 
 
-def parse_out_tar(data: bytes) -> JobResult:
-    """The record and the logs in `out.tar`. Raises UnreadableResult."""
-    logs: dict[str, bytes] = {}
-    record = None
+def parse_out_tar(file: BinaryIO, names: Collection[str]) -> JobResult:
+    """The record and the logs in `out.tar`, of a pod whose containers have these names. Raises UnreadableResult."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            for member in archive:
-                content = archive.extractfile(member)
-                if content is None:
-                    continue
-                if member.name == STATE_FILE:
-                    record = content.read()
-                elif found := LOG_FILE.fullmatch(member.name):
-                    logs[found.group(1)] = content.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
+        # "r:": a packed archive isn't a supervisor's
+        with tarfile.open(fileobj=file, mode="r:") as archive:
+            record, logs = _contents(archive, names)
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise UnreadableResult(f"out.tar can't be read: {error}") from error
     if record is None:
         raise UnreadableResult(f"out.tar holds no {STATE_FILE}")
     return _result(record, logs)
 
 
-def parse_stream(data: bytes) -> JobResult | None:
-    """The newest record in the supervisor's standard output so far, with the log lines seen; None before the first one.
+def _contents(archive: tarfile.TarFile, names: Collection[str]) -> tuple[bytes | None, dict[str, bytes]]:
+    """Raises UnreadableResult, and what tarfile raises."""
+    logs: dict[str, bytes] = {}
+    record = None
+    room = MOST_LOG_BYTES
+    for number, member in enumerate(archive):
+        if number > len(names):
+            raise UnreadableResult("out.tar holds more files than a record and a log of each container")
+        if member.issparse():
+            raise UnreadableResult(f"out.tar holds the file {member.name[:100]!r} with holes")
+        content = archive.extractfile(member) if member.isreg() else None
+        if content is None:
+            continue
+        if member.name == STATE_FILE:
+            if member.size > MOST_STATE_BYTES:
+                raise UnreadableResult(f"{STATE_FILE} has more than {MOST_STATE_BYTES} bytes")
+            record = content.read()
+        elif (found := LOG_FILE.fullmatch(member.name)) and found.group(1) in names:
+            log = logs[found.group(1)] = content.read(room)
+            room -= len(log)
+    return record, logs
+
+
+def parse_stream(data: bytes, names: Collection[str]) -> JobResult | None:
+    """The newest record in the supervisor's standard output so far, with the log lines seen of the containers with these names;
+    None before the first record.
 
     The last line may be cut: it is left out, and complete the next time. Raises UnreadableResult.
     """
-    record, logs = None, dict[str, list[bytes]]()
-    for line in data.split(b"\n")[:-1]:
+    record, logs = None, dict[bytes, bytearray]()
+    known = {name.encode("ascii"): name for name in names}
+    for line in io.BytesIO(data):  # not split: a list of a million lines takes many times their bytes
+        if not line.endswith(b"\n"):
+            break
         kind, _, rest = line.partition(b" ")
         if kind == b"S":
             record = rest
         elif kind == b"L":
             name, _, text = rest.partition(b" ")
-            logs.setdefault(name.decode("ascii", "replace"), []).append(text + b"\n")
+            if name in known:
+                logs.setdefault(name, bytearray()).extend(text)
     if record is None:
         return None
-    return _result(record, {name: b"".join(lines) for name, lines in logs.items()})
+    return _result(record, {known[name]: bytes(lines) for name, lines in logs.items()})
 
 
 def parse_chirp(value: str, containers: Sequence[PlannedContainer]) -> JobResult | None:

@@ -7,9 +7,10 @@ names that folder, so it is the pod's own). Deleted pods' logs stay for a while,
 import os
 import shutil
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from service_runtime.files import sync_folder, write_atomically
 
@@ -19,7 +20,7 @@ from condor_sidecar.model.result import JobResult, UnreadableResult
 
 _DELETED = ".deleted"
 _STREAM_LIMIT = 64 << 20
-_RECORD_LIMIT = 512 << 20
+_RECORD_LIMIT = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +50,35 @@ class OutputStore:
         """The job's folder at this side: `initialdir` of its submit description."""
         return _inside(self._sandboxes, uid)
 
-    def read_sandbox(self, uid: str) -> Sandbox:
-        """Read what was brought back, and take the pod's payload away again (HTCondor sends the input back, too)."""
+    def keep_sandbox(self, uid: str, names: Collection[str]) -> Sandbox:
+        """Read what was brought back and store its logs, which the result has no more: many pods end at once, and memory
+        must not hold the logs of all of them. Raises OSError, also where nothing came."""
+        found = self.read_sandbox(uid, names)
+        if not found.arrived:
+            # HTCondor always sends something, be it the job's input: silence is no end
+            raise FileNotFoundError("HTCondor sent nothing at all")
+        result = found.final or found.streamed
+        if result is not None:
+            self.store(uid, result)
+        return replace(found, final=_bare(found.final), streamed=_bare(found.streamed))
+
+    def read_sandbox(self, uid: str, names: Collection[str]) -> Sandbox:
+        """Read what was brought back of a pod whose containers have these names, and take the pod's payload away again
+        (HTCondor sends the input back, too)."""
         folder = self.sandbox(uid)
         arrived = folder.is_dir() and any(folder.iterdir())
         (folder / "payload.tar").unlink(missing_ok=True)
         problem = ""
         final = streamed = None
         try:
-            final = parse_out_tar(_read(folder / OUTPUT))
+            with (folder / OUTPUT).open("rb") as file:
+                final = parse_out_tar(_checked(file), names)
         except FileNotFoundError:
             problem = f"the job left no {OUTPUT}"
         except (OSError, UnreadableResult) as error:
             problem = f"{OUTPUT} can't be read: {error}"
         if final is None:
-            streamed = self._read_stream(folder / STREAM)
+            streamed = self._read_stream(folder / STREAM, names)
             problem += self._errors(folder / ERRORS)
         return Sandbox(arrived, final, streamed, problem)
 
@@ -133,10 +148,10 @@ class OutputStore:
                 shutil.rmtree(folder, ignore_errors=True)
         return total
 
-    def _read_stream(self, path: Path) -> JobResult | None:
+    def _read_stream(self, path: Path, names: Collection[str]) -> JobResult | None:
         try:
             with path.open("rb") as stream:
-                return parse_stream(stream.read(_STREAM_LIMIT))
+                return parse_stream(stream.read(_STREAM_LIMIT), names)
         except (OSError, UnreadableResult):
             return None
 
@@ -159,11 +174,15 @@ def _inside(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _read(path: Path) -> bytes:
+def _checked(file: BinaryIO) -> BinaryIO:
     """A file of a size that a supervisor leaves; a user's program ran beside it. Raises OSError, UnreadableResult."""
-    if path.stat().st_size > _RECORD_LIMIT:
+    if os.fstat(file.fileno()).st_size > _RECORD_LIMIT:
         raise UnreadableResult(f"it has more than {_RECORD_LIMIT} bytes")
-    return path.read_bytes()
+    return file
+
+
+def _bare(result: JobResult | None) -> JobResult | None:
+    return None if result is None else replace(result, logs={})
 
 
 def _size(folder: Path) -> int:

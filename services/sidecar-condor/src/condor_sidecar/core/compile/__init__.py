@@ -105,7 +105,7 @@ def _job(
         deadline_seconds=limits.deadline_seconds,
         deadline_message=limits.message,
         grace_seconds=limits.grace_seconds,
-        kept_log_bytes=policy.logs.kept_bytes,
+        kept_log_bytes=min(policy.logs.kept_bytes, policy.logs.kept_pod_bytes // max(1, len(containers))),
         streamed_log_bytes=policy.logs.streamed_bytes,
         host_aliases=[
             job.HostAlias(alias["ip"].text(), alias["hostnames"].texts()) for alias in spec["hostAliases"].elements()
