@@ -42,6 +42,36 @@ async def test_the_lease_is_renewed(vk: VirtualNode) -> None:
     assert lease["metadata"]["ownerReferences"][0]["uid"] == (await vk.node())["metadata"]["uid"]
 
 
+async def test_what_the_api_server_would_refuse_of_a_ping_is_left_out_and_told(vk: VirtualNode) -> None:
+    """With one such value, the node would never be written again."""
+    vk.site.ping = {
+        "resources": {
+            "cpu": "7",
+            "memory": "9" * 300,
+            "accelerators": [
+                {"resourceType": "two words/gpu", "available": "2"},
+                {"resourceType": "g", "available": "2"},
+            ],
+        },
+        "taints": [{"key": "two words"}, {"key": "k", "value": "a/b"}, {"key": "full", "value": "very"}],
+    }
+    await vk.start()
+
+    async def told() -> bool:
+        node = await vk.node()
+        taken = {taint["key"] for taint in node["spec"]["taints"]}
+        return bool(node["status"]["capacity"]["cpu"] == "7" and "full" in taken)
+
+    await eventually(told)
+    assert {"nvidia.com/gpu", "g"}.isdisjoint((await vk.node())["status"]["capacity"])
+
+    async def all_told() -> bool:
+        events = [e for e in await vk.events(vk.name) if e["reason"] == "InterlinkPingValueIgnored"]
+        return len(events) == 5
+
+    await eventually(all_told)
+
+
 async def test_the_ping_changes_capacity_and_taints_but_not_others_taints(vk: VirtualNode) -> None:
     await vk.start()
     foreign = {"key": "admin", "value": "x", "effect": "NoSchedule"}

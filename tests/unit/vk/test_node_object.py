@@ -128,9 +128,35 @@ def test_the_ping_overwrites_what_makes_sense(said: PingReply | None, expected: 
     assert len(found) == problems
 
 
+REFUSED_RESOURCES = """
+gpu cpu nvidia.com/ /gpu a/b/c Nvidia.com/gpu é.com/gpu kubernetes.io/gpu x.kubernetes.io/gpu requests.nvidia.com/gpu
+"""
+
+
+@pytest.mark.parametrize(
+    "name", [*REFUSED_RESOURCES.split(), "", "a b.com/gpu", f"a.com/{'g' * 64}", f"{'d' * 63}.{'e' * 185}/gpu"]
+)
+def test_a_resource_that_the_api_server_would_refuse_is_left_out_alone(name: str) -> None:
+    told = PingReply("ok", PingResources(cpu="3", accelerators=[Accelerator(name, "1"), Accelerator("a.com/b", "2")]))
+    amounts, problems = capacity({"cpu": "1"}, told)
+    assert amounts == {"cpu": "3", "a.com/b": "2"}
+    assert len(problems) == 1 and "is no name for a resource" in problems[0]
+
+
+@pytest.mark.parametrize("amount", ["1e999", "9" * 4000, str(2**63), "9Ei"])
+def test_an_amount_beyond_what_kubernetes_can_count_is_left_out(amount: str) -> None:
+    amounts, (problem,) = capacity({"memory": "1Gi"}, reply(memory=amount))
+    assert amounts == {"memory": "1Gi"}
+    assert problem.startswith("memory: ") and len(problem) < 250
+
+
 def test_taints_of_the_ping() -> None:
     before = [Taint("old")]
-    assert ping_taints(PingReply("ok"), before) == before
-    assert ping_taints(PingReply("ok", taints=[]), before) == []
-    told = [PingTaint("new", "v", "NoExecute"), PingTaint("bad", "", "Sometimes"), PingTaint("")]
-    assert ping_taints(PingReply("ok", taints=told), before) == [Taint("new", "v", "NoExecute")]
+    assert ping_taints(PingReply("ok"), before) == (before, [])
+    assert ping_taints(PingReply("ok", taints=[]), before) == ([], [])
+    told = [PingTaint("a.b/new", "v", "NoExecute"), PingTaint("bad", "", "Sometimes"), PingTaint("")]
+    told += [PingTaint("two words"), PingTaint("k", "no/slash"), PingTaint("k" * 64), PingTaint("k", "v" * 64)]
+    taken, problems = ping_taints(PingReply("ok", taints=told), before)
+    assert taken == [Taint("a.b/new", "v", "NoExecute")]
+    assert len(problems) == 6
+    assert '"Sometimes" is no effect' in problems[0] and '"two words" is no key' in problems[2]

@@ -8,15 +8,16 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import pydantic
-from pydantic import BeforeValidator, Field
-from service_runtime.settings import Section, load_settings
+from pydantic import Field
+from service_runtime.settings import load_settings
 
+from virtual_kubelet.core.names import is_label_value, is_qualified_name
 from virtual_kubelet.core.node_object import Taint
-from virtual_kubelet.core.quantity import parse
+from virtual_kubelet.node_settings import ACCELERATOR_LABELS, NodeTaint, Part, Resources, Text
 
 DEFAULT_CONFIG = Path("/etc/interlink/InterLinkConfig.yaml")
 CONFIG_VARIABLE = "CONFIGPATH"
@@ -28,66 +29,9 @@ ENVIRONMENT = {
     "POD_IP": "PodIP",
 }
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-_LABEL = re.compile(
-    r"([A-Za-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?=([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?"
-)
 
 
-def _as_text(value: object) -> object:
-    """YAML writes `4000` and `true` where Go's decoder sees a string."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _as_quantity(value: object) -> object:
-    text = _as_text(value)
-    if isinstance(text, str) and text and parse(text) < 0:
-        raise ValueError(f'"{text}" is less than nothing')
-    return text
-
-
-Text = Annotated[str, BeforeValidator(_as_text)]
-Quantity = Annotated[str, BeforeValidator(_as_quantity)]
-
-
-class _Part(Section):
-    """A section that others' YAML may leave empty (`NodeLabels:` with nothing behind it)."""
-
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _without_nothing(cls, values: Any) -> Any:
-        return {k: v for k, v in values.items() if v is not None} if isinstance(values, dict) else values
-
-
-class Accelerator(_Part):
-    """A countable resource of the site."""
-
-    resource_type: Text = Field(alias="ResourceType")
-    model: Text = Field(default="", alias="Model")
-    available: Annotated[int, Field(ge=0)] = Field(alias="Available")
-
-
-class Resources(_Part):
-    """What the node offers unless the plugin says otherwise."""
-
-    cpu: Quantity = Field(default="100", alias="CPU")
-    memory: Quantity = Field(default="3000G", alias="Memory")
-    pods: Annotated[int, Field(ge=0)] = Field(default=10000, alias="Pods")
-    ephemeral_storage: Quantity = Field(default="10Ti", alias="EphemeralStorage")
-    """Ours: pods that request scratch space are only scheduled where a node offers some."""
-    accelerators: list[Accelerator] = Field(default=[], alias="Accelerators")
-
-
-class NodeTaint(_Part):
-    """A taint of the node."""
-
-    key: Text = Field(alias="Key", min_length=1)
-    value: Text = Field(default="", alias="Value")
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = Field(default="NoSchedule", alias="Effect")
-
-
-class Http(_Part):
+class Http(Part):
     """How the interLink API server's certificate is checked."""
 
     insecure: bool = Field(default=False, alias="Insecure")
@@ -96,7 +40,7 @@ class Http(_Part):
     """PEM file of an authority to trust besides the system's."""
 
 
-class Tls(_Part):
+class Tls(Part):
     """Mutual TLS with the interLink API server."""
 
     enabled: bool = Field(default=False, alias="Enabled")
@@ -111,7 +55,7 @@ class Tls(_Part):
         return self
 
 
-class PodCidr(_Part):
+class PodCidr(Part):
     """Addresses for pods in interLink's VPN mode; only the subnet is used, as the node's podCIDR."""
 
     subnet: Text = Field(default="", alias="Subnet")
@@ -124,7 +68,7 @@ class PodCidr(_Part):
         return str(ipaddress.ip_network(value, strict=False)) if value else ""
 
 
-class StatusPoll(_Part):
+class StatusPoll(Part):
     """Seconds between polls for job states: the least while things change, the most at rest."""
 
     minimum: Annotated[float, Field(ge=0.1, le=60)] = Field(default=1.0, alias="Min")
@@ -137,7 +81,7 @@ class StatusPoll(_Part):
         return self
 
 
-class Settings(_Part):
+class Settings(Part):
     """All settings of one virtual node."""
 
     node_name: Text = Field(default="", alias="NodeName", validate_default=True)
@@ -229,7 +173,12 @@ class Settings(_Part):
     @pydantic.field_validator("node_labels")
     @classmethod
     def _labels(cls, value: list[str]) -> list[str]:
-        wrong = [label for label in value if not _LABEL.fullmatch(label)]
+        parts = {label: label.partition("=") for label in value}
+        wrong = [
+            label
+            for label, (name, sign, text) in parts.items()
+            if not (sign and is_qualified_name(name) and is_label_value(text))
+        ]
         if wrong:
             raise ValueError(f"not of the form name=value: {', '.join(wrong)}")
         return value
@@ -273,22 +222,15 @@ class Settings(_Part):
     def labels(self) -> dict[str, str]:
         """Configured labels, and the model of each kind of accelerator as interLink labels it."""
         made = {
-            f"{kind}-type": a.model.replace(" ", "-")
+            f"{ACCELERATOR_LABELS[a.resource_type]}-type": a.label_value
             for a in self.resources.accelerators
-            if a.model and (kind := _ACCELERATOR_LABELS.get(a.resource_type))
+            if a.label_value
         }
         return made | dict(label.split("=", 1) for label in self.node_labels)
 
     @property
     def taints(self) -> list[Taint]:
         return [Taint(t.key, t.value, t.effect) for t in self.node_taints]
-
-
-_ACCELERATOR_LABELS = {
-    "nvidia.com/gpu": "nvidia-gpu",
-    "xilinx.com/fpga": "xilinx-fpga",
-    "intel.com/fpga": "intel-fpga",
-}
 
 
 def load(path: Path, environment: Mapping[str, str]) -> Settings:

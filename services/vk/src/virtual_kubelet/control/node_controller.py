@@ -22,6 +22,7 @@ from virtual_kubelet.io.node_registration import NodeRegistration
 
 HEARTBEAT_SECONDS = 300.0
 RETRY_PING_SECONDS = 2.0
+PROBLEMS_TOLD = 20
 
 log = get_logger(__name__)
 
@@ -55,6 +56,7 @@ class NodeController:
         self._reconnected = reconnected
         self._outage_since: float | None = None
         self._heartbeat = 0.0
+        self._problems = list[str]()
         self.state = NodeState(Connectivity(), configured)
         self._registered = asyncio.Event()
 
@@ -106,11 +108,19 @@ class NodeController:
     def _answered(self, ping: Ping) -> None:
         metrics.LAST_PING.set_to_current_time()
         amounts, problems = capacity(self._configured, ping.reply)
-        for problem in problems:
-            log.warning("ping.value_ignored", problem=problem)
+        taints, more_problems = ping_taints(ping.reply, list(self.state.ping_taints))
+        self._complain([*problems, *more_problems])
         self._outage_since = None
-        taints = ping_taints(ping.reply, list(self.state.ping_taints))
         self.state = NodeState(CONNECTED, amounts, taints, ping.text)
+
+    def _complain(self, problems: list[str]) -> None:
+        """Tell what of a ping was ignored, once for as long as it stays the same."""
+        told = problems[:PROBLEMS_TOLD]
+        for problem in told:
+            if problem not in self._problems:
+                log.warning("ping.value_ignored", problem=problem, problems=len(problems))
+                self._events.node("Warning", "InterlinkPingValueIgnored", f"the plugin's ping: {problem}")
+        self._problems = told
 
     def _failed(self, before: Connectivity, error: InterlinkError) -> None:
         now = time.monotonic()
