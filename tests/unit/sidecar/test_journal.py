@@ -1,13 +1,20 @@
 """The journal: what it answered for is there again, whatever happened to the process."""
 
 import asyncio
+import resource
+import sqlite3
 from pathlib import Path
 
 import pytest
+from condor_sidecar.io import journal as journal_module
 from condor_sidecar.io.journal import Journal, JournalError
 from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.pod_record import ContainerRecord, PodRecord, Tombstone
 from condor_sidecar.model.pod_view import ContainerView, PodView, Terminated
+
+from tests.fakes.condor_schedd import FakeSchedd
+from tests.fakes.plugin_client import pod, until
+from tests.unit.sidecar.conftest import Sidecar, settings_in
 
 
 def record(uid: str = "u") -> PodRecord:
@@ -104,3 +111,82 @@ async def test_a_closed_journal_refuses(tmp_path: Path) -> None:
     await journal.close()
     with pytest.raises(JournalError):
         await journal.accept(record(), b"x")
+
+
+async def test_the_file_is_flushed_overwritten_and_ours_alone(tmp_path: Path) -> None:
+    journal = await opened(tmp_path / "journal")
+    connection = journal._connection
+    assert connection is not None
+    pragmas = ("synchronous", "secure_delete", "journal_mode", "locking_mode")
+    found = {name: connection.execute(f"pragma {name}").fetchone()[0] for name in pragmas}
+    assert found == {"synchronous": 2, "secure_delete": 1, "journal_mode": "wal", "locking_mode": "exclusive"}
+    with pytest.raises(JournalError, match="another sidecar"):
+        await Journal(tmp_path / "journal").open()
+    await journal.close()
+
+
+async def test_forgotten_payloads_leave_the_disk_while_the_journal_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "_QUIET_SECONDS", 0.05)
+    path = tmp_path / "data" / "journal"
+    journal = await opened(path)
+
+    def on_disk() -> bool:
+        return any(b"PLANTED-SECRET" in file.read_bytes() for file in path.parent.iterdir())
+
+    await journal.accept(record(), b"PLANTED-SECRET" * 1000)
+    assert on_disk()
+    await until(lambda: b"PLANTED-SECRET" in path.read_bytes(), "the payload is in the file itself")
+    await journal.drop_payloads(["u"])
+    await until(lambda: not on_disk(), "the payload is overwritten")
+    await journal.close()
+
+
+async def test_a_disk_that_is_full_for_a_while_does_not_end_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "_QUIET_SECONDS", 0.05)
+    path = tmp_path / "data" / "journal"
+    journal = await opened(path)
+    log = path.with_name("journal-wal")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # the log may be as long as it is, the file itself may not become as long
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(JournalError):
+            await journal.accept(record("big"), b"x" * 100_000)
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        await journal.accept(record(), b"PLANTED-SECRET" * 10_000)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        await until(lambda: journal._trouble or not journal._thread.is_alive(), "the checkpoint fails")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    await journal.accept(record("v"), b"x")
+    await journal.drop_payloads(["u"])
+    await until(lambda: log.stat().st_size == 0, "the checkpoint is made up for")
+    assert b"PLANTED-SECRET" not in path.read_bytes()
+    await journal.close()
+
+
+async def test_a_journal_that_broke_ends_the_service(
+    tmp_path: Path, schedd: FakeSchedd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def accept(self: Journal, _record: PodRecord, _payload: bytes) -> None:
+        def work(_db: sqlite3.Connection) -> None:
+            raise MemoryError("no room")
+
+        await self._do(work)
+
+    monkeypatch.setattr(Journal, "accept", accept)
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path))
+    await sidecar.start()
+    create = asyncio.create_task(sidecar.create(pod()))
+    assert sidecar._task is not None
+    async with asyncio.timeout(30):
+        (ended,) = await asyncio.gather(sidecar._task, return_exceptions=True)
+    assert isinstance(ended, BaseExceptionGroup)
+    assert ended.subgroup(JournalError) is not None, ended
+    create.cancel()
+    await asyncio.gather(create, return_exceptions=True)
+    await sidecar.disconnect()

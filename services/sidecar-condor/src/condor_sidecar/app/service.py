@@ -103,6 +103,8 @@ async def _run(
         ):
             submitter.wake.set()
             running = [
+                # without it nothing can be promised: the process ends, and whoever keeps it running starts it again
+                loops.create_task(table.journal.broken()),
                 loops.create_task(keep_running("submitter", submitter.run)),
                 loops.create_task(keep_running("poller", poller.run)),
                 loops.create_task(keep_running("fetcher", fetcher.run)),

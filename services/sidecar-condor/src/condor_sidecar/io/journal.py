@@ -7,6 +7,7 @@ a second sidecar on the same folder doesn't start.
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from service_runtime.logs import get_logger
 
 from condor_sidecar.model.pod_record import PodRecord, Tombstone
 from condor_sidecar.model.pod_view import PodView
@@ -28,6 +30,8 @@ create table if not exists ends (uid text primary key, view blob not null);
 """
 _MOST_IN_ONE_TRANSACTION = 500
 _QUIET_SECONDS = 2.0
+
+log = get_logger(__name__)
 
 T = TypeVar("T")
 _Work = Callable[[sqlite3.Connection], Any]
@@ -53,13 +57,16 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._waiting: queue.SimpleQueue[tuple[_Work, asyncio.Future[Any]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="journal", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._broken: asyncio.Future[None] | None = None
         self._connection: sqlite3.Connection | None = None
+        self._trouble = ""
 
     async def open(self) -> Remembered:
         """Open or make the file and read it. Raises JournalError, also when another process has it open."""
         self._loop = asyncio.get_running_loop()
+        self._broken = self._loop.create_future()
         remembered = await asyncio.to_thread(self._open)
         self._thread.start()
         return remembered
@@ -69,6 +76,12 @@ class Journal:
         if self._thread.is_alive():
             self._waiting.put(None)
             await asyncio.to_thread(self._thread.join)
+
+    async def broken(self) -> None:
+        """Wait for the end of the journal, and raise JournalError if that is one of its own: nothing can be promised then
+        any more, and a new start may find the disk mended."""
+        assert self._broken is not None
+        await asyncio.shield(self._broken)
 
     async def accept(self, record: PodRecord, payload: bytes) -> None:
         """Remember a pod that is about to be answered for."""
@@ -166,6 +179,18 @@ class Journal:
             hint = " (another sidecar uses this folder)" if "locked" in str(error) else ""
             raise JournalError(f"{self._path}: {error}{hint}") from error
 
+    def _run(self) -> None:
+        failure: Exception | None = None
+        try:
+            self._serve()
+        except Exception as error:
+            log.exception("journal.broken", path=str(self._path))
+            failure = JournalError(f"{self._path}: {type(error).__name__}: {error}")
+        assert self._loop is not None
+        assert self._broken is not None
+        with contextlib.suppress(RuntimeError):  # the loop may be closed already
+            self._loop.call_soon_threadsafe(_resolve, [self._broken], [None], failure)
+
     def _serve(self) -> None:
         db = self._connection
         assert db is not None
@@ -175,9 +200,7 @@ class Journal:
             try:
                 item = self._waiting.get(timeout=None if clean else _QUIET_SECONDS)
             except queue.Empty:
-                # what was deleted must not live on in the log (payloads hold secrets); not during a burst, it flushes
-                db.execute("pragma wal_checkpoint(truncate)")
-                clean = True
+                clean = self._checkpoint(db)
                 continue
             batch: list[tuple[_Work, asyncio.Future[Any]]] = []
             while item is not None:
@@ -189,8 +212,21 @@ class Journal:
             if batch:
                 self._commit(db, batch)
                 clean = False
-        db.execute("pragma wal_checkpoint(truncate)")
+        self._checkpoint(db)
         db.close()
+
+    def _checkpoint(self, db: sqlite3.Connection) -> bool:
+        """What was deleted must not live on in the log (payloads hold secrets); not during a burst, it flushes. Whether it
+        is done: a full disk may have room again the next time."""
+        try:
+            busy, *_ = db.execute("pragma wal_checkpoint(truncate)").fetchone()
+        except sqlite3.Error as error:
+            if str(error) != self._trouble:  # once, not every two seconds
+                log.warning("journal.checkpoint_failed", path=str(self._path), reason=str(error))
+            self._trouble = str(error)
+            return False
+        self._trouble = ""
+        return not busy
 
     def _commit(self, db: sqlite3.Connection, batch: list[tuple[_Work, asyncio.Future[Any]]]) -> None:
         results: list[Any] = []
