@@ -5,9 +5,11 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from highrate.session.keeper import Keeper
 
 from tests.fakes.session_tokens import HUB_TOKEN, SessionTokens, granted
 from tests.unit.client.sessions import SESSION, agent, arguments, children, environment, gone, session, until
@@ -150,6 +152,31 @@ def test_the_agents_death_is_no_end_and_another_takes_its_place(tokens: SessionT
         assert process.wait(10) == 143
         assert process.stderr is not None
         assert "The token agent was ended by SIGKILL; it is started again in 1 s" in process.stderr.read()
+
+
+def test_an_agent_that_cant_be_started_is_tried_again_and_ends_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    keeper = Keeper(("/no-such-agent",))
+    waits = []
+    for _ in range(9):
+        keeper.start(())
+        waits.append(round(keeper.due - time.monotonic()))
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert capfd.readouterr().err.count("The token agent can't be started") == len(waits)
+    keeper.stop()
+
+
+def test_a_log_that_nobody_reads_ends_no_session(tokens: SessionTokens, run_folder: Path) -> None:
+    with session("sleep", "60", env=tokens.environment(run_folder)) as process:
+        until((run_folder / "bt_u1000").exists, "the first token")
+        assert process.stderr is not None
+        process.stderr.close()
+        first = agent(process.pid)
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        until(lambda: agent(process.pid) not in (None, first), "another agent")
+        process.stderr = None
+        process.terminate()
+        assert process.wait(10) == 143
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

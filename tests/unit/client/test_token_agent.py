@@ -189,8 +189,9 @@ def _with(desk: Desk, **changes: object) -> Settings:
         (lambda desk: _with(desk, url=desk.tokens.url.replace("localhost", "127.1")), "isn't trusted"),
         (lambda desk: _with(desk, url="https://localhost:1"), "doesn't answer"),
         (lambda desk: _with(desk, url="https://no-such-host.invalid"), "doesn't answer"),
+        (lambda desk: _with(desk, url="https://a..b"), "doesn't answer"),
     ],
-    ids=["another authority", "public authorities", "no authority", "another name", "nobody", "no host"],
+    ids=["another authority", "public authorities", "no authority", "another name", "nobody", "no host", "no name"],
 )
 def test_the_hubs_token_goes_only_to_the_service_that_the_authority_vouches_for(
     desk: Desk, change: Callable[[Desk], Settings], expected: str

@@ -29,8 +29,12 @@ class Keeper:
 
     def start(self, mask: Iterable[signal.Signals | int]) -> None:
         """With the signal mask that the session had at first. A failure to start is one more death."""
-        reader, self._lifeline = os.pipe()
         self._started = time.monotonic()
+        try:
+            reader, self._lifeline = os.pipe()
+        except OSError as problem:
+            self._died(f"can't be started: {problem}")
+            return
         try:
             self.pid = os.posix_spawn(
                 self._argv[0],

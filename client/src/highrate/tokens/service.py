@@ -26,7 +26,7 @@ def ask(settings: Settings, profile: str = "", *, deadline: float = DEADLINE) ->
         return _call(settings, context, profile, deadline)
     except ssl.SSLCertVerificationError as problem:
         return NotNow(f"{settings.url} shows a certificate that isn't trusted: {problem.verify_message}")
-    except (OSError, http.client.HTTPException) as problem:
+    except (OSError, UnicodeError, http.client.HTTPException) as problem:  # UnicodeError: a name that is no host's
         return NotNow(f"{settings.url} doesn't answer: {str(problem) or type(problem).__name__}")
 
 
