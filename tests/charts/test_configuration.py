@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+import pytest
 import token_refresher.model.settings
 import virtual_kubelet.settings
 import yaml
@@ -12,7 +13,7 @@ from interlink.server import settings as server
 from service_runtime.settings import Section, load_settings
 
 from tests.charts.navigation import Workload, of_kind, one, workloads
-from tests.charts.rendering import VIRTUAL_NODE, WITH_MONITORS, Chart, Object, Values, merged, read_values
+from tests.charts.rendering import VIRTUAL_NODE, WITH_MONITORS, Chart, Object, Refused, Values, merged, read_values
 
 # What a service reads, and which variables of its environment win over the file.
 MODELS: dict[str, tuple[type[Section], Mapping[str, str]]] = {
@@ -125,6 +126,35 @@ def test_two_clusters_can_call_their_nodes_the_same(chart: Chart, tmp_path: Path
     path.write_text(one(chart.render(values), "ConfigMap", "-edge")["data"]["condor-sidecar.yaml"])
     settings = sidecar.load(path, {})
     assert (settings.instance, settings.node) == ("second-cluster.site-schedd", "site-schedd")
+
+
+@pytest.mark.parametrize(
+    ("size", "bytes_there"), [("10Gi", 10 << 30), ("50Gi", 50 << 30), ("1.5T", 15 * 10**11), ("500M", 5 * 10**8)]
+)
+def test_the_sidecar_fills_no_more_than_its_volume(chart: Chart, tmp_path: Path, size: str, bytes_there: int) -> None:
+    path = tmp_path / "sidecar.yaml"
+    values = merged(CLUSTER, {"edge": {"storage": {"size": size}}})
+    path.write_text(one(chart.render(values), "ConfigMap", "-edge")["data"]["condor-sidecar.yaml"])
+    settings = sidecar.load(path, {})
+    # the journal's write-ahead log may be as long as the journal
+    taken = settings.output.max_bytes + 2 * settings.endpoint.limits.journal_bytes
+    assert bytes_there // 2 <= taken <= bytes_there * 3 // 4
+    assert settings.endpoint.limits.journal_bytes <= 2 << 30
+    assert settings.endpoint.limits.idle_jobs == 50, "the values' own settings stay beside it"
+
+
+def test_what_the_values_say_about_the_volume_counts(chart: Chart, tmp_path: Path) -> None:
+    path = tmp_path / "sidecar.yaml"
+    own = {"output": {"max_bytes": 123456789}, "endpoint": {"limits": {"journal_bytes": 1234567}}}
+    values = merged(CLUSTER, {"condor": {"settings": own}})
+    path.write_text(one(chart.render(values), "ConfigMap", "-edge")["data"]["condor-sidecar.yaml"])
+    settings = sidecar.load(path, {})
+    assert (settings.output.max_bytes, settings.endpoint.limits.journal_bytes) == (123456789, 1234567)
+
+
+def test_a_volume_of_no_known_size_is_refused(chart: Chart) -> None:
+    with pytest.raises(Refused, match=r'edge.storage.size "ten" is not a size'):
+        chart.render(merged(CLUSTER, {"edge": {"storage": {"size": "ten"}}}))
 
 
 def test_condor_settings_may_hold_every_key_that_the_chart_does_not_set() -> None:

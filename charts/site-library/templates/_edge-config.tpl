@@ -44,6 +44,13 @@ endpoint:
     {{- with include "site.ca.file" . }}
     ca_file: {{ . }}
     {{- end }}
+  {{- $room := include "site.edge.storageBytes" . | int64 }}
+  limits:
+    # SQLite's write-ahead log may take as much again
+    journal_bytes: {{ min 2147483648 (div $room 8) }}
+output:
+  # the rest is for what HTCondor brings back, until its logs are taken out
+  max_bytes: {{ div $room 2 }}
 # told at every ping, and shown on the node
 resources:
   cpu: {{ include "site.quantity" .values.node.resources.cpu | quote }}
