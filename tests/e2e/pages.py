@@ -29,6 +29,22 @@ def log_in(page: Page, person: Person, where: str = URL) -> None:
         page.wait_for_url(re.compile(re.escape(URL)))
 
 
+def open_start_page(page: Page, person: Person) -> None:
+    """Log in and get to where a server is started; one that runs from before is stopped."""
+    log_in(page, person, f"{URL}hub/home")
+    stop(page)
+    page.goto(f"{URL}hub/spawn")
+
+
+def stop(page: Page) -> None:
+    """On the hub's home page: stop the server if there is one."""
+    page.goto(f"{URL}hub/home")
+    button = page.locator("#stop")
+    if button.is_visible():
+        button.click()
+        expect(button).to_be_hidden(timeout=START_MS)
+
+
 def choose(page: Page, image: str, cores: int, memory: int) -> None:
     """On the page that starts a server; the radio buttons lie under their cards."""
     page.locator(f"input[name=image][value='{image}']").check(force=True)
@@ -38,7 +54,7 @@ def choose(page: Page, image: str, cores: int, memory: int) -> None:
 
 def start(page: Page) -> None:
     """Press Start and wait until JupyterLab is there."""
-    page.locator("input[type=submit]").click()
+    page.get_by_role("button", name="Start", exact=True).click()
     wait_for_lab(page)
 
 
@@ -58,7 +74,8 @@ def launch(page: Page, category: str, title: str) -> None:
 def new_notebook(page: Page) -> None:
     launch(page, "Notebook", "Python 3")
     expect(page.locator(".jp-Notebook:visible .jp-Cell .cm-content").first).to_be_visible()
-    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]:visible")).to_be_visible(timeout=START_MS)
+    # the status bar: the indicator beside the kernel's name says idle before there is a kernel, and a cell run then is lost
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=START_MS)
 
 
 def run_cell(page: Page, code: str) -> str:

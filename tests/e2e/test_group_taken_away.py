@@ -6,7 +6,7 @@ from devcluster.iam import registry
 from playwright.sync_api import Page, expect
 
 from tests.cluster.conftest import Platform
-from tests.e2e.pages import PROVIDER, Person, choose, log_in, start
+from tests.e2e.pages import PROVIDER, Person, choose, log_in, open_start_page, start
 from tests.e2e.servers import Servers, until
 
 
@@ -14,7 +14,7 @@ from tests.e2e.servers import Servers, until
 def test_the_server_is_stopped_and_the_next_login_is_refused(
     page: Page, people: dict[str, Person], servers: Servers, platform: Platform
 ) -> None:
-    log_in(page, people["anna"])
+    open_start_page(page, people["anna"])
     choose(page, "jupyterlab", cores=1, memory=2)
     start(page)
     with platform.site.with_groups("anna"):

@@ -12,13 +12,14 @@ from devcluster.iam import registry
 from playwright.sync_api import Page, expect
 
 from tests.e2e.pages import (
-    START_MS,
     Person,
     choose,
     log_in,
     new_notebook,
+    open_start_page,
     run_cell,
     start,
+    stop,
     type_in_terminal,
     wait_for_lab,
 )
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.timeout(400)
 def lab(window: Callable[[str], Page], people: dict[str, Person], servers: Servers) -> Page:
     """JupyterLab of the analysis image, started by choosing it."""
     page = window("session")
-    log_in(page, people[NAME])
+    open_start_page(page, people[NAME])
     choose(page, "analysis", cores=2, memory=4)
     start(page)
     return page
@@ -90,10 +91,8 @@ def test_the_token_is_for_storage_valid_and_renewed_before_it_ends(lab: Page, se
 
 def test_what_is_in_the_home_stays_and_what_is_in_scratch_does_not(lab: Page, servers: Servers) -> None:
     servers.run(NAME, "echo kept > ~/kept; echo gone > /scratch/gone")
-    lab.goto(f"{URL}hub/home")
-    lab.locator("#stop").click()
+    stop(lab)
     until(lambda: servers.pod(NAME) is None, 60, "the stopped server's pod goes")
-    expect(lab.locator("#start")).to_be_visible(timeout=START_MS)
     lab.goto(f"{URL}hub/spawn")
     expect(lab.locator("input[name=image][value=analysis]")).to_be_checked()  # as chosen the last time
     start(lab)

@@ -13,7 +13,7 @@ from devcluster.release_values import NAMESPACE
 from playwright.sync_api import Page, WebSocket, expect
 
 from tests.cluster.conftest import Platform
-from tests.e2e.pages import Person, choose, log_in, new_notebook, run_cell, start
+from tests.e2e.pages import Person, choose, new_notebook, open_start_page, run_cell, start
 from tests.e2e.servers import Servers, until
 from tests.e2e.watch import watching
 
@@ -45,12 +45,9 @@ class Kernel:
 @pytest.fixture(scope="module")
 def kernel(window: Callable[[str], Page], people: dict[str, Person], servers: Servers) -> Kernel:
     page = window("upgrade")
-    log_in(page, people[NAME], f"{URL}hub/spawn")
-    if page.locator("input[type=submit]").is_visible():
-        choose(page, "jupyterlab", cores=1, memory=2)
-        start(page)
-    else:
-        page.goto(f"{URL}user/{NAME}/lab")
+    open_start_page(page, people[NAME])
+    choose(page, "jupyterlab", cores=1, memory=2)
+    start(page)
     return Kernel(page)
 
 
