@@ -18,7 +18,6 @@ from oauthlib.oauth2.rfc6749.parameters import parse_token_response
 from service_runtime.logs import redact
 
 LONGEST_TOKEN = 16384
-LONGEST_RETRY_AFTER = 600.0
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")  # b64token of RFC 6750, 2.1: what may stand in a header
 _ERROR_CODE = re.compile(r"[\x20-\x7e]{1,100}")
 _MOST_WORDS = 200
@@ -114,11 +113,6 @@ def expiry(claims: Claims | None, fields: Mapping[str, Any], now: float, lifetim
     if expires_at <= now:
         raise GrantFailed(f"the token expired {now - expires_at:.0f} s ago; do this clock and the issuer's agree?")
     return expires_at
-
-
-def retry_after(value: str) -> float:
-    """Seconds of a Retry-After header; the form with a date is rare and not worth a wrong clock."""
-    return min(float(value), LONGEST_RETRY_AFTER) if value.isascii() and value.isdigit() else 0.0
 
 
 def _refused(status: int, error: OAuth2Error, secrets: Sequence[str]) -> GrantFailed:

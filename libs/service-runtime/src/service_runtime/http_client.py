@@ -12,7 +12,14 @@ import aiohttp
 
 from service_runtime.tls import client_ssl_context
 
-__all__ = ["Deadlines", "HttpClient", "client_ssl_context"]
+__all__ = ["Deadlines", "HttpClient", "client_ssl_context", "retry_after"]
+
+LONGEST_RETRY_AFTER = 600.0
+
+
+def retry_after(value: str) -> float:
+    """Seconds of a Retry-After header, 0 where it says none; the form with a date is rare and not worth a wrong clock."""
+    return min(float(value), LONGEST_RETRY_AFTER) if value.isascii() and value.isdigit() else 0.0
 
 
 @dataclass(frozen=True, slots=True)

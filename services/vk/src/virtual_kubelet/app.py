@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from interlink.protocol.client import InterlinkClient
+from service_runtime.boundary import keep_running
 from service_runtime.files import read_token
 from service_runtime.http_client import Deadlines, client_ssl_context
 from service_runtime.listen import Listen, serve_app
@@ -94,8 +95,10 @@ async def _api_version(api: ApiServer, stop: asyncio.Event) -> str | None:
     """Wait for the API server; its version, or None if we were told to stop meanwhile."""
     while not stop.is_set():
         try:
-            version: str = (await api.get("/version"))["gitVersion"]
-            return version
+            version = (await api.get("/version")).get("gitVersion")
+            if isinstance(version, str):
+                return version
+            log.warning("api.waiting", error="what answers at the API server's address tells no version")
         except ApiError as error:
             log.warning("api.waiting", status=error.status, error=error.message)
         with contextlib.suppress(TimeoutError):
@@ -206,18 +209,18 @@ async def _kubelet_port(settings: Settings, api: ApiServer, port: KubeletPort) -
 
 async def _run(parts: _Parts, stop: asyncio.Event) -> None:
     """Run all loops; at the end, let what is under way finish, and write the events that are waiting."""
-    loops = [
-        parts.node.run_node(),
-        parts.node.run_lease(),
-        parts.events.run(),
-        parts.watch.run(),
-        _after(parts.watch.synced, parts.poller.run),
-        _after(parts.watch.synced, parts.sweeper.run),
-        _count(parts),
-    ]
+    loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "node": parts.node.run_node,
+        "lease": parts.node.run_lease,
+        "events": parts.events.run,
+        "watch": parts.watch.run,
+        "poller": lambda: _after(parts.watch.synced, parts.poller.run),
+        "sweeper": lambda: _after(parts.watch.synced, parts.sweeper.run),
+        "gauges": lambda: _count(parts),
+    }
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(loop) for loop in loops]
+            tasks = [group.create_task(keep_running(name, loop, metrics.LOOP_FAILURES)) for name, loop in loops.items()]
             await stop.wait()
             await parts.pods.queue.drain(DRAIN_SECONDS)
             for task in tasks:

@@ -26,3 +26,6 @@ SUSPECTS = Gauge(
 )
 SWEPT = Counter("virtual_kubelet_swept_jobs_total", "Jobs removed because their pods had vanished.")
 EVENTS_DROPPED = Counter("virtual_kubelet_events_dropped_total", "Kubernetes events that were not written.", ["why"])
+LOOP_FAILURES = Counter(
+    "virtual_kubelet_loop_failures_total", "Unexpected errors in a loop, which then goes on.", ["loop"]
+)

@@ -6,6 +6,8 @@
 
 from collections.abc import Sequence
 
+from service_runtime.http_client import retry_after as asked_wait
+
 REJECTED_STATUSES = frozenset({400, 413, 422})
 NOT_NOW_STATUSES = frozenset({401, 403, 404, 408, 429, 503})
 
@@ -58,12 +60,5 @@ def from_status(status: int, body: str, retry_after: str | None = None) -> Inter
     if status in REJECTED_STATUSES:
         return Rejected([line for line in text.splitlines() if line.strip()], status)
     if status in NOT_NOW_STATUSES:
-        return NotNow(text, _seconds(retry_after), status)
+        return NotNow(text, asked_wait(retry_after or "") or None, status)
     return LostTrack(text, status)
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    try:
-        return max(0.0, float(retry_after)) if retry_after else None
-    except ValueError:  # a date: our own parts never send one
-        return None

@@ -1,26 +1,9 @@
-"""The outermost boundary of a loop: what nobody expected is logged, counted, and the loop goes on.
+"""The outermost boundary of the sidecar's loops, with its counter."""
 
-A service that holds other people's pods must not end because one of them is odd.
-"""
+from functools import partial
 
-import asyncio
-from collections.abc import Awaitable, Callable
-
-from service_runtime.logs import get_logger
+from service_runtime import boundary
 
 from condor_sidecar import metrics
 
-PAUSE_SECONDS = 5.0
-
-log = get_logger(__name__)
-
-
-async def keep_running(name: str, loop: Callable[[], Awaitable[None]]) -> None:
-    """Run `loop` until cancelled; start it again, after a pause, whenever it fails."""
-    while True:
-        try:
-            await loop()
-        except Exception:
-            metrics.LOOP_FAILURES.labels(name).inc()
-            log.exception("loop.failed", loop=name)
-            await asyncio.sleep(PAUSE_SECONDS)
+keep_running = partial(boundary.keep_running, failures=metrics.LOOP_FAILURES)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import aiohttp
 from service_runtime.files import read_token
-from service_runtime.grants import retry_after
+from service_runtime.http_client import retry_after
 from service_runtime.openid import IssuerError, connect, discover, endpoint, read_limited, target
 
 from token_refresher.core.reply import read_reply

@@ -16,6 +16,7 @@ import msgspec
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import load_incluster_config, load_kube_config
+from service_runtime.http_client import retry_after
 from service_runtime.logs import get_logger
 
 from virtual_kubelet import metrics
@@ -25,6 +26,7 @@ CONNECTIONS = 64
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 _DEADLINES = aiohttp.ClientTimeout(total=30, sock_connect=10)
 _BUSY_TRIES = 4
+_BUSY_WAIT = 1.0
 _LONGEST_BUSY_WAIT = 10.0
 
 log = get_logger(__name__)
@@ -120,21 +122,20 @@ class ApiServer:
     async def _call(self, request: _Request) -> JsonObject:
         for attempt in range(_BUSY_TRIES):
             begun = time.monotonic()
-            status, data, retry_after = await self._exchange(request)
+            status, data, wait = await self._exchange(request)
             metrics.API_REQUESTS.labels(request.method, _resource(request.path), status).inc()
             metrics.API_SECONDS.labels(request.method).observe(time.monotonic() - begun)
             if status != 429 or attempt == _BUSY_TRIES - 1:
                 break
-            await asyncio.sleep(min(_LONGEST_BUSY_WAIT, retry_after))
+            await asyncio.sleep(min(_LONGEST_BUSY_WAIT, wait or _BUSY_WAIT))
         if not 200 <= status < 300:
             raise _error(status, data)
-        value: JsonObject = msgspec.json.decode(data)
-        return value
+        return decoded(data)
 
     async def _exchange(self, request: _Request) -> tuple[int, bytes, float]:
         response = await self._send(request, _DEADLINES)
         try:
-            return response.status, await response.read(), float(response.headers.get("Retry-After", "1"))
+            return response.status, await response.read(), retry_after(response.headers.get("Retry-After", ""))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(0, f"no answer from the API server: {error or type(error).__name__}") from error
         finally:
@@ -158,10 +159,21 @@ class ApiServer:
         return response
 
 
+def decoded(data: bytes) -> JsonObject:
+    """The object in an answer. Raises ApiError where it is none: something in between answers for the API server."""
+    try:
+        value = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ApiError(0, f"what was answered is not the API server's JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ApiError(0, f"what was answered is a {type(value).__name__}, not an object")
+    return value
+
+
 def _error(status: int, data: bytes) -> ApiError:
     try:
         said = msgspec.json.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         said = {}
     if not isinstance(said, dict):
         said = {}

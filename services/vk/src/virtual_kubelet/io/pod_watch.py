@@ -10,12 +10,11 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 
-import msgspec
 from service_runtime.backoff import Backoff
 from service_runtime.logs import get_logger
 
 from virtual_kubelet.core.registry import Registry
-from virtual_kubelet.io.api import ApiError, ApiServer
+from virtual_kubelet.io.api import ApiError, ApiServer, decoded
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 
@@ -96,7 +95,7 @@ class PodWatch:
             **self._selector,
         }
         async for line in self._api.stream(PODS, IDLE_SECONDS, **query):
-            event = msgspec.json.decode(line)
+            event = decoded(line)
             found: JsonObject = event["object"]
             if event["type"] == "ERROR":
                 if found.get("code") == 410:
