@@ -59,3 +59,9 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 def test_what_cannot_work_is_refused_in_words(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         load(tmp_path, text)
+
+
+def test_an_address_for_metrics_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="MetricsAddress.*host:port"):
+        load(tmp_path, GO_FILE + "MetricsAddress: nonsense\n")
+    assert load(tmp_path, GO_FILE + "MetricsAddress: 127.0.0.1:9102\n").MetricsAddress == "127.0.0.1:9102"

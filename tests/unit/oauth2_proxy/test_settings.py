@@ -34,6 +34,7 @@ def test_a_good_file_has_careful_defaults() -> None:
     [
         ({"upstraem": "x"}, "upstraem: unknown key"),
         ({"upstream": "ftp://x"}, "upstream: "),
+        ({"metrics": "nonsense"}, 'metrics: "nonsense" is no address'),
         ({"upstream": "https://x:1"}, "upstream must be unix or http"),
         ({"listen": "https://x"}, "listen: "),
         ({"tls": None}, "tls with cert and key is required"),

@@ -4,9 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from condor_sidecar.core.compile import compile_pod
 from condor_sidecar.core.policy import EndpointMode, Policy
+from condor_sidecar.model.plan import Plan
 from condor_sidecar.settings import Settings, condor_params, load, site_policy
 from service_runtime.settings import SettingsError, parse_settings
+
+from tests.unit.sidecar.compile.pods import pod, request
 
 GOOD: dict[str, Any] = {
     "instance": "vk-1",
@@ -82,3 +86,54 @@ def test_htcondor_is_told_where_the_credentials_are() -> None:
     assert params["SEC_TOKEN_DIRECTORY"] == "/d"
     assert params["AUTH_SSL_CLIENT_CAFILE"] == "/ca"
     assert int(params["SEC_CLIENT_AUTHENTICATION_TIMEOUT"]) < 20
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "words"),
+    [
+        ({"metrics": "nonsense"}, "metrics", "host:port"),
+        ({"metrics": "127.0.0.1:99999"}, "metrics", "host:port"),
+        ({"endpoint": {"collector": ""}}, "endpoint.collector", "pattern"),
+        ({"endpoint": {"schedd": "a b"}}, "endpoint.schedd", "pattern"),
+        ({"endpoint": {"submit": {"accounting_group": "$(x)"}}}, "endpoint.submit", "accounting_group"),
+        ({"endpoint": {"submit": {"a b": "1", "c": "1\nqueue 9"}}}, "endpoint.submit", "a b = '1'.*c = '1"),
+        ({"hostpath": [{"path": ""}]}, "hostpath[0].path", "absolute"),
+        ({"hostpath": [{"path": "/cvmfs"}, {"path": "/a/../etc"}]}, "hostpath[1].path", "absolute"),
+        ({"hostpath": [{"path": "/cvmfs", "target": "cvmfs"}]}, "hostpath[0].target", "absolute"),
+        ({"images": {"unpacked_roots": ["unpacked"]}}, "images.unpacked_roots[0]", "absolute"),
+        ({"images": {"path_prefixes": [""]}}, "images.path_prefixes[0]", "absolute"),
+        ({"resources": {"cpu": "banana"}}, "resources.cpu", "not a Kubernetes quantity"),
+        ({"resources": {"memory": "-1Gi"}}, "resources.memory", "negative"),
+        ({"resources": {"pods": "1.5"}}, "resources.pods", "whole number"),
+        ({"resources": {"accelerators": {"no good name!": "1"}}}, "resources.accelerators", "name of a resource"),
+        ({"resources": {"accelerators": {"nvidia.com/gpu": "x"}}}, "resources.accelerators", "quantity"),
+        ({"wall_time": {"default_seconds": 80, "margin_seconds": 60}}, "wall_time", "margin_seconds"),
+    ],
+)
+def test_what_would_only_fail_at_a_create_is_refused_at_the_start(
+    changes: dict[str, Any], key: str, words: str
+) -> None:
+    tree = {**changes, "endpoint": {**GOOD["endpoint"], **changes.get("endpoint", {})}}
+    with pytest.raises(SettingsError, match=words) as caught:
+        parsed(**tree)
+    assert all(problem.key.startswith(key) for problem in caught.value.problems)
+
+
+def test_malformed_values_are_told_together() -> None:
+    with pytest.raises(SettingsError) as caught:
+        parsed(
+            metrics="x",
+            hostpath=[{"path": ""}],
+            resources={"cpu": "banana", "pods": "x"},
+            endpoint={**GOOD["endpoint"], "collector": "", "submit": {"x": "$"}},
+        )
+    assert {problem.key for problem in caught.value.problems} == {
+        "metrics", "hostpath[0].path", "resources.cpu", "resources.pods", "endpoint.collector", "endpoint.submit",
+    }  # fmt: skip
+
+
+def test_submit_lines_that_are_taken_at_the_start_are_taken_at_a_create() -> None:
+    settings = parsed(endpoint={**GOOD["endpoint"], "submit": {"MY.queue": '"short"', "accounting_group": "g.a"}})
+    plan = compile_pod(request(pod()), site_policy(settings))
+    assert isinstance(plan, Plan)
+    assert plan.submit["MY.queue"] == '"short"'

@@ -5,13 +5,28 @@ Services define their metrics at module level in their `metrics.py`, named `<ser
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from typing import Annotated
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import AfterValidator
 
 from service_runtime.listen import Listen, serve_app
 
 Ready = Callable[[], str | None]
+
+
+def metrics_address(text: str) -> str:
+    """`text`, if metrics can be served there. Raises ValueError."""
+    try:
+        Listen.parse(f"http://{text}")
+    except ValueError as error:
+        raise ValueError(f'"{text}" is no address for metrics: use host:port, as in 0.0.0.0:9101') from error
+    return text
+
+
+MetricsAddress = Annotated[str, AfterValidator(metrics_address)]
+"""In settings: `host:port`."""
 
 
 def observability_app(ready: Ready) -> web.Application:
@@ -36,7 +51,6 @@ def observability_app(ready: Ready) -> web.Application:
 
 @contextlib.asynccontextmanager
 async def serve_observability(address: str, ready: Ready) -> AsyncIterator[tuple[str, int] | None]:
-    """Serve metrics and health inside the context at `address` ("host:port", or a URL as Listen.parse takes it)."""
-    listen = Listen.parse(address if "://" in address else f"http://{address}")
-    async with serve_app(observability_app(ready), listen, drain_seconds=1) as bound:
+    """Serve metrics and health inside the context at `address` ("host:port")."""
+    async with serve_app(observability_app(ready), Listen.parse(f"http://{address}"), drain_seconds=1) as bound:
         yield bound

@@ -6,10 +6,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from service_runtime.listen import Listen
+from service_runtime.metrics import MetricsAddress
 from service_runtime.settings import Section, load_settings
 from service_runtime.tls import TlsFiles
 
 from condor_sidecar.core import policy
+from condor_sidecar.core.compile.wall_time import DEFAULT_GRACE
+from condor_sidecar.setting_values import AbsolutePath, Count, Host, Quantity, ResourceName, SubmitLines
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -60,23 +63,23 @@ class Endpoint(Section):
 
     mode: policy.EndpointMode = policy.EndpointMode.SCHEDD
     """`schedd`: a schedd of the pool; `ce`: an HTCondor-CE, whose job router makes a second job of ours."""
-    collector: str
+    collector: Host
     """Collector that knows the schedd, `host:port`; the host's name must be in the server's certificate."""
-    schedd: str | None = None
+    schedd: Host | None = None
     """Name of the schedd; the collector's only one where it is left out."""
     auth: Auth
     limits: Limits = Limits()
-    submit: Mapping[str, str] = {}
+    submit: SubmitLines = {}
     """Further lines for every submit description, such as `accounting_group`."""
 
 
 class Resources(Section):
     """What the virtual node offers: announced at every ping, as Kubernetes quantities."""
 
-    cpu: str = "1000"
-    memory: str = "4Ti"
-    pods: str = "1000"
-    accelerators: Mapping[str, str] = {}
+    cpu: Quantity = "1000"
+    memory: Quantity = "4Ti"
+    pods: Count = "1000"
+    accelerators: Mapping[ResourceName, Count] = {}
     """Such as `nvidia.com/gpu: "8"`."""
 
 
@@ -111,15 +114,19 @@ class WallTime(Section):
     def _ordered(self) -> Self:
         if self.default_seconds > self.max_seconds:
             raise ValueError("default_seconds must not exceed max_seconds")
+        if self.default_seconds <= self.margin_seconds + DEFAULT_GRACE:
+            raise ValueError(
+                f"default_seconds must exceed margin_seconds and a grace period of {DEFAULT_GRACE} s: pods end that much before"
+            )
         return self
 
 
 class Images(Section):
     """Where images may come from."""
 
-    unpacked_roots: tuple[str, ...] = policy.ImagePolicy().unpacked_roots
+    unpacked_roots: tuple[AbsolutePath, ...] = policy.ImagePolicy().unpacked_roots
     """Searched on the worker node for an image's name, in order."""
-    path_prefixes: tuple[str, ...] = policy.ImagePolicy().path_prefixes
+    path_prefixes: tuple[AbsolutePath, ...] = policy.ImagePolicy().path_prefixes
     """Where a pod may name an unpacked image by its path."""
     docker_fallback: bool = True
     """Let worker nodes pull what they don't find."""
@@ -128,9 +135,9 @@ class Images(Section):
 class HostPath(Section):
     """A part of the worker nodes' file system that pods may mount."""
 
-    path: str
+    path: AbsolutePath
     """The prefix as pods write it."""
-    target: str = ""
+    target: AbsolutePath | Literal[""] = ""
     """The prefix that is mounted instead; empty: the same."""
     read_only: bool = True
 
@@ -198,7 +205,7 @@ class Settings(Section):
     """Certificate for https."""
     data: Path = Path("/var/lib/condor-sidecar")
     """Folder for journal and logs; survives restarts."""
-    metrics: str = "127.0.0.1:9102"
+    metrics: MetricsAddress = "127.0.0.1:9102"
     """Metrics and health, `host:port`."""
     max_body_bytes: Positive = 32 << 20
     """Larger requests are refused (413)."""

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pydantic
 from pydantic import Field
+from service_runtime.metrics import MetricsAddress
 from service_runtime.settings import load_settings
 
 from virtual_kubelet.core.names import is_label_value, is_qualified_name
@@ -126,7 +127,7 @@ class Settings(Part):
     """Whose Secrets, ConfigMaps and tokens may be used by pods on this node; empty: as far as the cluster's rules allow."""
     deliver_api_token: bool = Field(default=False, alias="DeliverApiToken")
     """Send the default Kubernetes API token of each pod to the site."""
-    metrics_address: Text = Field(default="0.0.0.0:9101", alias="MetricsAddress")
+    metrics_address: MetricsAddress = Field(default="0.0.0.0:9101", alias="MetricsAddress")
     status_poll: StatusPoll = Field(default=StatusPoll(), alias="StatusPoll")
     ping_interval: Annotated[float, Field(ge=1, le=600)] = Field(default=15.0, alias="PingInterval")
     """Seconds between pings of the interLink API server; a failed one is repeated sooner."""

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pydantic
 from service_runtime.listen import Listen
+from service_runtime.metrics import metrics_address
 from service_runtime.settings import Section, load_settings
 from service_runtime.tls import TlsFiles
 
@@ -68,6 +69,11 @@ class ServerSettings(Section):
     """How the plugin takes a create: `auto` sends an object and, on 422, a list of one as plugins before 0.5 expect."""
     StatusBatch: Literal["auto", "single"] = "auto"
     """`auto` asks the plugin for many pods in one call and finds out whether it can; `single` asks for each alone."""
+
+    @pydantic.field_validator("MetricsAddress")
+    @classmethod
+    def _served(cls, value: str) -> str:
+        return metrics_address(value) if value else ""
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "ServerSettings":

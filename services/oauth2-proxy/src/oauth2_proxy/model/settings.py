@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ByteSize, Field, FilePath, PositiveFloat, PositiveInt, model_validator
 from service_runtime.listen import Listen
+from service_runtime.metrics import MetricsAddress
 from service_runtime.openid import is_loopback, same_issuer, trusted_url
 from service_runtime.settings import Section
 from service_runtime.tls import TlsFiles
@@ -121,7 +122,7 @@ class Settings(Section):
     """Pass the caller's Authorization header on to the upstream."""
     health_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")] | None = "/healthz"
     """Answered here with 200, without a token; null: no such path."""
-    metrics: str | None = None
+    metrics: MetricsAddress | None = None
     """Where metrics and readiness are served: host:port."""
     keys: Keys = Keys()
     limits: Limits = Limits()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, PositiveFloat, model_validator
+from service_runtime.metrics import MetricsAddress
 from service_runtime.openid import trusted_url
 from service_runtime.settings import Section
 
@@ -102,7 +103,7 @@ class Settings(Section):
 
     tokens: Annotated[tuple[Token, ...], Field(min_length=1)]
     """The tokens that are kept fresh."""
-    metrics: str | None = None
+    metrics: MetricsAddress | None = None
     """Where metrics and readiness are served: host:port."""
 
     @model_validator(mode="after")

@@ -1,0 +1,61 @@
+"""Kinds of values in the configuration that more than a type decides about, checked where they are written.
+
+The same rules hold at a create: a value that only fails there would refuse every pod, or let one do what nobody meant.
+"""
+
+import posixpath
+import re
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, Field
+
+from condor_sidecar.core.compile import quantity
+from condor_sidecar.core.compile.submit import UnsafeSubmit, checked
+
+_RESOURCE: Final = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+
+
+def _quantity(text: str) -> str:
+    if quantity.parse(text) < 0:
+        raise ValueError(f'"{text}" is negative')
+    return text
+
+
+def _count(text: str) -> str:
+    amount = quantity.parse(text)
+    if amount < 0 or amount != amount.to_integral_value():
+        raise ValueError(f'"{text}" is not a whole number')
+    return text
+
+
+def _resource(name: str) -> str:
+    if not _RESOURCE.fullmatch(name):
+        raise ValueError(f'"{name}" is not the name of a resource: write one such as nvidia.com/gpu')
+    return name
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/") or ".." in path.split("/"):
+        raise ValueError(f'"{path}" is not an absolute path without "..": write one such as /cvmfs')
+    return posixpath.normpath("/" + path.lstrip("/"))
+
+
+def _submit(lines: Mapping[str, str]) -> Mapping[str, str]:
+    problems = []
+    for key, value in lines.items():
+        try:
+            checked({key: value})
+        except UnsafeSubmit as error:
+            problems.append(str(error))
+    if problems:
+        raise ValueError("; ".join([*problems, "no key but a plain name, no value with a $ or a control character"]))
+    return lines
+
+
+Quantity = Annotated[str, AfterValidator(_quantity)]
+Count = Annotated[str, AfterValidator(_count)]
+ResourceName = Annotated[str, AfterValidator(_resource)]
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+SubmitLines = Annotated[Mapping[str, str], AfterValidator(_submit)]
+Host = Annotated[str, Field(pattern=r"^[^\s,;$]+$")]
