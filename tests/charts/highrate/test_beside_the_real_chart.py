@@ -108,7 +108,7 @@ def _sorted(value: Any) -> Any:
 
 
 def _hub_name(objects: list[Object]) -> str:
-    return next(o["metadata"]["name"] for o in objects if o["kind"] == "ConfigMap" and is_jupyterhubs(o))
+    return next(str(o["metadata"]["name"]) for o in objects if o["kind"] == "ConfigMap" and is_jupyterhubs(o))
 
 
 def _settings(hub: Hub) -> dict[str, Any]:

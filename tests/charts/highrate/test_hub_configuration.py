@@ -41,7 +41,11 @@ def hub(objects: list[Object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def hub_of(chart: Chart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hub]:
     """A hub of any values."""
-    return lambda values, *release: run(chart.render(values, *release, options=WITH_MONITORS), tmp_path, monkeypatch)
+
+    def made(values: Values, name: str = "site-one", namespace: str = "highrate") -> Hub:
+        return run(chart.render(values, Release(name, namespace), WITH_MONITORS), tmp_path, monkeypatch)
+
+    return made
 
 
 def test_every_trait_that_is_set_exists(hub: Hub) -> None:
@@ -168,7 +172,7 @@ def test_the_administrator_s_secret_lies_over_the_values(hub_of: Callable[..., H
 
 def test_users_can_find_the_service_whatever_prefix_the_names_have(hub_of: Callable[..., Hub]) -> None:
     minimal = read_values(HIGHRATE / "ci" / "minimal-values.yaml")
-    hub = hub_of(merged(minimal, {"jupyterhub": {"fullnameOverride": None}}), Release("site-one", "elsewhere"))
+    hub = hub_of(merged(minimal, {"jupyterhub": {"fullnameOverride": None}}), namespace="elsewhere")
     tokens = hub.config.PlatformSpawner.platform.tokens
     service = one(hub.objects, "Service", "tokens")["metadata"]["name"]
     assert tokens.url == f"https://{service}.elsewhere.svc:8443"
