@@ -18,6 +18,10 @@ EMPTY = "empty"  # emptyDir
 HOST = "host"  # a path of the worker node
 
 
+OWN_ADDRESS = "\0"
+"""Stands in texts of a container where the pod's own address belongs, which only the job knows; no text of a pod's holds it."""
+
+
 class Volume(NamedTuple):
     """A volume of the pod. `path` and `path_type` (as in a hostPath volume) belong to HOST, the others to EMPTY."""
 
@@ -47,7 +51,10 @@ class Image(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A container, with `$(VAR)` already expanded. An empty `command` or `args` means the image's."""
+    """A container, with `$(VAR)` already expanded. An empty `command` or `args` means the image's.
+
+    `command`, `args`, values of `env` and sub-paths may hold OWN_ADDRESS.
+    """
 
     name: str
     kind: str
@@ -61,6 +68,20 @@ class Container(NamedTuple):
     gpu: str = ""  # "nvidia", "amd"
     message_path: str = "/dev/termination-log"
     message_from_log: bool = False
+
+
+def with_address(container: Container, address: str) -> Container:
+    """The container with the pod's own address where it belongs."""
+
+    def filled(text: str) -> str:
+        return text.replace(OWN_ADDRESS, address)
+
+    return container._replace(
+        command=[filled(text) for text in container.command],
+        args=[filled(text) for text in container.args],
+        env=[(name, filled(value)) for name, value in container.env],
+        mounts=[mount._replace(sub_path=filled(mount.sub_path)) for mount in container.mounts],
+    )
 
 
 class HostAlias(NamedTuple):

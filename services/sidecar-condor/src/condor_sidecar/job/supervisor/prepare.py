@@ -6,7 +6,7 @@ from typing import List, Mapping, NamedTuple
 from . import apptainer, launcher, mounts, rootfs
 from .command import NoCommand, Process, encoded, process
 from .images import Images, NoImage, Unpacked
-from .plan import Container, Pod
+from .plan import Container, Pod, with_address
 from .sandbox import START, Sandbox
 
 STATUS = "status"
@@ -43,6 +43,7 @@ class Machine(NamedTuple):
 
 def prepare(pod: Pod, container: Container, sandbox: Sandbox, images: Images, machine: Machine) -> Launch:
     """All ready to run `container`. Raises CannotStart."""
+    container = with_address(container, machine.address or "127.0.0.1")  # as in /etc/hosts
     try:
         image = images.get(container.image)
         binds = mounts.binds(pod, container, sandbox)
