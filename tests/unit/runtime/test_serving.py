@@ -18,6 +18,8 @@ from service_runtime.listen import Listen, serve_app
 from service_runtime.metrics import serve_observability
 from service_runtime.tls import TlsFiles
 
+from tests.fakes.certificates import Authority
+
 
 def hello_app() -> web.Application:
     async def hello(request: web.Request) -> web.Response:
@@ -82,7 +84,7 @@ async def test_a_socket_left_by_a_killed_process_is_replaced_and_one_in_use_is_n
 async def test_a_replaced_certificate_is_served_without_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tls.keep_certificate_fresh.__wrapped__, "__defaults__", (0.05,))  # type: ignore[attr-defined]
+    monkeypatch.setattr(tls.keep_certificate_fresh.__wrapped__, "__defaults__", (True, 0.05))  # type: ignore[attr-defined]
     files = write_certificate(tmp_path, 1001)
 
     async def served_serial(port: int) -> int:
@@ -149,3 +151,48 @@ async def test_readiness_tells_its_reason_and_metrics_are_served() -> None:
                 assert response.status == 200
             async with client.request("GET", "/metrics") as response:
                 assert "python_info" in await response.text()
+
+
+async def test_a_replaced_authority_of_clients_is_trusted_without_a_restart_and_the_old_one_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls.keep_certificate_fresh.__wrapped__, "__defaults__", (True, 0.05))  # type: ignore[attr-defined]
+    one, two = Authority.create(tmp_path, "one"), Authority.create(tmp_path, "two")
+    trusted = tmp_path / "clients.pem"
+    files = one.server(tmp_path).model_copy(update={"client_ca": trusted})
+    ports: list[int] = []
+    shown = {name: who.client(tmp_path, name) for name, who in (("alice", one), ("bob", two))}
+
+    async def seen(name: str) -> str | None:
+        """Whom the server sees; None where it takes nobody's word for it."""
+        context = client_ssl_context(one.file, shown[name].cert, shown[name].key)
+        try:
+            async with (
+                HttpClient(f"https://localhost:{ports[0]}", ssl_context=context) as client,
+                client.request("GET", "/") as response,
+            ):
+                return await response.text()
+        except aiohttp.ClientError:
+            return None
+
+    async def until(**expected: str | None) -> None:
+        async with asyncio.timeout(20):
+            while {name: await seen(name) for name in expected} != expected:
+                await asyncio.sleep(0.05)
+
+    app = web.Application()
+    app.router.add_get("/", who_is_it)
+    async with serve_app(app, Listen.parse("https://localhost:0"), files, require_client=False) as bound:
+        assert bound is not None
+        ports.append(bound[1])
+        await until(alice="nobody", bob="nobody")
+        trusted.write_bytes(one.file.read_bytes())
+        await until(alice="alice", bob=None)
+        trusted.write_bytes(two.file.read_bytes())
+        await until(alice=None, bob="bob")
+
+
+async def who_is_it(request: web.Request) -> web.Response:
+    certificate = request.transport.get_extra_info("peercert") if request.transport else None
+    names = [value for part in (certificate or {}).get("subject", ()) for key, value in part if key == "commonName"]
+    return web.Response(text=names[0] if names else "nobody")

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import logging
 import socket
-import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 
 from service_runtime.silent_connections import SilentConnections
-from service_runtime.tls import TlsFiles, keep_certificate_fresh, server_ssl_context
+from service_runtime.tls import ServerContext, TlsFiles, keep_certificate_fresh, server_ssl_context
 
 # a token of somebody in hundreds of groups is longer than aiohttp's 8 KiB; what is refused here is a bare 400, which our
 # callers have to take for a pod that can never run
@@ -85,7 +84,7 @@ async def serve_app(
     """Serve `app` inside the context; gives the bound (host, port), None for a unix socket.
 
     On leaving, no new connection is accepted and running requests get `drain_seconds` to finish. With `require_client`
-    False a client certificate (of `tls.client_ca`) is checked if there is one, but may be missing.
+    False a client certificate (of `tls.client_ca`) is checked if there is one, but may be missing, and so may that file.
     Raises ValueError for https without certificate, OSError if the address is taken, ssl.SSLError for a bad
     certificate.
     """
@@ -114,7 +113,7 @@ async def serve_app(
         own = _inode(listen.path)
         async with contextlib.AsyncExitStack() as stack:
             if context is not None and tls is not None:
-                await stack.enter_async_context(keep_certificate_fresh(context, tls))
+                await stack.enter_async_context(keep_certificate_fresh(context, tls, require_client))
             assert runner.server is not None, "setup() made it"
             await stack.enter_async_context(silent.watched(runner.server))
             yield _bound(runner)
@@ -125,7 +124,7 @@ async def serve_app(
             listen.path.unlink(missing_ok=True)
 
 
-def _context(listen: Listen, tls: TlsFiles | None, require_client: bool) -> ssl.SSLContext | None:
+def _context(listen: Listen, tls: TlsFiles | None, require_client: bool) -> ServerContext | None:
     if listen.scheme != "https":
         return None
     if tls is None:

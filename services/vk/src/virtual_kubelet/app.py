@@ -30,7 +30,7 @@ from virtual_kubelet.core.polling import Cadence
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.core.volumes import VolumePolicy
 from virtual_kubelet.io.api import ApiError, ApiServer
-from virtual_kubelet.io.certificate import kubelet_tls
+from virtual_kubelet.io.certificate import KubeletFiles
 from virtual_kubelet.io.events import EventRecorder
 from virtual_kubelet.io.kubelet_access import KubeletAccess
 from virtual_kubelet.io.kubelet_port import KubeletPort
@@ -199,12 +199,17 @@ async def _kubelet_port(settings: Settings, api: ApiServer, port: KubeletPort) -
     given = None
     if settings.kubelet_cert_file is not None and settings.kubelet_key_file is not None:
         given = (settings.kubelet_cert_file, settings.kubelet_key_file)
-    tls = await kubelet_tls(
-        api, node=settings.node_name, address=settings.pod_ip, given=given, client_ca=settings.kubelet_client_ca
-    )
+    address, client_ca = settings.pod_ip, settings.kubelet_client_ca
+    files = KubeletFiles(api, node=settings.node_name, address=address, given=given, client_ca=client_ca)
+    await files.refresh()
     listen = Listen("https", host=settings.kubelet_url, port=settings.kubelet_port)
-    async with serve_app(port.application(), listen, tls, drain_seconds=2, require_client=False):
-        yield
+    async with serve_app(port.application(), listen, files.tls, drain_seconds=2, require_client=False):
+        keeping = asyncio.create_task(keep_running("kubelet files", files.run, metrics.LOOP_FAILURES))
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
 
 
 async def _run(parts: _Parts, stop: asyncio.Event) -> None:
