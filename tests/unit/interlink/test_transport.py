@@ -76,3 +76,24 @@ async def test_one_stream_too_many_is_refused_at_once_and_room_is_made_by_each_t
                 await read(narrow, "/whole")
         assert caught.value.http_status == 429
         assert await read(narrow, "/whole") == b"one"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_reply_without_end_is_read_up_to_a_bound(tmp_path: Path, chunked: bool) -> None:
+    async def reply(request: web.Request) -> web.StreamResponse:
+        size = int(request.query["size"])
+        if not chunked:
+            return web.Response(body=bytes(size))
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(size):
+            await response.write(bytes(1))
+        return response
+
+    app = web.Application()
+    app.router.add_get("/status", reply)
+    url = f"unix://{tmp_path}/s.sock"
+    async with serve_app(app, Listen.parse(url), drain_seconds=0.1), Transport(url, reply_limit=100) as narrow:
+        assert len((await narrow.call("status", "GET", "/status?size=100", headers={}, data=None))[0]) == 100
+        with pytest.raises(LostTrack, match="longer than 100 bytes"):
+            await narrow.call("status", "GET", "/status?size=101", headers={}, data=None)

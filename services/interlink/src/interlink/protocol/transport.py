@@ -13,6 +13,7 @@ from interlink.protocol.errors import InterlinkError, LostTrack, NoConnection, N
 from interlink.protocol.features import FEATURES_HEADER, parse_features
 
 ERROR_BODY_LIMIT = 64 * 1024
+REPLY_LIMIT = 64 * 1024 * 1024  # statuses of tens of thousands of pods
 LOG_CHUNK = 64 * 1024
 LOG_STREAMS = 1000  # at once to one server; a further one is told to come back, not left waiting without a word
 # a log that is followed may be silent for long; a day without a byte ends it
@@ -29,8 +30,10 @@ class Transport:
         deadlines: Deadlines | None = None,
         ssl_context: ssl.SSLContext | None = None,
         log_streams: int = LOG_STREAMS,
+        reply_limit: int = REPLY_LIMIT,
     ) -> None:
         self.url = url
+        self._reply_limit = reply_limit
         self._deadlines = deadlines or Deadlines()
         self._calls = HttpClient(url, deadlines=deadlines, ssl_context=ssl_context)
         # followed logs last for hours: they must not take the connections of the other calls
@@ -56,7 +59,9 @@ class Transport:
         with mapped_errors(what):
             async with self._calls.request(method, path, headers=headers, data=data) as response:
                 await _check(response)
-                return await response.read(), parse_features(response.headers.get(FEATURES_HEADER))
+                return await read_bounded(response, what, self._reply_limit), parse_features(
+                    response.headers.get(FEATURES_HEADER)
+                )
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -89,6 +94,17 @@ class Transport:
 async def _check(response: aiohttp.ClientResponse) -> None:
     if not 200 <= response.status < 300:
         raise await error_of(response)
+
+
+async def read_bounded(response: aiohttp.ClientResponse, what: str, longest: int = REPLY_LIMIT) -> bytes:
+    """The body of a reply. Raises LostTrack if it is longer than `longest` bytes."""
+    pieces, size = list[bytes](), 0
+    async for piece in response.content.iter_any():
+        pieces.append(piece)
+        size += len(piece)
+        if size > longest:
+            raise LostTrack(f"{what}: the reply is longer than {longest} bytes, which is the most that is read")
+    return b"".join(pieces)
 
 
 async def _chunks(what: str, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

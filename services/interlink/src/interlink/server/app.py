@@ -17,7 +17,7 @@ log = get_logger(__name__)
 async def serve(settings: ServerSettings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set, then finish what runs."""
     async with contextlib.AsyncExitStack() as stack:
-        plugin = Plugin(settings.plugin_url(), settings.CreateFormat, settings.StatusBatch)
+        plugin = Plugin(settings.plugin_url(), settings.CreateFormat, settings.StatusBatch, settings.reply_limit)
         await stack.enter_async_context(plugin)
         api = ApiServer(settings, plugin)
         if settings.MetricsAddress:

@@ -7,10 +7,11 @@ from service_runtime.http_client import Deadlines, HttpClient
 
 from interlink.protocol.decode import encode
 from interlink.protocol.errors import LostTrack, Rejected
-from interlink.protocol.transport import error_of, mapped_errors
+from interlink.protocol.transport import error_of, mapped_errors, read_bounded
 from interlink.protocol.types import JsonObject, RetrievedPodData
 
 BUILDER = Deadlines(connect=5, first_byte=30, total=30)
+LONGEST_SCRIPT = 4 * 1024 * 1024
 
 # Go never leaves a struct out, so that plugins find these keys in every create, all empty unless a builder is used
 NO_JOB_CONFIG: JsonObject = {
@@ -73,7 +74,11 @@ async def build_job_script(url: str, data: RetrievedPodData) -> str:
         ):
             if r.status != 200:
                 raise await error_of(r)
-            text = await r.text()
+            body = await read_bounded(r, "job script builder", LONGEST_SCRIPT)
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise LostTrack(f"the job script builder's answer is no text: {error.reason}") from error
     if not text.strip():
         raise LostTrack("the job script builder answered with an empty script")
     return text

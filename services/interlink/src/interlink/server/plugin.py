@@ -13,7 +13,7 @@ from service_runtime.logs import get_logger
 from interlink.protocol.decode import MalformedError, decode, encode
 from interlink.protocol.errors import InterlinkError, LostTrack, NotNow, Rejected
 from interlink.protocol.features import SESSION_HEADER, STATUS_BATCH
-from interlink.protocol.transport import Transport
+from interlink.protocol.transport import REPLY_LIMIT, Transport
 from interlink.protocol.types import CreateReply, LogRequest, Pod, PodStatus, RetrievedPodData
 from interlink.server.status_cache import uid_of
 
@@ -31,9 +31,10 @@ class Plugin:
         url: str,
         create_format: Literal["auto", "object", "list"] = "auto",
         status_batch: Literal["auto", "single"] = "auto",
+        reply_limit: int = REPLY_LIMIT,
     ) -> None:
         self.features: frozenset[str] = frozenset()
-        self._transport = Transport(url, deadlines=CALL)
+        self._transport = Transport(url, deadlines=CALL, reply_limit=reply_limit)
         self._create_format = create_format
         self._single = status_batch == "single"
 

@@ -63,6 +63,8 @@ class ServerSettings(Section):
 
     BodyLimitMiB: int = pydantic.Field(default=32, ge=1, le=1024)
     """Largest request body; a larger one gets 413."""
+    ReplyLimitMiB: int = pydantic.Field(default=64, ge=1, le=1024)
+    """Largest reply of the plugin that is read; a larger one is as good as none."""
     MetricsAddress: str = ""
     """host:port of metrics and health; empty: none."""
     CreateFormat: Literal["auto", "object", "list"] = "auto"
@@ -113,6 +115,11 @@ class ServerSettings(Section):
             return None
         ca = Path(self.TLS.CACertFile) if self.TLS.CACertFile else None
         return TlsFiles(cert=Path(self.TLS.CertFile), key=Path(self.TLS.KeyFile), client_ca=ca)
+
+    @property
+    def reply_limit(self) -> int:
+        """In bytes."""
+        return self.ReplyLimitMiB * 1024 * 1024
 
     @property
     def body_limit(self) -> int:
