@@ -57,6 +57,21 @@ async def test_a_rejection_keeps_its_status_and_words(chain: Chain) -> None:
     assert (code, text.splitlines()) == (422, ["hostPath is not allowed", "no such queue"])
 
 
+async def test_a_create_that_grew_too_large_is_explained(chain: Chain) -> None:
+    """An object goes along once for each container that mounts it."""
+    volumes = [{"name": "v", "configMap": {"name": "weights"}}]
+    containers = [{"name": f"c{number}", "volumeMounts": [{"name": "v"}]} for number in range(4)]
+    grown = {
+        "pod": {**pod(), "spec": {"volumes": volumes, "containers": containers}},
+        "configmaps": [{"metadata": {"name": "weights"}, "data": {"x": "x" * 900_000}}],
+    }
+    chain.plugin.replies["/create"] = lambda _: (413, "too much", {})
+    code, text = await post(chain, "/create", grown)
+    assert code == 413
+    assert "ConfigMap weights: 3515 KiB in 4 container(s)" in text
+    assert text.splitlines()[1:] == ["too much"]
+
+
 async def test_not_now_keeps_its_waiting_time(chain: Chain) -> None:
     chain.plugin.replies["/create"] = lambda _: (503, "journal is full", {"Retry-After": "7"})
     async with chain.client.request("POST", "/create", data=json.dumps(CREATE).encode()) as response:

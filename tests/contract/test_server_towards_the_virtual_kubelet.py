@@ -186,6 +186,7 @@ async def test_a_truncated_body_harms_nobody_else(chain: Chain, path: str) -> No
 async def test_a_body_over_the_limit_is_413(chain: Chain) -> None:
     async with chain.client.request("POST", "/create", data=b"[" + b"1," * 1024 * 1024) as response:
         assert response.status == 413
+        assert "larger than the" in await response.text()
 
 
 async def test_a_plugin_that_is_away_is_not_now(chain: Chain) -> None:

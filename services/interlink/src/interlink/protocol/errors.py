@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from service_runtime.http_client import retry_after as asked_wait
 
 REJECTED_STATUSES = frozenset({400, 413, 422})
+# a proxy in between answers without words
+WORDLESS = {413: "the pod with its ConfigMaps, Secrets and tokens is larger than what is let through on the way (413)"}
 NOT_NOW_STATUSES = frozenset({401, 403, 404, 408, 429, 503})
 
 
@@ -56,7 +58,7 @@ class LostTrack(InterlinkError):
 
 def from_status(status: int, body: str, retry_after: str | None = None) -> InterlinkError:
     """The error that a reply with `status` (anything but 2xx) and the text `body` stands for."""
-    text = body.strip() or f"HTTP status {status}"
+    text = body.strip() or WORDLESS.get(status, f"HTTP status {status}")
     if status in REJECTED_STATUSES:
         return Rejected([line for line in text.splitlines() if line.strip()], status)
     if status in NOT_NOW_STATUSES:

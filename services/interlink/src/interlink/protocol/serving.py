@@ -22,9 +22,14 @@ log = get_logger(__name__)
 
 
 async def read_json(request: web.Request, kind: type[T]) -> T:
-    """The request's body as `kind`. Raises Rejected (400) for what can't be read; aiohttp answers 413 for too much."""
+    """The request's body as `kind`. Raises Rejected: 400 for what can't be read, 413 for too much."""
     try:
         return decode(await request.read(), kind)
+    except web.HTTPRequestEntityTooLarge as error:
+        limit = f"{request.client_max_size >> 10} KiB"
+        raise Rejected(
+            [f"the request is larger than the {limit} that are taken here (the limit of bodies)"], 413
+        ) from error
     except MalformedError as error:
         raise Rejected([str(error)], 400) from error
 

@@ -1,7 +1,9 @@
 """What each container of a pod mounts: the objects that came with a create, sorted to the containers that use them."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
+from interlink.protocol.decode import encode
 from interlink.protocol.types import CreateRequest, JsonObject, RetrievedContainer
 
 
@@ -46,3 +48,26 @@ def _is_projected(volume: JsonObject) -> bool:
 def _found(objects: dict[str, JsonObject], names: Iterable[str | None]) -> list[JsonObject] | None:
     found = [objects[name] for name in names if name is not None and name in objects]
     return found or None
+
+
+def too_large(containers: Sequence[RetrievedContainer], size: int) -> str:
+    """Why a create of `size` bytes was too large for the plugin, naming what takes most of it.
+
+    An object is sent along once for each container that mounts it, so that a create can be much larger than what came in.
+    """
+    weights, times = Counter[str](), Counter[str]()
+    for container in containers:
+        for kind in ("configMaps", "secrets", "projectedvolumemaps"):
+            for found in getattr(container, kind) or []:
+                name = f"{_KINDS[kind]} {(found.get('metadata') or {}).get('name', '')}"
+                weights[name] += len(encode(found))
+                times[name] += 1
+    largest = [f"{name}: {weight >> 10} KiB in {times[name]} container(s)" for name, weight in weights.most_common(3)]
+    what = f" ({'; '.join(largest)})" if largest else ""
+    return (
+        f"the pod with a copy of each object for each container that mounts it is {size >> 10} KiB{what}, which is more than "
+        "the site takes: mount less, or have the administrator raise the plugin's body limit"
+    )
+
+
+_KINDS = {"configMaps": "ConfigMap", "secrets": "Secret", "projectedvolumemaps": "projected volume"}

@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from service_runtime.logs import get_logger
 
+from interlink.protocol.decode import encode
 from interlink.protocol.errors import InterlinkError, Rejected
 from interlink.protocol.features import FEATURES_HEADER, LIST, RETRY_CREATE, STATUS_BATCH, format_features
 from interlink.protocol.serving import error_middleware, error_response, json_response, read_json, session_of
-from interlink.protocol.types import CreateRequest, JsonObject, LogRequest, Pod, RetrievedPodData
+from interlink.protocol.types import CreateReply, CreateRequest, JsonObject, LogRequest, Pod, RetrievedPodData
 from interlink.protocol.uid import required_uid
 from interlink.server import metrics
-from interlink.server.attach import attach_volumes
+from interlink.server.attach import attach_volumes, too_large
 from interlink.server.job_script import build_job_script, job_config
 from interlink.server.log_request import problems_of
 from interlink.server.plugin import Plugin
@@ -63,9 +64,17 @@ class ApiServer:
         )
         if building:
             data.jobScript = await build_job_script(message.jobscriptURL, data)
-        reply = await self._plugin.create(data, session_of(request))
+        reply = await self._handed_over(data, session_of(request))
         log.info("pod.created", pod_uid=uid, request=session_of(request), job=reply.PodJID)
         return json_response(reply)
+
+    async def _handed_over(self, data: RetrievedPodData, session: str) -> CreateReply:
+        try:
+            return await self._plugin.create(data, session)
+        except Rejected as error:
+            if error.http_status != 413:
+                raise
+            raise Rejected([too_large(data.container or [], len(encode(data))), *error.reasons], 413) from error
 
     async def delete(self, request: web.Request) -> web.Response:
         """DELETE /delete: end the job; the pod is forgotten once the plugin took it."""
