@@ -99,6 +99,8 @@ async def test_each_call_has_the_method_path_and_body_of_the_go_virtual_kubelet(
     assert operations == ["CreatePod", "DeletePod", "GetStatus", "GetLogs", "PingInterLink"]
     assert {headers["Authorization"] for _, _, headers, _ in server.requests} == {"Bearer abc"}
     assert all("Content-Length" in headers for _, _, headers, _ in server.requests)
+    kinds = [headers.get("Content-Type") for _, _, headers, _ in server.requests]
+    assert kinds == ["application/json"] * 4 + [None]
 
 
 async def test_an_empty_token_sends_no_header(server: Server) -> None:
@@ -155,6 +157,13 @@ async def test_each_status_is_one_of_the_three_errors(server: Server, code: int,
         with pytest.raises(kind) as caught:
             await client.create(REQUEST)
     assert (caught.value.http_status, caught.value.reason) == (code, "reason one\nreason two")
+
+
+async def test_too_large_for_a_proxy_without_words_is_told_in_some(server: Server) -> None:
+    server.reply = answer(b"", 413)
+    async with InterlinkClient(server.url) as client:
+        with pytest.raises(Rejected, match="larger than what is let through"):
+            await client.create(REQUEST)
 
 
 async def test_the_waiting_time_of_not_now_is_kept(server: Server) -> None:

@@ -96,6 +96,13 @@ class HttpClient:
             raise RuntimeError("HttpClient is used outside of its context")
         timeout = (deadlines or self.deadlines).timeout()
         async with self._session.request(
-            method, self._prefix + path, headers=headers, data=data, timeout=timeout, allow_redirects=False
+            method,
+            self._prefix + path,
+            headers=headers,
+            data=data or None,
+            timeout=timeout,
+            allow_redirects=False,
+            # nothing is of no type, as with Go's client, which peers were written against
+            skip_auto_headers=() if data else ("Content-Type",),
         ) as response:
             yield response
