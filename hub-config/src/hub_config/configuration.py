@@ -14,8 +14,8 @@ from hub_config.spawn import security
 from hub_config.spawn.volumes import PVC_NAME_TEMPLATE, mounts, volumes
 
 # A REST request with refused options is to be answered with 400, not with 202 and a failure that nobody sees. z2jh sets 0, which
-# answers before anything was looked at; JupyterHub's own 10 would hold up each start's progress page.
-_SLOW_SPAWN_SECONDS = 1
+# answers before anything was looked at; this is JupyterHub's own. The spawn page doesn't wait that long: it has a second of its own.
+_SLOW_SPAWN_SECONDS = 10
 
 
 def configure(c: Any, data: object) -> None:

@@ -45,6 +45,7 @@ async def test_a_member_comes_to_the_spawn_page(pair: Pair) -> None:
     for words in ("Start a server", "JupyterLab", "Python and a terminal", "registry.test/analysis:2", "scales out"):
         assert words in text
     assert "For the detector" not in text
+    assert "Files in your home (10 GiB) stay. What is elsewhere, such as in /scratch (20 GiB), is gone" in text
     _, user = await pair[1].api("GET", "users/mario")
     assert (sorted(user["groups"]), user["admin"]) == (["/icsc", "/icsc/admins"], True)
 
@@ -61,12 +62,14 @@ async def test_another_403_is_an_ordinary_one(pair: Pair) -> None:
     await log_in(pair, "peach")
     status, text = await pair[1].page("hub/admin")
     assert status == 403
-    assert "403 : Forbidden" in text
+    assert "<h1>403 : " in text
     assert "membership" not in text
 
 
-# a bare number is refused by JupyterHub itself
-@pytest.mark.parametrize(("given", "words"), [case for case in REFUSED if not isinstance(case[0], int)])
+# a bare number is refused by JupyterHub itself; an empty list is the same to JupyterHub 6 as nothing
+@pytest.mark.parametrize(
+    ("given", "words"), [case for case in REFUSED if case[0] != [] and not isinstance(case[0], int)]
+)
 async def test_rest_is_answered_with_400_and_a_sentence(pair: Pair, given: object, words: str) -> None:
     await log_in(pair, "peach")
     status, reply = await pair[1].api("POST", "users/peach/server", given)
@@ -90,6 +93,9 @@ async def test_the_form_tells_what_is_wrong(pair: Pair) -> None:
     status, text = await pair[1].submit("hub/spawn", form)
     assert status == 400
     assert "not from evil.org" in text
+    assert 'value="evil.org/x:1"' in text, "to be corrected, not typed again"
+    assert 'id="highrate-own" checked' in text
+    assert "evil.org" not in (await pair[1].page("hub/spawn"))[1]
 
 
 async def test_a_link_chooses_but_starts_nothing(pair: Pair) -> None:

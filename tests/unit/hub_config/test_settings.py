@@ -118,7 +118,7 @@ def test_what_z2jh_set_stays() -> None:
     c.JupyterHub.template_vars = {"announcement": "Maintenance on Monday"}
     configure(c, values())
     assert c.JupyterHub.tornado_settings["cookie_options"] == {"SameSite": "Lax"}
-    assert c.JupyterHub.tornado_settings["slow_spawn_timeout"] == 1, "0 answers before the options were looked at"
+    assert c.JupyterHub.tornado_settings["slow_spawn_timeout"] == 10, "0 answers before the options were looked at"
     assert c.JupyterHub.template_paths[0] == "/etc/theirs", "an administrator's page wins over ours"
     assert c.JupyterHub.template_vars["announcement"] == "Maintenance on Monday"
 

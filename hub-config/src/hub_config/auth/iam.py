@@ -41,7 +41,7 @@ class IAMAuthenticator(IAMClient):
 
     refresh_margin = Integer(300, config=True, help="Access tokens are renewed that many seconds before they end.")
     groups_max_age = Integer(
-        900,
+        600,
         config=True,
         help="""A login is renewed after that many seconds, so that groups given or taken away have an effect. On IAM, switch
         off "clear access tokens on refresh" for the client, or tokens in use end with it.""",

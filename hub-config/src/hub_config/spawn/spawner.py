@@ -35,6 +35,11 @@ class PlatformSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner is untyp
     _session: Session | None = None
     _waiting_since = 0.0
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._accepted = self.user_options
+        self._refused_form: Mapping[str, object] = {}
+
     # --- what is chosen
 
     @property
@@ -46,19 +51,23 @@ class PlatformSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner is untyp
         return self._form
 
     def _form(self, _spawner: Any) -> str:
-        """The spawn page's fields, with what the link says, what was chosen last, or the defaults."""
+        """The spawn page's fields, with what the link or the refused form says, what was chosen last, or the defaults."""
+        refused, self._refused_form = self._refused_form, {}
         return render(
-            self.platform.catalogue,
+            self.platform,
             self.groups_of_user,
-            linked=getattr(self.handler, "linked_options", {}),
+            linked=refused or getattr(self.handler, "linked_options", {}),
             remembered=self.user_options,
+            typed=str(refused.get("reference", "")),
         )
 
     def _options_from_form(self, form_data: Mapping[str, list[object]]) -> dict[str, object]:
+        chosen: dict[str, object] = {}
         try:
             chosen = options.from_form(form_data)
             options.resolve(self.platform.catalogue, self.groups_of_user, options.parse(chosen))
         except NotPossible as error:
+            self._refused_form = chosen
             raise Refusal(str(error)) from error
         return chosen
 
@@ -66,12 +75,20 @@ class PlatformSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner is untyp
         """A link starts nothing: somebody else may have written it. See pages.links for those that preselect."""
         raise Refusal("Links choose, but don't start a server: choose here and press Start.")
 
+    @default("apply_user_options")
+    def _apply_user_options_default(self) -> Callable[[Any, object], None]:
+        # JupyterHub's hook, which warns at each start that nobody uses it
+        return lambda _spawner, _options: None
+
     async def load_user_options(self) -> None:
         """Take the options, however they came, or refuse them. Instead of KubeSpawner's profiles."""
         try:
             session = options.resolve(self.platform.catalogue, self.groups_of_user, options.parse(self.user_options))
         except NotPossible as error:
+            # JupyterHub has written them down already, for the next start that says nothing
+            self.user_options = self.orm_spawner.user_options = self._accepted
             raise Refusal(str(error)) from error
+        self._accepted = self.user_options
         guarantee = self.platform.catalogue.guarantee
         self.image = session.image
         self.cpu_limit = float(session.cores)
