@@ -1,11 +1,15 @@
 """The Go server's files load unchanged; what can't work is refused in words."""
 
+import asyncio
+import logging
 from pathlib import Path
 
 import pytest
+from interlink.server.app import serve
 from interlink.server.job_script import job_config
 from interlink.server.settings import ServerSettings, load_server_settings
 from service_runtime.settings import SettingsError
+from structlog.testing import capture_logs
 
 GO_FILE = """
 InterlinkAddress: "unix:///var/run/interlink.sock"
@@ -62,6 +66,31 @@ def test_what_cannot_work_is_refused_in_words(tmp_path: Path, text: str, words: 
 
 
 def test_an_address_for_metrics_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="MetricsAddress.*host:port"):
+    with pytest.raises(SettingsError, match=r"MetricsAddress.*host:port"):
         load(tmp_path, GO_FILE + "MetricsAddress: nonsense\n")
     assert load(tmp_path, GO_FILE + "MetricsAddress: 127.0.0.1:9102\n").MetricsAddress == "127.0.0.1:9102"
+
+
+@pytest.mark.parametrize(
+    ("keys", "level"),
+    [
+        ("", logging.WARNING),
+        ("VerboseLogging: true\n", logging.DEBUG),
+        ("ErrorsOnlyLogging: true\n", logging.ERROR),
+        ("VerboseLogging: true\nErrorsOnlyLogging: true\n", logging.DEBUG),
+    ],
+)
+async def test_the_go_server_s_keys_set_the_level_of_the_log(tmp_path: Path, keys: str, level: int) -> None:
+    settings = load(
+        tmp_path, f"InterlinkAddress: unix://{tmp_path}/s.sock\nSidecarURL: unix:///p\nPprof: {{Port: 1}}\n{keys}"
+    )
+    root, stop = logging.getLogger(), asyncio.Event()
+    before, root.level = root.level, logging.WARNING
+    stop.set()
+    try:
+        with capture_logs() as lines:
+            await serve(settings, stop)
+        assert root.level == level
+    finally:
+        root.setLevel(before)
+    assert [line["key"] for line in lines if line["event"] == "settings.key_without_effect"] == ["Pprof"]

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from service_runtime import tls
 from service_runtime.http_client import Deadlines, HttpClient, client_ssl_context
-from service_runtime.listen import Listen, serve_app
+from service_runtime.listen import Listen, serve_app, warn_of_strangers
 from service_runtime.metrics import serve_observability
 from service_runtime.tls import TlsFiles
+from structlog.testing import capture_logs
 
 from tests.fakes.certificates import Authority
 
@@ -196,3 +197,23 @@ async def who_is_it(request: web.Request) -> web.Response:
     certificate = request.transport.get_extra_info("peercert") if request.transport else None
     names = [value for part in (certificate or {}).get("subject", ()) for key, value in part if key == "commonName"]
     return web.Response(text=names[0] if names else "nobody")
+
+
+CERTIFICATE = TlsFiles(cert=Path("c"), key=Path("k"))
+
+
+@pytest.mark.parametrize(
+    ("url", "files", "risk"),
+    [
+        ("unix:///run/s.sock", None, None),
+        ("http://127.0.0.1:80", None, None),
+        ("http://0.0.0.0:80", None, "reads and changes"),
+        ("https://0.0.0.0:443", CERTIFICATE, "no certificate"),
+        ("https://0.0.0.0:443", CERTIFICATE.model_copy(update={"client_ca": Path("a")}), None),
+    ],
+)
+def test_a_door_that_is_open_to_strangers_is_told(url: str, files: TlsFiles | None, risk: str | None) -> None:
+    with capture_logs() as lines:
+        warn_of_strangers(Listen.parse(url), files)
+    assert [line["event"] for line in lines] == (["listen.open_to_strangers"] if risk else [])
+    assert all(risk in line["risk"] and line["log_level"] == "warning" for line in lines if risk)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 import yaml
-from service_runtime.settings import SettingsError
+from service_runtime.settings import SettingsError, warn_without_effect
+from structlog.testing import capture_logs
 from virtual_kubelet.core.node_object import Taint
-from virtual_kubelet.settings import Settings, load
+from virtual_kubelet.settings import WITHOUT_EFFECT, Settings, load
 
 # as interLink's own chart writes it
 CHART = """
@@ -111,6 +112,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"PodCIDR": {"Subnet": "10.0.0.0/99"}}, "PodCIDR.Subnet"),
     ({"PodIP": "10.0.0"}, "PodIP"),
     ({"NodeName": "Site One"}, "NodeName"),
+    ({"InterlinkURL": "http://site.example", "InterlinkPort": 80, "VKTokenFile": "/t"}, "HTTP.Insecure: true"),
+    ({"InterlinkURL": "http://localhost.example:80", "VKTokenFile": "/t"}, "HTTP.Insecure: true"),
     ({"Network": {"EnableTunnel": True}}, "EnableTunnel"),
     ({"Network": {"FullMesh": "true"}}, "FullMesh"),
 ]
@@ -139,3 +142,37 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="can't be read"):
         load(tmp_path / "none.yaml", {})
+
+
+IN_THE_CLEAR: list[tuple[dict[str, Any], bool]] = [
+    ({"InterlinkURL": "http://localhost", "VKTokenFile": "/t"}, False),
+    ({"InterlinkURL": "http://127.0.0.1:4000", "VKTokenFile": "/t"}, False),
+    ({"InterlinkURL": "http://[::1]:4000", "VKTokenFile": "/t"}, False),
+    ({"InterlinkURL": "unix:///run/s.sock", "VKTokenFile": "/t"}, False),
+    ({"InterlinkURL": "https://site.example", "VKTokenFile": "/t"}, False),
+    ({"InterlinkURL": "http://site.example", "VKTokenFile": "/dev/null"}, True),
+    ({"InterlinkURL": "http://site.example"}, True),
+    ({"InterlinkURL": "http://site.example", "VKTokenFile": "/t", "HTTP": {"Insecure": True}}, True),
+]
+
+
+@pytest.mark.parametrize(("keys", "expected"), IN_THE_CLEAR, ids=[str(row[0]) for row in IN_THE_CLEAR])
+def test_a_token_goes_in_the_clear_only_where_that_was_asked_for(keys: dict[str, Any], expected: bool) -> None:
+    assert Settings.model_validate({"NodeName": "n", **keys}).in_the_clear is expected
+
+
+def test_keys_that_are_known_and_not_used_are_told(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, CHART + "VKConfigPath: /etc/x\nDisableCSR: true\n")
+    with capture_logs() as lines:
+        warn_without_effect(settings, WITHOUT_EFFECT)
+    told = {line["key"] for line in lines if line["event"] == "settings.key_without_effect"}
+    assert told == {"KubeletHTTP", "Network", "VKConfigPath", "ServiceAccount", "Namespace"}
+    assert all(line["reason"] for line in lines)
+
+
+def test_the_documentation_names_each_key_without_effect() -> None:
+    page = (Path(__file__).parents[3] / "docs/configuration/virtual-kubelet.md").read_text()
+    known = {field.alias for field in Settings.model_fields.values()}
+    for key in WITHOUT_EFFECT:
+        assert key in known
+        assert f"`{key}`" in page

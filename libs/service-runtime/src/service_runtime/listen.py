@@ -17,6 +17,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 
+from service_runtime.logs import get_logger
+from service_runtime.openid import is_loopback
 from service_runtime.silent_connections import SilentConnections
 from service_runtime.tls import ServerContext, TlsFiles, keep_certificate_fresh, server_ssl_context
 
@@ -39,6 +41,8 @@ class _NoEcho(logging.Filter):
 
 
 server_logger.addFilter(_NoEcho())
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,20 @@ class Listen:
         if self.path is not None:
             return f"unix://{self.path}"
         return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+def warn_of_strangers(listen: Listen, tls: TlsFiles | None) -> None:
+    """Say at the start of a service that knows its callers by nothing else that anybody may call it."""
+    if listen.path is not None or is_loopback(listen.host):
+        return
+    if listen.scheme == "http":
+        risk = "whoever reaches the address may call, and whoever is in between reads and changes what is sent"
+    elif tls is None or tls.client_ca is None:
+        risk = "callers are asked for no certificate: whoever reaches the address may call"
+    else:
+        return
+    advice = "use a unix socket, or https with the authority of the callers' certificates"
+    log.warning("listen.open_to_strangers", address=str(listen), risk=risk, advice=advice)
 
 
 @contextlib.asynccontextmanager

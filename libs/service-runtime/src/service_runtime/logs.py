@@ -83,6 +83,12 @@ def configure_logs(service: str, level: str = "info") -> None:
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
 
 
+def follow_go_keys(verbose: bool, errors_only: bool) -> None:
+    """The level by interLink's two keys, as its Go programs read them: verbose wins, neither leaves the level as it is."""
+    if verbose or errors_only:
+        logging.getLogger().setLevel(logging.DEBUG if verbose else logging.ERROR)
+
+
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger whose calls are `log.info("thing.happened", pod_uid=…, request=…)`: an event name and keys, no prose."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)

@@ -86,6 +86,17 @@ def parse_settings(
     raise SettingsError(source, [_problem(e["loc"], e["type"], e["msg"]) for e in found])
 
 
+def warn_without_effect(settings: Section, reasons: Mapping[str, str]) -> None:
+    """A line for each key of `reasons` that was given another value than its default: others' keys, known and not used.
+
+    `reasons` says of each why.
+    """
+    for name, field in type(settings).model_fields.items():
+        key = field.alias or name
+        if key in reasons and getattr(settings, name) != field.get_default(call_default_factory=True):
+            log.warning("settings.key_without_effect", key=key, reason=reasons[key])
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))

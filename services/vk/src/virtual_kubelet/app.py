@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,8 +12,9 @@ from service_runtime.boundary import keep_running
 from service_runtime.files import read_token
 from service_runtime.http_client import Deadlines, client_ssl_context
 from service_runtime.listen import Listen, serve_app
-from service_runtime.logs import get_logger
+from service_runtime.logs import follow_go_keys, get_logger
 from service_runtime.metrics import serve_observability
+from service_runtime.settings import warn_without_effect
 
 from virtual_kubelet import __version__, metrics
 from virtual_kubelet.control.handover import Handover
@@ -39,7 +39,7 @@ from virtual_kubelet.io.node_registration import NodeRegistration
 from virtual_kubelet.io.objects import ObjectReader
 from virtual_kubelet.io.pod_watch import PodWatch
 from virtual_kubelet.model.known_pod import Stage
-from virtual_kubelet.settings import Settings
+from virtual_kubelet.settings import WITHOUT_EFFECT, Settings
 
 DRAIN_SECONDS = 15.0
 GAUGE_SECONDS = 5.0
@@ -70,8 +70,12 @@ class _Parts:
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Run the virtual node until `stop` is set."""
-    if settings.verbose_logging:
-        logging.getLogger().setLevel(logging.DEBUG)
+    follow_go_keys(settings.verbose_logging, settings.errors_only_logging)
+    warn_without_effect(settings, WITHOUT_EFFECT)
+    if settings.in_the_clear:
+        log.warning(
+            "interlink.plain_http", url=settings.interlink, risk="whoever is in between reads pods and their Secrets"
+        )
     client = InterlinkClient(
         settings.interlink,
         token=_token_reader(settings),

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pydantic
 from pydantic import Field
 from service_runtime.metrics import MetricsAddress
+from service_runtime.openid import is_loopback
 from service_runtime.settings import load_settings
 
 from virtual_kubelet.core.names import is_label_value, is_qualified_name
@@ -29,6 +30,18 @@ ENVIRONMENT = {
     "KUBELET_PORT": "KubeletPort",
     "POD_IP": "PodIP",
 }
+WITHOUT_EFFECT = {
+    "KubeletHTTP": "the kubelet port is always https",
+    "KubeletCSRSignerName": "no certificate signing requests are made",
+    "DisableCSR": "no certificate signing requests are made",
+    "SkipDownwardAPIResolution": "what refers to the pod is always resolved, except for its address",
+    "Pprof": "the profiler is Go's",
+    "Network": "pods get no network of the cluster, so there is nothing to set up",
+    "VKConfigPath": "the file is named by --config or CONFIGPATH",
+    "ServiceAccount": "who we are is in the kubeconfig, or is the account of the pod that we run in",
+    "Namespace": "who we are is in the kubeconfig, or is the account of the pod that we run in",
+}
+"""Keys that interLink's virtual kubelet or its chart know."""
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
@@ -36,7 +49,7 @@ class Http(Part):
     """How the interLink API server's certificate is checked."""
 
     insecure: bool = Field(default=False, alias="Insecure")
-    """Don't check it. Only for trying things out: whoever is in between gets the token."""
+    """Don't check it, and send the token over plain http. Only for trying things out: whoever is in between gets the token."""
     ca_cert: Path | None = Field(default=None, alias="CaCert")
     """PEM file of an authority to trust besides the system's."""
 
@@ -111,7 +124,7 @@ class Settings(Part):
     node_labels: list[Text] = Field(default=[], alias="NodeLabels")
     node_taints: list[NodeTaint] = Field(default=[], alias="NodeTaints")
 
-    # known to interLink's virtual kubelet, without effect there or here
+    # see WITHOUT_EFFECT
     kubelet_http: dict[str, Any] = Field(default={}, alias="KubeletHTTP")
     kubelet_csr_signer_name: Text = Field(default="", alias="KubeletCSRSignerName")
     disable_csr: bool = Field(default=True, alias="DisableCSR")
@@ -198,6 +211,11 @@ class Settings(Part):
             raise ValueError("KubeletCertFile and KubeletKeyFile belong together: give both or none")
         if bool(self.kubernetes_api_addr) != bool(self.kubernetes_api_port):
             raise ValueError("KubernetesApiAddr and KubernetesApiPort belong together: give both or none")
+        if self.in_the_clear and self.vk_token_file not in (None, Path("/dev/null")) and not self.http.insecure:
+            raise ValueError(
+                "InterlinkURL is plain http to another host, and VKTokenFile names a token, which everybody in between could "
+                "read and use: take https, or no token, or say HTTP.Insecure: true to send it all the same"
+            )
         return self
 
     @property
@@ -206,6 +224,12 @@ class Settings(Part):
         if self.interlink_url.startswith("unix://") or not self.interlink_port:
             return self.interlink_url
         return f"{self.interlink_url.rstrip('/')}:{self.interlink_port}"
+
+    @property
+    def in_the_clear(self) -> bool:
+        """Does what is sent to the interLink API server leave this machine unprotected?"""
+        parts = urlsplit(self.interlink)
+        return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
     @property
     def capacity(self) -> dict[str, str]:

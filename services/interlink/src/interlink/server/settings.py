@@ -18,6 +18,10 @@ ENVIRONMENT = {
 }
 DEFAULT_CONFIG = Path("/etc/interlink/InterLinkConfig.yaml")
 CONFIG_VARIABLE = "INTERLINKCONFIGPATH"
+WITHOUT_EFFECT = {
+    "DataRootFolder": "this server keeps no files; plugins that share the file read it",
+    "Pprof": "the profiler is Go's",
+}
 
 
 class TlsKeys(Section):
@@ -55,7 +59,9 @@ class ServerSettings(Section):
     JobScriptTemplate: str = ""
     """Refused: a template in Go's language, which this server does not speak."""
     VerboseLogging: bool = False
+    """Log at level debug."""
     ErrorsOnlyLogging: bool = False
+    """Log errors only, unless `VerboseLogging`."""
     DataRootFolder: str = ""
     """Used by plugins that share this file."""
     TLS: TlsKeys = TlsKeys()
