@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from service_runtime.files import write_atomically
-from service_runtime.listen import Listen, serve_app
+from service_runtime.listen import Listen, serve_app, warn_of_strangers
 from service_runtime.logs import get_logger
 from service_runtime.metrics import serve_observability
 
@@ -94,11 +94,12 @@ async def _run(
             resources=settings.resources,
             node=settings.node or settings.instance,
         )
-        app = rest.application(settings.max_body_bytes)
+        app, listen = rest.application(settings.max_body_bytes), Listen.parse(settings.listen)
+        warn_of_strangers(listen, settings.tls)
         async with (
             # ready from here on: pods are taken while the schedd is away, and taking them is what readiness is about
             serve_observability(settings.metrics, lambda: None),
-            serve_app(app, Listen.parse(settings.listen), settings.tls),
+            serve_app(app, listen, settings.tls),
             asyncio.TaskGroup() as loops,
         ):
             submitter.wake.set()
