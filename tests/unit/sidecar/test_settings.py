@@ -81,6 +81,8 @@ def test_the_policy_is_made_of_the_settings() -> None:
 def test_htcondor_is_told_where_the_credentials_are() -> None:
     auth = {"methods": ["SCITOKENS", "IDTOKENS"], "token_file": "/t", "token_directory": "/d", "ca_file": "/ca"}
     params = condor_params(parsed(endpoint={"collector": "c:1", "auth": auth}).endpoint.auth)
+    for what in ("AUTHENTICATION", "ENCRYPTION", "INTEGRITY"):
+        assert params[f"SEC_CLIENT_{what}"] == "REQUIRED"
     assert params["SEC_CLIENT_AUTHENTICATION_METHODS"] == "SCITOKENS, IDTOKENS"
     assert params["SCITOKENS_FILE"] == "/t"
     assert params["SEC_TOKEN_DIRECTORY"] == "/d"

@@ -269,6 +269,10 @@ def site_policy(settings: Settings) -> policy.Policy:
 def condor_params(auth: Auth) -> dict[str, str]:
     """HTCondor's own configuration for a client that has nothing but a token."""
     params = {
+        # payloads hold secrets, and a peer that could ask for less would see them; HTCondor's own default is only to prefer it
+        "SEC_CLIENT_AUTHENTICATION": "REQUIRED",
+        "SEC_CLIENT_ENCRYPTION": "REQUIRED",
+        "SEC_CLIENT_INTEGRITY": "REQUIRED",
         "SEC_CLIENT_AUTHENTICATION_METHODS": ", ".join(auth.methods),
         "SEC_CLIENT_AUTHENTICATION_TIMEOUT": str(auth.login_seconds),
         "SEC_DEFAULT_SESSION_DURATION": str(auth.session_seconds),
