@@ -58,6 +58,18 @@ def test_every_package_of_both_images_has_one_version() -> None:
     assert offload["dask"] == offload["distributed"]
 
 
+def test_the_contract_is_written_down_as_it_is_checked() -> None:
+    page = (IMAGES.parent / "docs" / "images.md").read_text()
+    rules = page.partition("## The contract")[2].partition("### Checking")[0]
+    names = {"jupyterhub": "JupyterHub", "jupyterlab": "JupyterLab", "dask": "Dask", "distributed": "Distributed"}
+    versions = {**contract.SESSION_PACKAGES, **contract.OFFLOAD_PACKAGES}
+    for name, begin in versions.items():
+        assert re.search(rf"{names.get(name, name)}( and \w+)? {re.escape(begin)}\b", rules), name
+    words = (contract.HOME, *contract.MOUNT_POINTS, *contract.PRIVILEGED, *contract.INITS - {"tini-static"})
+    labels = (f'{contract.LABEL}="{contract.VERSION}"', f'{contract.OFFLOAD_LABEL}="true"')
+    assert [word for word in (*words, *labels, contract.SINGLEUSER, contract.CLIENT) if word not in rules] == []
+
+
 def test_the_command_comes_with_the_package_and_needs_no_other() -> None:
     project = tomllib.loads((IMAGES.parent / "client" / "pyproject.toml").read_text())["project"]
     assert project["scripts"] == {contract.CLIENT: "highrate.cli:main"}
