@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlencode
 
 from aiohttp import BasicAuth, web
 
-Mode = Literal["ok", "fail", "refuse", "garbage"]
+Mode = Literal["ok", "fail", "busy", "refuse", "garbage"]
 
 
 @dataclass
@@ -135,6 +135,8 @@ def _fault(mode: Mode) -> web.Response | None:
             return None
         case "fail":
             return web.Response(status=502, text="out of order")
+        case "busy":
+            return web.Response(status=429, headers={"Retry-After": "60"})
         case "refuse":
             return web.json_response({"error": "invalid_grant"}, status=400)
         case "garbage":

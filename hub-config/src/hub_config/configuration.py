@@ -14,7 +14,7 @@ from hub_config.spawn import security
 from hub_config.spawn.volumes import PVC_NAME_TEMPLATE, mounts, volumes
 
 # A REST request with refused options is to be answered with 400, not with 202 and a failure that nobody sees. z2jh sets 0, which
-# answers before anything was looked at; this is JupyterHub's own. The spawn page doesn't wait that long: it has a second of its own.
+# answers before anything was looked at; this is JupyterHub's own. The spawn page waits a second, whatever it is.
 _SLOW_SPAWN_SECONDS = 10
 
 

@@ -120,6 +120,7 @@ def test_endpoints_follow_from_the_issuer(issuer: str) -> None:
     assert it.enable_pkce
     assert it.enable_auth_state
     assert it.refresh_pre_spawn
+    assert getattr(it, "auth_refresh_strict", True), "JupyterHub 6 has it off"
 
 
 def test_the_clients_secret_comes_from_a_file(tmp_path: Path) -> None:

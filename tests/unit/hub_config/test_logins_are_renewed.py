@@ -123,7 +123,7 @@ async def test_a_refused_renewal_asks_for_a_new_login_but_leaves_the_server_for_
     assert not await it.keeps_server(user)
 
 
-@pytest.mark.parametrize("mode", ["fail", "garbage"])
+@pytest.mark.parametrize("mode", ["fail", "busy", "garbage"])
 async def test_a_provider_in_trouble_logs_nobody_out(iam: PeopleIam, mode: Any) -> None:
     iam.token_mode = mode
     it, user = make(iam), logged_in(iam, age=7200)

@@ -126,7 +126,13 @@ async def test_cvmfs_is_read_only_and_sees_repositories_mounted_later(
     mount = mounts(pod)["/cvmfs"]
     assert (mount["readOnly"], mount["mountPropagation"]) == (True, "HostToContainer")
     assert source.items() <= mount["source"].items()
-    assert environment(pod)["X509_VOMS_DIR"] == "/cvmfs/grid.cern.ch/etc/grid-security/vomsdir"
+    grid = "/cvmfs/grid.cern.ch/etc/grid-security"
+    told = {
+        "X509_CERT_DIR": f"{grid}/certificates",
+        "X509_VOMS_DIR": f"{grid}/vomsdir",
+        "VOMS_USERCONF": f"{grid}/vomses",
+    }
+    assert told.items() <= environment(pod).items()
 
 
 async def test_programs_are_told_places_and_no_tokens(spawner: Make) -> None:

@@ -207,5 +207,6 @@ async def test_who_lost_the_group_loses_the_server_and_is_told_which_group(place
     status, text = await place.hub.page("hub/home")
     assert (status, "<code>/icsc</code>" in text) == (403, True)
     assert place.pod("peach"), "others go on"
+    assert "unhandled user_options" not in place.hub.log.read_text()
     place.iam.groups["bowser"] = ["/icsc"]
     assert await place.start("bowser"), "nothing is held against who is a member again"
