@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests.cluster.conftest import Platform
+from tests.cluster.listener import listening
 from tests.cluster.pods import Pods, create_many, manifest, shell, terminated, uid, wait_for_all
 
 # what shells, submit files, ClassAds, log formats and JSON each find hard
@@ -188,18 +189,38 @@ def test_log_options(pods: Pods, node: str, hello: str) -> None:
     assert stamped.startswith("20")
 
 
+POLITE = """
+import signal, socket, sys, time
+teller = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10)
+def told(*_):
+    teller.sendall(b"told\\n")
+    time.sleep(2)
+    teller.sendall(b"ended\\n")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, told)
+print("up", flush=True)
+while True:
+    time.sleep(0.2)
+"""
+
+
 def test_deleting_a_running_pod_removes_the_job_and_lets_it_end_in_its_own_way(
     pods: Pods, node: str, hello: str, platform: Platform
 ) -> None:
-    pod = pods.create(manifest(node, [shell("c", hello, "sleep 600")], terminationGracePeriodSeconds=5))
-    pods.wait_for_phase(pod, "Running")
-    assert platform.jobs_of(uid(pod))
-    pod.delete()
-    pods.wait_until_gone(pod)
-    end = time.monotonic() + 60
-    while platform.jobs_of(uid(pod)):
-        assert time.monotonic() < end, "the job outlives its pod"
-        time.sleep(0.5)
+    """It is asked to end, and has its grace period for that; with the pod its log is gone, so it tells by other means."""
+    with listening(platform.site) as listener:
+        container = {"name": "c", "image": hello, "command": ["python3", "-c", POLITE, str(listener.port)]}
+        pod = pods.create(manifest(node, [container], terminationGracePeriodSeconds=20))
+        pods.wait_for_phase(pod, "Running")
+        assert next(pods.follow(pod)) == "up"
+        assert platform.jobs_of(uid(pod))
+        pod.delete()
+        pods.wait_until_gone(pod)
+        end = time.monotonic() + 60
+        while platform.jobs_of(uid(pod)):
+            assert time.monotonic() < end, "the job outlives its pod"
+            time.sleep(0.5)
+        assert listener.heard() == "told\nended\n"
 
 
 @pytest.mark.parametrize(
