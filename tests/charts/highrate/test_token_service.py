@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import yaml
 from service_runtime.settings import load_settings
 from token_service.model.settings import Settings
@@ -9,7 +10,7 @@ from token_service.model.settings import Settings
 from tests.charts.highrate.hub import GIVEN
 from tests.charts.highrate.mounted import mount
 from tests.charts.navigation import Workload, one, workloads
-from tests.charts.rendering import HIGHRATE, Chart, Object, Values, read_values
+from tests.charts.rendering import HIGHRATE, Chart, Object, Values, merged, read_values
 
 CONFIG = "etc/highrate/config/token-service.yaml"
 TWO_SITES = read_values(HIGHRATE / "ci" / "two-sites-values.yaml")
@@ -37,6 +38,15 @@ def test_it_listens_where_its_pod_has_ports(objects: list[Object], tmp_path: Pat
 
 def test_it_asks_the_hub_below_its_base_address(chart: Chart, tmp_path: Path) -> None:
     assert _settings(chart.render(TWO_SITES), tmp_path).hub.url == "http://hub:8081/analysis/hub/api"
+
+
+@pytest.mark.parametrize(("basic", "way"), [(True, "basic"), (False, "post"), (None, "basic")])
+def test_it_shows_its_secret_to_the_provider_as_the_hub_does(
+    chart: Chart, tmp_path: Path, basic: bool | None, way: str
+) -> None:
+    login = {} if basic is None else {"basic_auth": basic}
+    values = merged(TWO_SITES, {"jupyterhub": {"hub": {"config": {"IAMAuthenticator": login}}}})
+    assert _settings(chart.render(values), tmp_path).issuer.client_authentication == way
 
 
 def test_it_sees_of_the_hub_s_secret_its_own_token_alone(objects: list[Object], tmp_path: Path) -> None:

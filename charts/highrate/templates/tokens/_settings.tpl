@@ -14,6 +14,9 @@ token-service.yaml: |
     url: {{ $iam.issuer | quote }}
     client_id: {{ $iam.client_id | quote }}
     client_secret_file: /run/highrate/client/client-secret
+    {{- if eq (toString $iam.basic_auth) "false" }}
+    client_authentication: post
+    {{- end }}
     {{- if include "highrate.ca.name" . }}
     ca_file: /etc/highrate/ca/ca.crt
     {{- end }}
