@@ -1,7 +1,9 @@
 """Thousands of pods: answers stay quick because nothing blocks the loop and a status is a look-up."""
 
 import asyncio
+import base64
 import gc
+import json
 import time
 import uuid
 from pathlib import Path
@@ -62,6 +64,43 @@ async def test_a_burst_of_creates_and_their_ends_never_block_the_loop(tmp_path: 
     gc.unfreeze()
     await sidecar.stop()
     assert len(blocked) <= NOISE, f"turns of the loop that took too long, in seconds: {blocked}"
+
+
+async def test_large_creates_never_block_the_loop(tmp_path: Path, schedd: FakeSchedd) -> None:
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path))
+    await sidecar.start()
+    # made before the watch begins: the client shares this loop
+    uids = [str(uuid.uuid4()) for _ in range(8)]
+    bodies = [await asyncio.to_thread(large_create, uid) for uid in uids]
+    assert len(bodies[0]) > 4 << 20
+    gc.collect()
+    gc.freeze()
+    stop = asyncio.Event()
+    watch = asyncio.create_task(long_turns(stop))
+    answers = []
+    for body in bodies:  # one after the other: each that blocks is a turn of its own
+        answers += await asyncio.gather(*(sidecar.call("POST", "/create", body) for _ in range(2)))
+    stop.set()
+    blocked = await watch
+    gc.unfreeze()
+    assert [code for code, _ in answers] == [200] * 16, answers
+    for uid in uids:
+        await sidecar.submitted(uid)
+        assert len(sidecar.schedd.of(uid)) == 1, "asked twice at once, and one job"
+    await sidecar.stop()
+    assert len(blocked) <= NOISE, f"turns of the loop that took too long, in seconds: {blocked}"
+
+
+def large_create(uid: str) -> bytes:
+    """A create with Secrets of some megabytes and thousands of variables."""
+    names = [f"s{number}" for number in range(6)]
+    wanted = pod(uid, volumes=[{"name": name, "secret": {"secretName": name}} for name in names])
+    container = wanted["spec"]["containers"][0]
+    container["volumeMounts"] = [{"name": name, "mountPath": f"/{name}"} for name in names]
+    container["env"] = [{"name": f"V{number}", "value": "x" * 200} for number in range(12000)]
+    content = base64.b64encode(b"s" * 300_000).decode()
+    secrets = [{"metadata": {"name": name}, "data": {"key": content}} for name in names]
+    return json.dumps({"pod": wanted, "container": [{"name": "c", "secrets": secrets}], "jobConfig": {}}).encode()
 
 
 def job(uid: str, number: int, status: int) -> JobAd:

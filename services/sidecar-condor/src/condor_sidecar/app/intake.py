@@ -20,6 +20,10 @@ from condor_sidecar.model.pod_record import ContainerRecord, PodRecord
 from condor_sidecar.settings import Limits
 
 RETRY_SECONDS = 10.0
+SMALL_BYTES = 64 << 10
+"""Of a create: as much is compiled in the loop's own turn, in a few milliseconds; what is larger in a thread."""
+MOST_COMPILING = 4
+"""Large ones at a time: each is in memory several times over."""
 
 log = get_logger(__name__)
 
@@ -40,25 +44,48 @@ class Intake:
         self._tasks = tasks
         self._under_way: dict[str, asyncio.Task[NotNow | None]] = {}
         self._bytes_under_way = 0
+        self._compiling = asyncio.Semaphore(MOST_COMPILING)
 
-    async def create(self, message: RetrievedPodData, request: str) -> CreateReply:
-        """Take a pod. Raises Rejected with every reason, or NotNow while the journal can't take it."""
+    async def create(self, message: RetrievedPodData, request: str, size: int) -> CreateReply:
+        """Take a pod; `size` is that of the message in bytes. Raises Rejected with every reason, or NotNow while the
+        journal can't take it."""
         uid = required_uid(message.pod)
-        known = self._table.get(uid)
-        if known is not None and not known.deleting:
-            return CreateReply(uid, known.record.jid)
-        if uid in self._table.tombstones:
-            raise Rejected([f"pod UID {uid} was deleted here; a deleted pod does not come back"])
+        if self._is_known(uid):
+            return CreateReply(uid, f"il-{uid}")
         task = self._under_way.get(uid)
         if task is None:
-            record, payload = self._compile(message, request)
-            self._check_room(len(payload))
-            self._bytes_under_way += len(payload)
-            task = self._under_way[uid] = self._tasks.create_task(self._accept(record, payload))
+            record, payload = await self._compiled(message, request, size)
+            # that may have taken its time: another create of the same pod, or its delete, may have been quicker
+            if self._is_known(uid):
+                return CreateReply(uid, f"il-{uid}")
+            task = self._under_way.get(uid) or self._begin(record, payload)
         failure = await asyncio.shield(task)
         if failure is not None:
             raise failure
         return CreateReply(uid, f"il-{uid}")
+
+    def _is_known(self, uid: str) -> bool:
+        """Whether the pod was taken before. Raises Rejected for one that was deleted."""
+        known = self._table.get(uid)
+        if known is not None and not known.deleting:
+            return True
+        if uid in self._table.tombstones:
+            raise Rejected([f"pod UID {uid} was deleted here; a deleted pod does not come back"])
+        return False
+
+    def _begin(self, record: PodRecord, payload: bytes) -> asyncio.Task[NotNow | None]:
+        """Start to journal the pod. Raises NotNow where there is no room."""
+        self._check_room(len(payload))
+        self._bytes_under_way += len(payload)
+        task = self._under_way[record.uid] = self._tasks.create_task(self._accept(record, payload))
+        return task
+
+    async def _compiled(self, message: RetrievedPodData, request: str, size: int) -> tuple[PodRecord, bytes]:
+        """Raises Rejected."""
+        if size <= SMALL_BYTES:
+            return self._compile(message, request)
+        async with self._compiling:
+            return await asyncio.to_thread(self._compile, message, request)
 
     def _compile(self, message: RetrievedPodData, request: str) -> tuple[PodRecord, bytes]:
         plan = compile_pod(message, self._policy)

@@ -68,7 +68,7 @@ class Rest:
             message = messages[0]
         else:
             message = await serving.read_json(request, RetrievedPodData)
-        reply: CreateReply = await self._intake.create(message, serving.session_of(request))
+        reply: CreateReply = await self._intake.create(message, serving.session_of(request), len(body))
         return serving.json_response(reply)
 
     async def delete(self, request: web.Request) -> web.Response:
