@@ -74,6 +74,13 @@ async def test_a_session_is_restricted_whatever_its_image_wants(spawner: Make) -
     assert "initContainers" not in spec
 
 
+async def test_an_account_that_an_administrator_names_gives_a_session_no_token(spawner: Make) -> None:
+    c = configured()
+    c.KubeSpawner.service_account = "theirs"
+    spec = (await manifest(spawner(config=c)))["spec"]
+    assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("theirs", False)
+
+
 async def test_files_stay_in_home_and_nowhere_else(spawner: Make) -> None:
     found = mounts(await manifest(spawner()))
     assert found["/home/jovyan"]["source"]["persistentVolumeClaim"] == {"claimName": "claim-mario"}
