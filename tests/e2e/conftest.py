@@ -10,7 +10,7 @@ from devcluster.release_values import NAMESPACE
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from devcluster import browser as chromium
-from tests.cluster.conftest import Platform, platform  # noqa: F401 - the fixture that brings the platform up
+from tests.cluster.conftest import Platform, hello, platform  # noqa: F401 - fixtures: the platform brought up, its small image
 from tests.e2e.pages import Person
 from tests.e2e.servers import Servers
 

@@ -13,7 +13,7 @@ from devcluster.release_values import NAMESPACE
 from playwright.sync_api import Page, WebSocket, expect
 
 from tests.cluster.conftest import Platform
-from tests.e2e.pages import Person, choose, new_notebook, open_start_page, run_cell, start
+from tests.e2e.pages import Person, choose, new_notebook, open_start_page, run_cell, start, wait_for_lab
 from tests.e2e.servers import Servers, until
 from tests.e2e.watch import watching
 
@@ -48,6 +48,8 @@ def kernel(window: Callable[[str], Page], people: dict[str, Person], servers: Se
     open_start_page(page, people[NAME])
     choose(page, "jupyterlab", cores=1, memory=2)
     start(page)
+    page.goto(f"{URL}user/{NAME}/lab?reset")  # without what the last session left open
+    wait_for_lab(page)
     return Kernel(page)
 
 
@@ -56,6 +58,7 @@ def offloaded(platform: Platform, hello: str) -> Any:
     """The UID of a pod that runs at the site until the test is over."""
     kubectl = WholePlatform(platform.checkout).kubectl
     spec = {
+        "restartPolicy": "Never",
         "nodeSelector": {"kubernetes.io/hostname": "site-schedd"},
         "tolerations": [{"key": "virtual-node.interlink/no-schedule", "operator": "Exists"}],
         "containers": [{"name": "c", "image": hello, "command": ["sleep", "600"]}],
@@ -101,6 +104,9 @@ def test_routes_are_back_soon_after_the_proxy_s_pod_was_lost(kernel: Kernel, pla
         kubectl("delete", "pod", f"--namespace={NAMESPACE}", "--selector=component=proxy", "--grace-period=1")
         kubectl("rollout", "status", "deployment/proxy", f"--namespace={NAMESPACE}", "--timeout=60s")
         until(server.answers, ROUTES_AWAY_SECONDS, "the route to the server")
+    offer = kernel.page.get_by_role("button", name="Dismiss")  # JupyterLab asked meanwhile, and was told of no server
+    if offer.is_visible():
+        offer.click()
     assert kernel.remembers()
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from devcluster.addresses import HUB_NAME
 from devcluster.hub_address import CALLBACK, PORT
 from devcluster.iam import registry
-from devcluster.images.reference import Image
+from devcluster.images.reference import REPOSITORY, Image
 from devcluster.site.layout import ENDPOINTS
 
 NAME = "highrate"
@@ -59,7 +59,10 @@ def values(images: Mapping[str, Image], authority: str) -> Object:
             },
             "custom": {
                 "highrate": {
-                    "catalogue": {"images": _catalogue(images), "freeImage": {"enabled": True}},
+                    "catalogue": {
+                        "images": _catalogue(images),
+                        "freeImage": {"enabled": True, "registries": [REPOSITORY]},
+                    },
                     "cvmfs": {"mode": "pvc", "claim": CVMFS_CLAIM},
                 }
             },
