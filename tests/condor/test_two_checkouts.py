@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from devcluster import cgroups
 from devcluster.paths import Checkout
 from devcluster.site.access import Site, running_site
 
@@ -72,3 +73,17 @@ def test_a_second_checkout_runs_is_repaired_and_goes_without_a_trace(second: Che
     assert traces(second) == []
     after = running_site(site.checkout).run(["condor_q", "-allusers"]).stdout
     assert "Total for all users" in after, "the first site suffered"
+
+
+def test_what_runs_in_a_group_of_a_machine_that_is_gone_is_ended_with_the_group(tmp_path: Path) -> None:
+    layout, name = cgroups.host_layout(), Checkout(tmp_path).kernel_name("gone")
+    assert layout is not None
+    cgroups.create(layout, name)
+    orphan = subprocess.Popen(["sleep", "600"])
+    cgroups.join(layout, name, orphan.pid)
+    try:
+        assert cgroups.remove_all(name) == []
+        assert orphan.wait(10) == -signal.SIGKILL
+    finally:
+        orphan.kill()
+    assert list(Path("/sys/fs/cgroup").glob(f"**/{name}")) == []

@@ -5,6 +5,8 @@ lets `down` find everything that is left.
 """
 
 import contextlib
+import os
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,12 +90,25 @@ def remove(layout: Layout, name: str, patience: float = 10.0) -> list[Path]:
 
 
 def remove_all(pattern: str) -> list[Path]:
-    """Remove the groups whose names match, in every hierarchy of the host; what is still there is returned."""
+    """Remove the groups whose names match, in every hierarchy of the host; what is still there is returned.
+
+    Processes in them are killed first: of a machine whose folder is gone, nothing else knows any more.
+    """
     layout = host_layout()
     if layout is None:
         return []
+    for hierarchy in layout.hierarchies:
+        for listing in (MOUNT / hierarchy.folder).glob(f"{pattern}/**/cgroup.procs"):
+            _kill(listing)
     names = {group.name for hierarchy in layout.hierarchies for group in (MOUNT / hierarchy.folder).glob(pattern)}
     return [left for name in sorted(names) for left in remove(layout, name)]
+
+
+def _kill(listing: Path) -> None:
+    with contextlib.suppress(OSError):  # the group may go meanwhile
+        for pid in listing.read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
 
 
 def _remove_tree(group: Path) -> None:
