@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from devcluster import cgroups
 from devcluster.paths import Checkout
 from devcluster.site.access import Site, running_site
+
+from devcluster import cgroups
 
 _PARTS_OF_A_CHECKOUT = ("devcluster", "images", "requirements.lock", "pyproject.toml")
 
