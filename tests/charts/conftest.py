@@ -46,7 +46,10 @@ def values(request: pytest.FixtureRequest) -> Values:
     return read_values(request.param)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def objects(chart: Chart, values: Values) -> list[Object]:
-    """What a release with these values is made of."""
+    """What a release with these values is made of.
+
+    Of a module: folders have charts and values of their own, and pytest would keep a session's objects over to the next folder.
+    """
     return chart.render(values, options=WITH_MONITORS)
