@@ -1,0 +1,50 @@
+"""The values file of the administrators' page installs, and its hub has what the page promises."""
+
+import re
+
+import yaml
+
+from tests.charts.navigation import of_kind
+from tests.charts.rendering import ROOT, Chart, Values, merged
+
+PAGE = ROOT / "docs" / "platform-administrators.md"
+
+
+def test_the_values_file_of_the_page_installs(chart: Chart) -> None:
+    names = {each["metadata"]["name"] for each in of_kind(chart.render(_example()), "Deployment")}
+    assert names == {"hub", "proxy", "tokens"}
+
+
+def test_the_values_of_the_table_fit_it(chart: Chart) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    shown = re.findall(r"`(jupyterhub\.custom\.highrate[\w.]*): (\{.*?\})`", text)
+    assert len(shown) == 2
+    for path, braces in shown:
+        change: Values = yaml.safe_load(braces)
+        for key in reversed(path.split(".")):
+            change = {key: change}
+        assert chart.render(merged(_example(), change))
+
+
+def test_the_secrets_of_the_page_are_those_that_the_release_looks_for(chart: Chart) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    made = set(re.findall(r"kubectl create secret \w+ (\S+)", text))
+    mounted = {
+        volume["secret"]["secretName"]
+        for workload in of_kind(chart.render(_example()), "Deployment")
+        for volume in workload["spec"]["template"]["spec"]["volumes"]
+        if "secret" in volume
+    }
+    assert made == mounted - {each["metadata"]["name"] for each in of_kind(chart.render(_example()), "Secret")}
+
+
+def test_what_is_asked_at_login_covers_the_profiles_of_tokens(chart: Chart) -> None:
+    values = yaml.safe_load((chart.folder / "values.yaml").read_text(encoding="utf-8"))
+    asked = set(_example()["jupyterhub"]["hub"]["config"]["IAMAuthenticator"]["scope"])
+    for profile in values["tokens"]["profiles"].values():
+        assert set(profile["scope"].split()) <= asked
+
+
+def _example() -> Values:
+    found: Values = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0])
+    return found
