@@ -15,7 +15,6 @@ from pathlib import Path
 
 from devcluster.iam import installation, registry
 from devcluster.iam.tokens import TokenEndpoint
-from devcluster.node_packages import node_root
 from devcluster.paths import cache_root
 from devcluster.pki import Authority, signing_key
 from devcluster.steps import StepLog
@@ -63,7 +62,7 @@ def running(folder: Path, port: int) -> Iterator[RealIam]:
     iam = RealIam(str(configuration["issuer"]), authority.pair.certificate, secrets, folder)
     with (folder / "iam.log").open("w") as log:
         process = subprocess.Popen(
-            [node_root() / "bin" / "node", program / "server.mjs", folder / "config.json"],
+            [program / installation.NODE, program / "server.mjs", folder / "config.json"],
             stdout=log,
             stderr=log,
         )

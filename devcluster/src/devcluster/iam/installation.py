@@ -1,4 +1,7 @@
-"""The provider's program with its npm packages, in the cache."""
+"""The provider's program with its npm packages and Node.js itself, in the cache.
+
+The Python environment that Node.js comes with may be made anew while the provider runs, by another command than started it.
+"""
 
 import shutil
 from fcntl import LOCK_EX, flock
@@ -9,11 +12,13 @@ from devcluster.paths import content_key
 from devcluster.steps import StepLog
 
 SOURCES = Path(__file__).with_name("program")
+NODE = "bin/node"
+"""In the program's folder."""
 
 
 def installed(cache: Path) -> Path:
     """Where the program lies once `ensure` has been there; the name says what it was made of."""
-    parts: list[str | bytes] = []
+    parts: list[str | bytes] = [node_packages.node_version()]
     for source in sorted(SOURCES.iterdir()):
         parts += [source.name, source.read_bytes()]
     return cache / "programs" / f"iam-{content_key(*parts)}"
@@ -37,4 +42,6 @@ def _install(place: Path, log: StepLog) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(SOURCES, partial)
     node_packages.install(partial, log)
+    (partial / NODE).parent.mkdir()
+    shutil.copy(node_packages.node_root() / NODE, partial / NODE)
     partial.rename(place)

@@ -14,7 +14,6 @@ from devcluster.iam import installation, registry
 from devcluster.iam.tokens import TokenEndpoint
 from devcluster.machine import Bind, Machine, Program
 from devcluster.network import Network
-from devcluster.node_packages import node_root
 from devcluster.paths import Checkout, content_key
 from devcluster.pki import Authority
 
@@ -22,7 +21,6 @@ NAME = "iam"
 ACCOUNT = "nobody"
 _FILES = "/etc/iam"
 _PROGRAM = "/opt/iam"
-_NODE = "/opt/node"
 READY_SECONDS = 30.0
 
 
@@ -31,10 +29,7 @@ class IamNotReady(Exception):
 
 
 def iam_machine(checkout: Checkout, network: Network, tree: Path, cache: Path) -> Machine:
-    binds = (
-        Bind(installation.installed(cache), _PROGRAM, read_only=True),
-        Bind(node_root() / "bin", _NODE, read_only=True),
-    )
+    binds = (Bind(installation.installed(cache), _PROGRAM, read_only=True),)
     return Machine(checkout, NAME, tree, NAME, network.hub_netns, binds)
 
 
@@ -66,7 +61,7 @@ def start(machine: Machine, network: Network) -> None:
     write_people(machine, registry.people(known))
     # The program reads its files once: another key in its environment makes init start it again.
     env = {"IAM_FILES": content_key(*files.values()), "NODE_ENV": "production"}
-    argv = (f"{_NODE}/node", f"{_PROGRAM}/server.mjs", f"{_FILES}/config.json")
+    argv = (f"{_PROGRAM}/{installation.NODE}", f"{_PROGRAM}/server.mjs", f"{_FILES}/config.json")
     machine.supervise(Program(NAME, argv, env=env, user=ACCOUNT, cwd="/"))
     _wait(machine, token_endpoint(checkout, network))
 
