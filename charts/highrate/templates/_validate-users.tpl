@@ -142,6 +142,21 @@ tokens.profiles is missing: the token service has no token to give.
           scope: openid storage.read:/
           audience: https://wlcg.cern.ch/jwt/v1/any
 {{ else }}
+{{- $asked := (include "highrate.iam" . | fromJson).scope | default list }}
+{{- range $name, $profile := $tokens.profiles }}
+{{- $more := without (splitList " " $profile.scope) "" }}
+{{- range $asked }}{{ $more = without $more . }}{{ end }}
+{{- with $more }}
+tokens.profiles.{{ $name }}.scope and jupyterhub.hub.config.IAMAuthenticator.scope contradict each other: {{ join ", " . }} {{ gt (len .) 1 | ternary "are" "is" }} not asked for
+at login, and a token can't hold more than the login it is made of.
+
+    jupyterhub:
+      hub:
+        config:
+          IAMAuthenticator:
+            scope: {{ concat $asked . | toJson }}
+{{ end }}
+{{- end }}
 {{- if not (has $tokens.defaultProfile $profiles) }}
 tokens.defaultProfile and tokens.profiles contradict each other: there is no profile {{ $tokens.defaultProfile }}.
 

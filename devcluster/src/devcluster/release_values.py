@@ -74,7 +74,7 @@ def _site(mode: str) -> Object:
     endpoint = ENDPOINTS[mode]
     return {
         "nodeName": endpoint.node_name,
-        "namespaces": [NAMESPACE, POD_NAMESPACE, TEST_NAMESPACE],
+        "namespaces": [POD_NAMESPACE, TEST_NAMESPACE],
         "edge": {"mode": "remote", "url": endpoint.edge_url},
         "token": {
             "issuer": registry.ISSUER,

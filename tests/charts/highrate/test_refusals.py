@@ -116,6 +116,17 @@ SENTENCES: list[tuple[Values, Values, str]] = [
     (MINIMAL, _users(tokens={"profile": "other"}), "tokens.profile and tokens.profiles contradict"),
     (FILE, {"tokens": {"existingTlsSecret": "ours"}}, "tokens.caConfigMap is missing"),
     (
+        MINIMAL,
+        {"tokens": {"profiles": {"more": {"scope": "openid storage.stage:/ wlcg"}}}},
+        "storage.stage:/, wlcg are not asked for",
+    ),
+    (TWO_SITES, {"sites": {"schedd": {"namespaces": []}}}, "sites.schedd.namespaces is missing"),
+    (
+        TWO_SITES,
+        {"sites": {"schedd": {"namespaces": ["users", "highrate"]}}},
+        "sites.schedd.namespaces and the release's namespace contradict",
+    ),
+    (
         TWO_SITES,
         {"sites": {"schedd": {"nodeName": SITE["nodeName"]}}},
         "sites.remote.nodeName and sites.schedd.nodeName contradict",
