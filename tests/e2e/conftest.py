@@ -14,7 +14,7 @@ from tests.cluster.conftest import Platform, hello, platform  # noqa: F401 - fix
 from tests.e2e.pages import Person
 from tests.e2e.servers import Servers
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 90_000
 """What a page may take on a busy machine; nothing waits that long for something that is there."""
 
 

@@ -53,8 +53,10 @@ def choose(page: Page, image: str, cores: int, memory: int) -> None:
 
 
 def start(page: Page) -> None:
-    """Press Start and wait until JupyterLab is there."""
+    """Press Start and wait until JupyterLab is there, without what an earlier session left open in it."""
     page.get_by_role("button", name="Start", exact=True).click()
+    wait_for_lab(page)
+    page.goto(f"{page.url.partition('?')[0]}?reset")
     wait_for_lab(page)
 
 
@@ -78,7 +80,7 @@ def new_notebook(page: Page) -> None:
     expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=START_MS)
 
 
-def run_cell(page: Page, code: str) -> str:
+def run_cell(page: Page, code: str, patience_ms: int = START_MS) -> str:
     """Run code in the last cell of the notebook in front; the text of its output."""
     cells = page.locator(".jp-Notebook:visible .jp-CodeCell")
     cell = cells.nth(cells.count() - 1)
@@ -86,7 +88,7 @@ def run_cell(page: Page, code: str) -> str:
     page.keyboard.insert_text(code)
     page.keyboard.press("Shift+Enter")
     output = cell.locator(".jp-OutputArea-output").first
-    expect(output).to_be_visible(timeout=START_MS)
+    expect(output).to_be_visible(timeout=patience_ms)
     return output.inner_text().strip()
 
 
