@@ -33,6 +33,22 @@ def test_what_can_be_had(given: object, groups: tuple[str, ...], image: str, cor
     assert (session.image, session.cores, session.memory) == (image, cores, memory)
 
 
+@pytest.mark.parametrize(
+    "reference", ["registry.test/det:3", "registry.test/det:4", f"registry.test/det@sha256:{'0' * 64}"]
+)
+def test_an_image_for_others_is_not_to_be_had_by_its_reference_either(reference: str) -> None:
+    with pytest.raises(NotPossible, match="can't be started by you"):
+        resolved({"reference": reference})
+    assert resolved({"reference": reference}, ("/icsc/detector",)).image == reference
+
+
+def test_what_is_started_is_the_whole_reference_that_was_judged() -> None:
+    given = values()
+    everywhere = settings({**given, "catalogue": {**given["catalogue"], "freeImage": {"enabled": True}}}).catalogue
+    session = options.resolve(everywhere, frozenset(), options.parse({"reference": "jovyan/base:1"}))
+    assert session.image == "docker.io/jovyan/base:1"
+
+
 def test_only_images_that_can_scale_out_say_so() -> None:
     assert (resolved({}).offload, resolved({}).cvmfs_path) == (True, "/cvmfs/unpacked.test/analysis:2")
     assert not resolved({"image": "base"}).offload

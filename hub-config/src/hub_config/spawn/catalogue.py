@@ -4,11 +4,19 @@ from collections.abc import Mapping, Set
 
 from hub_config.auth.gate import is_member
 from hub_config.settings import Catalogue, Image
+from hub_config.spawn.reference import Reference
 
 
 def visible(catalogue: Catalogue, groups: Set[str]) -> dict[str, Image]:
     """The images for somebody in `groups`, by key, in the catalogue's order."""
     return {key: image for key, image in catalogue.images.items() if is_member(groups, image.groups)}
+
+
+def is_of_others(catalogue: Catalogue, groups: Set[str], reference: Reference) -> bool:
+    """Whether an image lies where one of the catalogue does that somebody in `groups` doesn't see."""
+    seen = visible(catalogue, groups)
+    hidden = (Reference.parse(image.image) for key, image in catalogue.images.items() if key not in seen)
+    return any((each.registry, each.repository) == (reference.registry, reference.repository) for each in hidden)
 
 
 def default_key(images: Mapping[str, Image]) -> str | None:

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from hub_config.settings import Catalogue, Image
 from hub_config.spawn import catalogue as menu
 from hub_config.spawn import policy
+from hub_config.spawn.reference import Reference
 
 
 class NotPossible(ValueError):
@@ -89,7 +90,11 @@ def resolve(catalogue: Catalogue, groups: Set[str], options: Options) -> Session
         problems += policy.objections(catalogue.free_image, groups, options.reference)
         if problems:
             raise NotPossible(problems)
-        return Session(options.reference, options.reference, cores, memory)
+        reference = Reference.parse(options.reference)
+        if menu.is_of_others(catalogue, groups, reference):
+            raise NotPossible([f"The image {reference} can't be started by you here."])
+        # what was judged, not what was typed: a node may complete a short name with another registry
+        return Session(str(reference), options.reference, cores, memory)
     image = _image(catalogue, groups, options.image, problems)
     if problems or image is None:
         raise NotPossible(problems)
