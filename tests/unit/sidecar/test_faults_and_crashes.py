@@ -86,6 +86,9 @@ async def test_a_job_that_a_query_shows_before_its_submission_is_answered_is_not
     await sidecar.wait_for(uid, "waiting", reason="Staging")
     await asyncio.sleep(1.5)
     assert "History" not in sidecar.schedd.log
+    async with asyncio.timeout(20):
+        while not sidecar.schedd.of(uid):
+            await asyncio.sleep(0.05)
     sidecar.schedd.of(uid)[0].enter(1, HoldReasonCode=None)
     await sidecar.wait_for(uid, "waiting", reason="Pending")
     assert "History" not in sidecar.schedd.log
