@@ -55,8 +55,7 @@ class Worker:
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     if os.geteuid() != 0:
-        reason = "needs root, for a machine of its own"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        pytest.fail("needs root, for a machine of its own")
     folder = tmp_path_factory.mktemp("worker")
     folder.chmod(0o755)
     for parent in list(folder.parents)[:2]:
