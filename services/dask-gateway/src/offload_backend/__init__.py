@@ -1,0 +1,1 @@
+"""dask-gateway's backend: schedulers and workers as pods on ordinary and virtual nodes."""

@@ -1,0 +1,1 @@
+"""Rendezvous for connections to places that can only dial out."""
