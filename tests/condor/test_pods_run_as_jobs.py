@@ -114,7 +114,7 @@ def _holding(folder: Path, text: bytes) -> list[Path]:
 
 
 async def test_logs_of_a_running_pod_can_be_followed(sidecar: CondorSidecar) -> None:
-    wanted = with_containers(shell("for i in 1 2 3 4 5 6; do echo line $i; sleep 1; done"))
+    wanted = with_containers(shell("for i in 1 2 3 4 5 6; do echo line $i; sleep 4; done"))
     uid = wanted["metadata"]["uid"]
     await sidecar.create(wanted)
     await sidecar.wait_for(uid, "running")
