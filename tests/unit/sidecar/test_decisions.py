@@ -36,6 +36,9 @@ def held(code: int, *, age: int = 10, starts: int = 0, **more: Any) -> JobAd:
         # at most once: what started and is idle again must not start again
         (SCHEDD, ad(1, starts=1), 0, 1, Reaction.END),
         (CE, ad(1, starts=1), 0, 1, Reaction.END),
+        (CE, ad(1, starts=0, routed_to="7.0", first_started=int(NOW) - 60), 0, 1, Reaction.END),
+        # a schedd's own job has a date as soon as a shadow tried; it counts starts itself
+        (SCHEDD, ad(1, starts=0, first_started=int(NOW) - 60), 0, 1, Reaction.WAIT),
         (SCHEDD, held(16), 0, 1, Reaction.WAIT),
         (SCHEDD, held(1, age=10**6), 0, 1, Reaction.WAIT),
         (SCHEDD, held(12), 0, 1, Reaction.RELEASE),

@@ -114,9 +114,10 @@ JOB_ROUTER_ROUTE_pool @=end
    SET PeriodicRemoveReason "job exceeded maxWallTime"
 @end
 
-# "job retries are off": what ran once and came back idle doesn't run again, it is removed
-JOB_ROUTER_SOURCE_JOB_CONSTRAINT = (NumJobStarts ?: 0) == 0
-SYSTEM_PERIODIC_REMOVE = JobStatus == 1 && (NumJobStarts ?: 0) > 0
+# "job retries are off": what ran once and came back idle doesn't run again, it is removed. By the date: the router misses the
+# NumJobStarts of a job that ran for seconds.
+JOB_ROUTER_SOURCE_JOB_CONSTRAINT = JobStartDate =?= undefined
+SYSTEM_PERIODIC_REMOVE = JobStatus == 1 && JobStartDate =!= undefined
 SYSTEM_PERIODIC_REMOVE_REASON = "the compute element removed a job that ran before: job retries are off"
 """
 

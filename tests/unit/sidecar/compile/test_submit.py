@@ -2,8 +2,9 @@
 
 import re
 
+import classad2
 import pytest
-from condor_sidecar.core.compile.submit import UnsafeSubmit, checked
+from condor_sidecar.core.compile.submit import NEVER_STARTED, UnsafeSubmit, checked
 from condor_sidecar.core.policy import EndpointMode, Policy
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +61,20 @@ def test_the_operator_s_own_lines_are_taken() -> None:
     assert submit["accounting_group"] == "x"
     assert submit["requirements"].endswith(" && (HasX || HasY)"), "they narrow where the job may run"
     assert "NumJobStarts == 0" in submit["requirements"], "and never let it run twice"
+
+
+@pytest.mark.parametrize(
+    ("job", "may_run"),
+    [
+        ({"QDate": 9}, True),
+        ({"QDate": 9, "NumJobStarts": 0, "JobStartDate": 9}, True),  # its shadow tried
+        ({"QDate": 9, "NumJobStarts": 1, "JobStartDate": 9}, False),
+        ({"QDate": 9, "NumJobStarts": 0, "JobStartDate": 5}, False),  # routed again, with the first start's date
+    ],
+)
+def test_no_job_is_matched_again_once_it_has_started(job: dict[str, int], may_run: bool) -> None:
+    wish = classad2.ExprTree(NEVER_STARTED.replace("MY.", ""))
+    assert wish.eval(classad2.ClassAd(job)) is may_run
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def react(ad: JobAd, rules: HoldRules, now: float, *, releases: int, generation:
             return Decision(Reaction.FETCH)
         case JobStatus.REMOVED:
             return Decision(Reaction.END, removed_end(ad, wall_seconds, now))
-        case JobStatus.IDLE if ad.starts:
+        case JobStatus.IDLE if ad.left_a_start:
             return Decision(Reaction.END, evicted_end(ad, wall_seconds))
         case JobStatus.HELD if not ad.spooling:
             return _held(ad, rules, now, releases=releases, generation=generation)
@@ -75,7 +75,7 @@ def _held(ad: JobAd, rules: HoldRules, now: float, *, releases: int, generation:
     fail = Decision(Reaction.END, held_end(ad))
     if code in _FINAL_HOLDS:
         return fail
-    started = bool(ad.starts)
+    started = ad.left_a_start
     if rules.mode is EndpointMode.SCHEDD and code in _PASSING_HOLDS:
         return fail if started or releases >= MOST_RELEASES else Decision(Reaction.RELEASE)
     if now - (ad.entered_status or now) < rules.grace:

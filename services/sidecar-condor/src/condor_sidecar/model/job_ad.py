@@ -71,11 +71,19 @@ class JobAd(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def has_started(self) -> bool:
         """The supervisor ran at least once; a second run would be a second run of the pod."""
-        return bool(self.starts) or self.status in (
+        return self.left_a_start or self.status in (
             JobStatus.RUNNING,
             JobStatus.COMPLETED,
             JobStatus.TRANSFERRING_OUTPUT,
         )
+
+    @property
+    def left_a_start(self) -> bool:
+        """It started, whatever it does now.
+
+        A compute element's router misses the count of starts of a job that ran for seconds; it brings the date back.
+        """
+        return bool(self.starts) or (self.routed_to is not None and self.first_started is not None)
 
 
 _KINDS = {
