@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -89,10 +90,15 @@ class User:
 
     name: str = "mario"
     groups: list[Any] = field(default_factory=list)
+    admin: bool = False
     state: dict[str, Any] | None = None
     saved: int = 0
     id: int = 1
     url: str = "/user/mario/"
+
+    @property
+    def encrypted_auth_state(self) -> bytes | None:
+        return None if self.state is None else b"not to be read without the key"
 
     async def get_auth_state(self) -> dict[str, Any] | None:
         return copy.deepcopy(self.state)

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hub_config.auth.iam import SUBJECT
+from hub_config.auth.login_state import SUBJECT
 from hub_config.auth.refresh import OBTAINED_AT, Outcome
 
 from tests.fakes.certificates import Authority

@@ -12,6 +12,8 @@ from traitlets import Integer
 
 from hub_config.auth import gate
 from hub_config.auth.client import IAMClient
+from hub_config.auth.login_state import ENDED_AT, SUBJECT, emptied, ended_at, subject
+from hub_config.auth.logins import Logins
 from hub_config.auth.logout import RevokingLogoutHandler
 from hub_config.auth.metrics import LOGINS, LOOKS
 from hub_config.auth.provider import Denied, Unreachable
@@ -19,16 +21,17 @@ from hub_config.auth.refresh import Outcome, SingleFlight, expires_at, renewal_d
 from hub_config.auth.refused import NotAMember, SomebodyElse
 from hub_config.pages.links import HANDLERS
 
-SUBJECT = "subject"
 # Kubernetes objects are named after slugs of it, which are free of collisions; this keeps the rest readable.
 _USERNAME = r"^[a-z0-9][a-z0-9._@-]{0,62}\Z"
 
 
 class Look(NamedTuple):
-    """What a look at a login found; `model` (JupyterHub's) where it is valid."""
+    """What a look at a login found; `model` (JupyterHub's) where it is valid and of the present login."""
 
     outcome: Outcome
     model: dict[str, Any] | None = None
+    since: float = 0.0
+    """Since when a login is needed, in Unix seconds."""
 
 
 class Verdict(NamedTuple):
@@ -54,8 +57,8 @@ class IAMAuthenticator(IAMClient):
     servers_without_login = Integer(
         86400,
         config=True,
-        help="""Servers of somebody whose login can't be renewed (logged out, account closed) are stopped after that many
-        seconds; those of somebody whom the gate refuses at once.""",
+        help="""Servers of somebody whose login can't be renewed (logged out, account closed) are stopped that many seconds
+        after the login's end, however often the hub restarts; those of somebody whom the gate refuses at once.""",
     )
 
     def __init__(self, **kwargs: Any) -> None:
@@ -66,6 +69,7 @@ class IAMAuthenticator(IAMClient):
         for name in ("allowed_groups", "admin_groups"):
             setattr(self, name, set(gate.normalised_all(getattr(self, name))))
         self._flights: SingleFlight[Look] = SingleFlight()
+        self._logins = Logins()
         self._verdicts: dict[str, Verdict] = {}
         self._looked: dict[str, float] = {}
 
@@ -87,7 +91,7 @@ class IAMAuthenticator(IAMClient):
             self.log.warning("Login: %s refuses (%s)", self.issuer, error)
             raise web.HTTPError(400, "The login service didn't accept this login. Try it again.") from error
         known = handler.find_user(self.normalize_username(model["name"]))
-        pinned = _subject(await known.get_auth_state()) if known is not None else None
+        pinned = subject(await known.get_auth_state()) if known is not None else None
         if pinned is not None and pinned != model["auth_state"][SUBJECT]:
             LOGINS.labels("somebody else").inc()
             self.log.error(
@@ -100,6 +104,7 @@ class IAMAuthenticator(IAMClient):
         """JupyterHub's question at login; asked during a look, an exception would be an error."""
         if await self._allowed(username, auth_model):
             LOGINS.labels("allowed").inc()
+            self._logins.begin(username)
             self._verdicts.pop(username, None)
             return True
         LOGINS.labels("not a member").inc()
@@ -118,9 +123,13 @@ class IAMAuthenticator(IAMClient):
     # --- looks at a login
 
     async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> dict[str, Any] | bool:
-        """JupyterHub's question whether the login still holds: the fresh model, or False for "log in again"."""
+        """JupyterHub's question whether the login still holds: the fresh model, True for "as you know it", or False for "log in
+        again"."""
         look = await self.look(user)
-        return look.model or False
+        if look.outcome is not Outcome.VALID or self._logins.over(user.name):
+            return False
+        # JupyterHub writes a model down when it comes to it, which may be after a logout: it gets none without need
+        return True if look.model is None or _knows(user, look.model) else look.model
 
     async def look(self, user: Any) -> Look:
         """Renew the login where it is due, and ask the gate again."""
@@ -128,7 +137,7 @@ class IAMAuthenticator(IAMClient):
         LOOKS.labels(look.outcome.value).inc()
         known = self._verdicts.get(user.name)
         if known is None or known.outcome is not look.outcome:
-            self._verdicts[user.name] = Verdict(look.outcome, time.monotonic())
+            self._verdicts[user.name] = Verdict(look.outcome, look.since)
         self._looked[user.name] = time.monotonic()
         return look
 
@@ -141,37 +150,62 @@ class IAMAuthenticator(IAMClient):
             return True
         if verdict.outcome is Outcome.NOT_ALLOWED:
             return False
-        return time.monotonic() - verdict.since < self.servers_without_login
+        return time.time() - verdict.since < self.servers_without_login
 
     async def forget(self, user: Any) -> None:
         """Logout: revoke the refresh token and keep no token; the subject stays pinned to the name."""
+        # in this order: a look that is under way may have got a new refresh token to revoke, and those to come do as we do
+        self._logins.end(user.name)
         await self._flights.settled(user.name)
-        state = await user.get_auth_state() or {}
-        await user.save_auth_state({SUBJECT: _subject(state)})
+        await self._flights.run(user.name, lambda: self._look(user))
+
+    async def _look(self, user: Any) -> Look:
+        if self._logins.over(user.name):
+            return await self._emptied(user)
+        number = self._logins.number(user.name)
+        state = await user.get_auth_state()
+        look, kept = await self._judged(user.name, state or {})
+        if self._logins.number(user.name) != number:
+            return Look(Outcome.VALID)  # let in meanwhile, by a login that this says nothing about
+        # what can't be read is of another key: it may be put back, and holds the subject
+        readable = state is not None or user.encrypted_auth_state is None
+        # here, not where JupyterHub does it: the next look mustn't begin with a refresh token that is used up
+        if kept != state and readable:
+            await user.save_auth_state(kept)
+        return look
+
+    async def _emptied(self, user: Any) -> Look:
+        """After a logout: whatever token is there, also one that something late has written down, is removed and revoked."""
+        state = await user.get_auth_state()
+        look, kept = _ended(emptied(state or {}))
+        if state is None or kept == state:
+            return look
+        if not self._logins.over(user.name):
+            return Look(Outcome.VALID)  # let in again meanwhile
+        await user.save_auth_state(kept)
         if state.get("refresh_token"):
             try:
                 await self.revoke(state["refresh_token"])
             except (Denied, Unreachable) as error:
                 self.log.warning("Logout: %s's refresh token isn't revoked (%s)", user.name, error)
+        return look
 
-    async def _look(self, user: Any) -> Look:
-        state = await user.get_auth_state() or {}
+    async def _judged(self, name: str, state: dict[str, Any]) -> tuple[Look, dict[str, Any]]:
+        """What is to be said of a login, and what is to be kept of it."""
         if not state.get("token_response"):
-            return Look(Outcome.LOGIN_NEEDED)  # logged out, or the hub's key is another one
+            return _ended(state)  # logged out, or the hub's key is another one
         try:
-            model = await self._model(*await self._current(user.name, state))
+            model = await self._model(*await self._current(name, state))
         except (Denied, ValueError) as error:  # ValueError: userinfo without a name
-            self.log.info("%s has to log in again: %s", user.name, error)
-            return Look(Outcome.LOGIN_NEEDED)
-        if model["name"] != user.name or model["auth_state"][SUBJECT] != _subject(state):
-            self.log.error("The login of %s is now that of subject %s", user.name, model["auth_state"][SUBJECT])
-            return Look(Outcome.LOGIN_NEEDED)
-        # here, not where JupyterHub does it: the next look mustn't begin with a refresh token that is used up
-        await user.save_auth_state(model["auth_state"])
-        if not await self._allowed(user.name, model):
-            self.log.warning("%s is in none of %s any more", user.name, sorted(self.allowed_groups))
-            return Look(Outcome.NOT_ALLOWED)
-        return Look(Outcome.VALID, model)
+            self.log.info("%s has to log in again: %s", name, error)
+            return _ended(state)
+        if model["name"] != name or model["auth_state"][SUBJECT] != subject(state):
+            self.log.error("The login of %s is now that of subject %s", name, model["auth_state"][SUBJECT])
+            return _ended(state)
+        if not await self._allowed(name, model):
+            self.log.warning("%s is in none of %s any more", name, sorted(self.allowed_groups))
+            return Look(Outcome.NOT_ALLOWED), model["auth_state"]
+        return Look(Outcome.VALID, model), model["auth_state"]
 
     async def _current(self, name: str, state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Token response and userinfo, fresh where they are due and the provider can be asked. Raises Denied."""
@@ -200,6 +234,13 @@ class IAMAuthenticator(IAMClient):
         return made
 
 
-def _subject(state: dict[str, Any] | None) -> str | None:
-    subject = (state or {}).get(SUBJECT)
-    return subject if isinstance(subject, str) else None
+def _ended(state: dict[str, Any]) -> tuple[Look, dict[str, Any]]:
+    since = ended_at(state)
+    return Look(Outcome.LOGIN_NEEDED, since=since), {**state, ENDED_AT: since}
+
+
+def _knows(user: Any, model: dict[str, Any]) -> bool:
+    """Whether JupyterHub has the user's groups and rights as they are in `model`."""
+    groups = model.get("groups")
+    same = groups is None or set(groups) == {group.name for group in user.groups}
+    return same and model["admin"] in (None, user.admin)
