@@ -1,7 +1,12 @@
-"""No token in the hub's log. A net under everything: KubeSpawner prints a pod that Kubernetes refuses, with its environment."""
+"""No token in the hub's log. A net under everything: KubeSpawner prints a pod that Kubernetes refuses, with its environment.
+
+It hangs where records are made, not on loggers or handlers: a filter of a logger isn't inherited by those below it, libraries
+have loggers of their own, asyncio's reports what nobody caught, and a handler may be added at any time.
+"""
 
 import logging
 import re
+from typing import Any
 
 _SECRETS = (
     # JWTs
@@ -12,19 +17,34 @@ _SECRETS = (
     re.compile(r"((?:JUPYTERHUB|JPY)_API_TOKEN['\"]?\s*[,:=]\s*(?:['\"]?value['\"]?\s*[:=]\s*)?['\"]?)\w{16,}"),
     # fields of a token endpoint's answers and requests
     re.compile(r"((?:access_token|refresh_token|id_token|client_secret)['\"]?\s*[:=]\s*['\"]?)[\w.~+/-]{8,}"),
+    # a header, as a client's error shows the headers of its request
+    re.compile(r"(?i)(authorization['\"]?\s*[,:=]\s*['\"]?(?:bearer|basic|token)\s+)[\w.~+/=-]{8,}"),
 )
-_LOGGERS = ("JupyterHub", "tornado.application", "tornado.general", "tornado.access", "traitlets")
+_FORMATTER = logging.Formatter()
 
 
-class Redacting(logging.Filter):
-    """Replaces what looks like a secret in the finished message."""
+class RedactedRecord(logging.LogRecord):
+    """A record whose message, traceback and stack are without what looks like a secret, whoever writes it and however."""
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        try:
+            message = self.getMessage()
+        except Exception:  # an argument's own text may raise anything; logging would print the arguments as they are
+            asked = self.msg if isinstance(self.msg, str) else type(self.msg).__name__
+            message = self.msg = f"{asked} (a message whose arguments don't fit)"
+            self.args = None
         clean = redacted(message)
         if clean != message:
-            record.msg, record.args = clean, None
-        return True
+            self.msg, self.args = clean, None
+        if self.exc_info:
+            traceback = _FORMATTER.formatException(self.exc_info)
+            clean = redacted(traceback)
+            if clean != traceback:
+                # every formatter writes exc_text, and makes none of its own where there is no exc_info
+                self.exc_text, self.exc_info = clean, None
+        if self.stack_info:
+            self.stack_info = redacted(self.stack_info)
 
 
 def redacted(text: str) -> str:
@@ -34,8 +54,5 @@ def redacted(text: str) -> str:
 
 
 def install() -> None:
-    """For every logger that the hub's parts write to; a filter of a logger isn't inherited by those below it."""
-    for name in _LOGGERS:
-        logger = logging.getLogger(name)
-        if not any(isinstance(known, Redacting) for known in logger.filters):
-            logger.addFilter(Redacting())
+    """For everything that this process logs from now on."""
+    logging.setLogRecordFactory(RedactedRecord)
