@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from service_runtime.bounded import Bounded
 from service_runtime.grants import GrantFailed, access_token, granted_fields
-from token_service.core.bounded import Bounded
+from service_runtime.rate import Bucket, take
 from token_service.core.cache import TokenCache
 from token_service.core.grant import read_grant
 from token_service.core.hub_answers import caller, login
-from token_service.core.rate import Bucket, take
 from token_service.model.login import Granted, Login
 from token_service.model.refusal import Outcome, Refusal
 from token_service.model.settings import Profile

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from token_service.core.bounded import Bounded
+from service_runtime.bounded import Bounded
+
 from token_service.model.login import Granted, Login
 
 USED_FOR = 0.8  # of a token's life: whoever gets it has the rest to ask again

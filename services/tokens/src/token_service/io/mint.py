@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Literal, Self
 
 from service_runtime.backoff import Backoff
+from service_runtime.bounded import Bounded
 from service_runtime.logs import get_logger
 
 from token_service import metrics
-from token_service.core.bounded import Bounded
 from token_service.core.cache import TokenCache
 from token_service.model.login import Granted, Login
 from token_service.model.refusal import FOR_ADMINISTRATORS, Outcome, Refusal

@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable
 
-from token_service.core.bounded import Bounded
-from token_service.core.rate import Bucket, take
+from service_runtime.bounded import Bounded
+from service_runtime.rate import Bucket, take
+
 from token_service.model.refusal import Outcome, Refusal
 from token_service.model.settings import Limits
 
