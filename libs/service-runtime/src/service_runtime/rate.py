@@ -9,6 +9,8 @@ class Bucket:
 
     level: float
     at: float
+    refused: bool = False
+    """Whether the call at that moment was one too many."""
 
 
 def take(bucket: Bucket | None, now: float, per_minute: float, burst: int) -> tuple[Bucket, float]:
@@ -20,4 +22,9 @@ def take(bucket: Bucket | None, now: float, per_minute: float, burst: int) -> tu
     level = float(burst) if bucket is None else min(burst, bucket.level + max(0.0, now - bucket.at) * rate)
     if level >= 1:
         return Bucket(level - 1, now), 0.0
-    return Bucket(level, now), (1 - level) / rate
+    return Bucket(level, now, refused=True), (1 - level) / rate
+
+
+def give_back(bucket: Bucket, burst: int) -> Bucket:
+    """The bucket without one of its calls."""
+    return Bucket(min(burst, bucket.level + 1), bucket.at)

@@ -4,6 +4,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 calls = Counter("token_service_calls", "Calls that arrived, by how they ended", ["outcome"])
 call_seconds = Histogram("token_service_call_seconds", "How long a call took, hub and provider included")
+rate_limited = Counter(
+    "token_service_rate_limited", "Calls refused for their number, by what was counted: user or address", ["counted"]
+)
 in_flight = Gauge("token_service_calls_in_flight", "Calls that are being answered now")
 tokens = Counter(
     "token_service_tokens",

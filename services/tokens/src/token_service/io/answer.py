@@ -67,7 +67,8 @@ async def _busy() -> NoReturn:
 def _refused(request: web.Request, refusal: Refusal) -> web.Response:
     outcome = refusal.outcome
     say = log.error if outcome in FOR_ADMINISTRATORS else log.warning
-    say("call.refused", **_about(request), status=outcome.status, outcome=outcome, reason=refusal.reason)
+    if not refusal.told:
+        say("call.refused", **_about(request), status=outcome.status, outcome=outcome, reason=refusal.reason)
     headers = {}
     if outcome.status == 401:
         headers["WWW-Authenticate"] = "Bearer"

@@ -22,7 +22,9 @@ class Handler:
         self._settings = settings
         self._hub = hub
         self._mint = mint
-        self._rate = RateLimit(settings.limits)
+        limits = settings.limits
+        self._users = RateLimit("user", limits.per_minute, limits.burst, limits.users)
+        self._addresses = RateLimit("address", limits.address_per_minute, limits.address_burst, limits.addresses)
 
     async def token(self, request: web.Request) -> web.Response:
         """`GET /v1/token?profile=NAME`."""
@@ -56,7 +58,13 @@ class Handler:
         return answer(200, {"default": self._settings.default_profile, "profiles": known})
 
     async def _caller(self, request: web.Request) -> str:
+        """The user who calls. The hub isn't asked for an address whose calls lead to nothing. Raises Refusal."""
+        # of the connection: whoever calls writes X-Forwarded-For
+        address = request.remote or ""
+        self._addresses.check(address)
         user = await self._hub.caller(hub_token(request.headers.getall("Authorization", ())))
         request[CALLER] = user
-        self._rate.check(user)
+        self._users.check(user)
+        # many users may be behind one address: a service mesh, a NAT
+        self._addresses.give_back(address)
         return user

@@ -84,11 +84,11 @@ class Mint:
 
     def _check_pause(self, flight: Flight) -> None:
         if self._rotates is not None:
-            raise _again(self._rotates, 60)
+            raise self._rotates.again(retry_after=60)
         pause = self._pauses.get(flight)
         left = pause.until - time.monotonic() if pause is not None else 0.0
         if pause is not None and left > 0:
-            raise _again(pause.refusal, left)
+            raise pause.refusal.again(retry_after=left)
 
     async def _ask(self, flight: Flight, login: Login) -> Granted:
         profile = flight[2]
@@ -120,8 +120,3 @@ class Mint:
         self._flights.pop(flight, None)
         if not done.cancelled():
             done.exception()  # who asked may have left; it was noted all the same
-
-
-def _again(refusal: Refusal, retry_after: float) -> Refusal:
-    """What was said before: a fresh exception, since one that is raised twice collects tracebacks."""
-    return Refusal(refusal.outcome, refusal.message, reason=refusal.reason, retry_after=retry_after)

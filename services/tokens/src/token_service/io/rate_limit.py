@@ -1,30 +1,58 @@
-"""How often each user asks."""
+"""How often somebody asks: a user, and an address of which nobody knows yet whose it is."""
 
 import time
 from collections.abc import Callable
+from typing import Literal
 
 from service_runtime.bounded import Bounded
-from service_runtime.rate import Bucket, take
+from service_runtime.rate import Bucket, give_back, take
 
+from token_service import metrics
 from token_service.model.refusal import Outcome, Refusal
-from token_service.model.settings import Limits
+
+Counted = Literal["user", "address"]
+
+_SENTENCES: dict[Counted, str] = {
+    "user": "Too many calls: {rate:g} a minute are allowed. Keep a token until it is nearly over.",
+    "address": "Too many calls that led to nothing came from this address: {rate:g} a minute are allowed. "
+    "Send JUPYTERHUB_API_TOKEN of a server that runs.",
+}
 
 
 class RateLimit:
-    """Remembers the latest users only: who is forgotten hasn't asked for longest, and starts anew."""
+    """Remembers the latest `size` only: who is forgotten hasn't asked for longest, and starts anew."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limits = limits
+    def __init__(
+        self,
+        counted: Counted,
+        per_minute: float,
+        burst: int,
+        size: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._counted: Counted = counted
+        self._per_minute = per_minute
+        self._burst = burst
         self._clock = clock
-        self._buckets: Bounded[str, Bucket] = Bounded(limits.users)
+        self._buckets: Bounded[str, Bucket] = Bounded(size)
 
-    def check(self, user: str) -> None:
-        """Count a call of `user`. Raises Refusal if there were too many."""
-        bucket, wait = take(self._buckets.get(user), self._clock(), self._limits.per_minute, self._limits.burst)
-        self._buckets.put(user, bucket)
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def check(self, who: str) -> None:
+        """Count a call of `who`. Raises Refusal if there were too many."""
+        before = self._buckets.get(who)
+        bucket, wait = take(before, self._clock(), self._per_minute, self._burst)
+        self._buckets.put(who, bucket)
         if wait > 0:
-            raise Refusal(
-                Outcome.RATE_LIMITED,
-                f"Too many calls: {self._limits.per_minute:g} a minute are allowed. Keep a token until it is nearly over.",
-                retry_after=wait,
-            )
+            metrics.rate_limited.labels(self._counted).inc()
+            sentence = _SENTENCES[self._counted].format(rate=self._per_minute)
+            refusal = Refusal(Outcome.RATE_LIMITED, sentence, retry_after=wait)
+            refusal.told = before is not None and before.refused
+            raise refusal
+
+    def give_back(self, who: str) -> None:
+        """The last call of `who` isn't to count."""
+        bucket = self._buckets.get(who)
+        if bucket is not None:
+            self._buckets.put(who, give_back(bucket, self._burst))

@@ -68,3 +68,10 @@ class Refusal(Exception):
         """For the log."""
         self.retry_after = retry_after
         """Seconds after which asking again makes sense; 0: when something else has changed."""
+        self.told = False
+        """Whether the log has just said the same of the same caller: a flood of calls mustn't become one of lines."""
+
+    def again(self, retry_after: float | None = None) -> "Refusal":
+        """The same once more: a fresh exception, since one that is raised twice collects tracebacks."""
+        wait = self.retry_after if retry_after is None else retry_after
+        return Refusal(self.outcome, self.message, reason=self.reason, retry_after=wait)

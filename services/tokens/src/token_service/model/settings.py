@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, PositiveFloat, PositiveInt, model_validator
 from service_runtime.listen import Listen
+from service_runtime.metrics import MetricsAddress
 from service_runtime.openid import trusted_url
 from service_runtime.settings import Section
 from service_runtime.tls import TlsFiles
@@ -93,6 +94,14 @@ class Limits(Section):
     """Calls of one user at once."""
     users: PositiveInt = 10_000
     """Users whose rate is remembered; the longest idle are forgotten."""
+    address_per_minute: PositiveFloat = 60
+    """Calls from one address a minute, in the long run, that lead to no user; more get 429, and the hub isn't asked."""
+    address_burst: PositiveInt = 200
+    """The same at once; as many as `calls`, so that users behind one address don't stand in each other's way."""
+    addresses: PositiveInt = 10_000
+    """Addresses whose rate is remembered; the longest idle are forgotten."""
+    refused_tokens: PositiveInt = 10_000
+    """Refused tokens that the hub is not asked about again for some seconds; the longest unused are forgotten."""
     tokens: PositiveInt = 5_000
     """Tokens that are kept; the longest unused are dropped."""
 
@@ -113,7 +122,7 @@ class Settings(Section):
     """Where pods call, by https: host:port."""
     tls: TlsFiles
     """The certificate; read again when its files change."""
-    metrics: HostPort
+    metrics: MetricsAddress
     """Where metrics and readiness are served: host:port."""
     hub: Hub
     issuer: Issuer
