@@ -17,6 +17,7 @@ from hub_config.spawn.reference import Reference
 Quantity = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*(Ki|Mi|Gi|Ti|k|M|G|T)?$")]
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\s:]*[^\s:/]$")]
 ImageKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
+AccessMode = Literal["ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany"]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(gt=0)]
 
@@ -104,6 +105,8 @@ class Home(Section):
     """Size of the volume that each user gets once and keeps; named servers share it."""
     storage_class: str = ""
     """StorageClass of the volume; empty: the cluster's default."""
+    access_modes: list[AccessMode] = Field(default=["ReadWriteOnce"], min_length=1)
+    """Of the volumes that are made from then on. A user's named servers share one: on several nodes with ReadWriteMany."""
     mount_path: AbsolutePath = "/home/jovyan"
     """Where it is in the session, and HOME."""
     uid: Count = 1000

@@ -42,6 +42,13 @@ def workload(objects: list[Object]) -> Workload:
     return found
 
 
+def assert_every_volume_is_mounted(objects: list[Object]) -> None:
+    """A sentence that makes the hub's pod lose a volume would be a trap."""
+    pod = workload(objects).pod
+    mounted = {place["name"] for place in pod["containers"][0]["volumeMounts"]}
+    assert mounted == {volume["name"] for volume in pod["volumes"]}
+
+
 def run(objects: list[Object], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     """Execute jupyterhub_config.py of the rendered chart. Raises what it raises."""
     mount(objects, workload(objects), "hub", GIVEN, folder)

@@ -123,6 +123,7 @@ async def test_the_home_is_a_claim_of_the_size_that_the_values_say(hub: Hub, val
     home = values["jupyterhub"]["custom"]["highrate"].get("home", {})
     assert claim["spec"]["resources"]["requests"]["storage"] == home.get("capacity", "10Gi")
     assert claim["spec"].get("storageClassName") == home.get("storageClass")
+    assert claim["spec"]["accessModes"] == home.get("accessModes", ["ReadWriteOnce"])
     assert made.delete_pvc is False
 
 

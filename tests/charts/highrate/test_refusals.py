@@ -1,14 +1,13 @@
 """What stops an upgrade: unknown keys by the schema, missing or contradictory values by a sentence with the YAML to write."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.charts.highrate.hub import workload
-from tests.charts.rendering import HIGHRATE, WITH_MONITORS, Chart, Object, Refused, Values, merged, read_values
+from tests.charts.highrate.hub import assert_every_volume_is_mounted
+from tests.charts.refusals import assert_impossible_value, assert_unknown_key, refusal, remedies, the_only_problem
+from tests.charts.rendering import HIGHRATE, WITH_MONITORS, Chart, Values, merged, read_values
 
 FILE = read_values(HIGHRATE / "ci" / "minimal-values.yaml")
 WITHOUT_IMAGES = {**FILE, "jupyterhub": {key: below for key, below in FILE["jupyterhub"].items() if key != "custom"}}
@@ -21,7 +20,6 @@ MINIMAL = merged(
     },
 )
 TWO_SITES = read_values(HIGHRATE / "ci" / "two-sites-values.yaml")
-PROBLEM = re.compile(r"^\S.* (?:is missing:|contradict|is set, but|has no default:|needs the)", re.MULTILINE)
 SITE = TWO_SITES["sites"]["remote"]
 
 
@@ -78,6 +76,8 @@ IMPOSSIBLE_VALUES: list[tuple[Values, str]] = [
     (_users(home={"capacity": "10 GB"}), "capacity"),
     (_users(home={"uid": 0}), "uid"),
     (_users(home={"mountPath": "home"}), "mountPath"),
+    (_users(home={"accessModes": []}), "accessModes"),
+    (_users(home={"accessModes": ["ReadOnlyMany"]}), "accessModes"),
     (_users(cvmfs={"mode": "csi"}), "mode"),
     (_users(tokens={"url": "http://tokens"}), "url"),
 ]
@@ -136,14 +136,12 @@ SENTENCES: list[tuple[Values, Values, str]] = [
 
 @pytest.mark.parametrize("changes", UNKNOWN_KEYS, ids=str)
 def test_an_unknown_key_stops_the_upgrade(chart: Chart, changes: Values) -> None:
-    with pytest.raises(Refused, match=re.compile("additional propert", re.IGNORECASE)):
-        chart.render(merged(MINIMAL, changes))
+    assert_unknown_key(chart, merged(MINIMAL, changes))
 
 
 @pytest.mark.parametrize(("changes", "key"), IMPOSSIBLE_VALUES, ids=str)
 def test_an_impossible_value_stops_the_upgrade_and_is_named(chart: Chart, changes: Values, key: str) -> None:
-    with pytest.raises(Refused, match=rf"schema(.|\n)*\b{key}\b"):
-        chart.render(merged(MINIMAL, changes))
+    assert_impossible_value(chart, merged(MINIMAL, changes), key)
 
 
 @pytest.mark.parametrize(("values", "changes", "sentence"), SENTENCES, ids=[case[2] for case in SENTENCES])
@@ -151,17 +149,14 @@ def test_a_sentence_says_what_is_wrong_and_what_to_write(
     chart: Chart, values: Values, changes: Values, sentence: str
 ) -> None:
     refused = merged(values, changes)
-    text = _refusal(chart, refused)
-    assert sentence in text
-    assert len(PROBLEM.findall(text)) == 1, "another sentence than the one that is due"
-    remedies = list(_written(text))
-    assert remedies
-    for remedy in remedies:
-        _assert_whole(chart.render(merged(refused, remedy)))
+    said = list(remedies(the_only_problem(chart, refused, sentence)))
+    assert said
+    for remedy in said:
+        assert_every_volume_is_mounted(chart.render(merged(refused, remedy)))
 
 
 def test_a_secret_among_the_values_is_refused_without_being_shown(chart: Chart) -> None:
-    text = _refusal(chart, merged(MINIMAL, _iam(client_secret="hunter2")))
+    text = refusal(chart, merged(MINIMAL, _iam(client_secret="hunter2")))
     assert "client_secret is set, but" in text and "kubectl create secret generic highrate-iam -n highrate" in text
     assert "hunter2" not in text
 
@@ -169,31 +164,31 @@ def test_a_secret_among_the_values_is_refused_without_being_shown(chart: Chart) 
 def test_a_privileged_container_for_users_is_refused(chart: Chart) -> None:
     refused = merged(MINIMAL, _singleuser(cloudMetadata={"blockWithIptables": True}))
     assert re.search(
-        r"singleuser\.cloudMetadata\.blockWithIptables(: false| and the restricted)", _refusal(chart, refused)
+        r"singleuser\.cloudMetadata\.blockWithIptables(: false| and the restricted)", refusal(chart, refused)
     )
 
 
 def test_what_a_site_lacks_is_told_below_its_name(chart: Chart) -> None:
     refused = merged(TWO_SITES, {"sites": {"remote": {"edge": {"url": ""}, "token": {"clientId": ""}}}})
-    text = _refusal(chart, refused)
+    text = refusal(chart, refused)
     assert re.search(r"Below sites\.remote:\n\nedge\.url is missing(.|\n)*token\.clientId is missing", text)
-    first, _other_mode, client = _written(text)
-    _assert_whole(chart.render(merged(refused, {"sites": {"remote": merged(first, client)}})))
+    first, _other_mode, client = remedies(text)
+    assert_every_volume_is_mounted(chart.render(merged(refused, {"sites": {"remote": merged(first, client)}})))
 
 
 def test_let_s_encrypt_needs_a_name(chart: Chart) -> None:
-    text = _refusal(chart, merged(MINIMAL, _https(type="letsencrypt")))
+    text = refusal(chart, merged(MINIMAL, _https(type="letsencrypt")))
     assert "proxy.https.hosts is missing" in text or ("stand-in" in text and "proxy.https.type: secret" in text)
 
 
 def test_a_monitor_needs_its_operator(chart: Chart) -> None:
     refused = merged(MINIMAL, {"metrics": {"podMonitor": {"enabled": True}}})
-    assert "metrics.podMonitor.enabled needs the Prometheus operator" in _refusal(chart, refused)
+    assert "metrics.podMonitor.enabled needs the Prometheus operator" in refusal(chart, refused)
     assert chart.render(refused, options=WITH_MONITORS)
 
 
 def test_all_problems_are_told_at_once(chart: Chart) -> None:
-    text = _refusal(chart, {})
+    text = refusal(chart, {})
     missing = re.findall(r"^(\S+) is missing", text, re.MULTILINE)
     iam = "jupyterhub.hub.config.IAMAuthenticator"
     assert missing == [
@@ -208,9 +203,9 @@ def test_all_problems_are_told_at_once(chart: Chart) -> None:
 def test_what_the_sentences_say_makes_an_install(chart: Chart) -> None:
     """From nothing: everything that is told to be written, written."""
     values: Values = {}
-    for remedy in _written(_refusal(chart, {})):
+    for remedy in remedies(refusal(chart, {})):
         values = merged(values, remedy)
-    _assert_whole(chart.render(values))
+    assert_every_volume_is_mounted(chart.render(values))
 
 
 @pytest.mark.parametrize(("standard", "refused"), [("restricted", True), ("baseline", True), ("privileged", False)])
@@ -223,32 +218,11 @@ def test_a_folder_of_the_node_is_refused_where_the_namespace_forbids_it(
     values = merged(MINIMAL, _users(cvmfs={"mode": "hostPath"}))
     try:
         if refused:
-            text = _refusal(chart, values)
+            text = refusal(chart, values)
             assert f"highrate enforces the {standard} Pod" in text
-            (remedy,) = _written(text)
-            _assert_whole(chart.render(merged(values, remedy)))
+            (remedy,) = remedies(text)
+            assert_every_volume_is_mounted(chart.render(merged(values, remedy)))
         else:
-            _assert_whole(chart.render(values))
+            assert_every_volume_is_mounted(chart.render(values))
     finally:
         told.unlink()
-
-
-def _refusal(chart: Chart, values: Values) -> str:
-    with pytest.raises(Refused) as refusal:
-        chart.render(values)
-    return str(refusal.value)
-
-
-def _written(text: str) -> Iterator[Values]:
-    """Every piece of YAML that a message tells to write; commands are no mappings."""
-    for block in re.findall(r"(?:^    .*\n)+", text, re.MULTILINE):
-        said = yaml.safe_load(block)
-        if isinstance(said, dict):
-            yield said
-
-
-def _assert_whole(objects: list[Object]) -> None:
-    """A sentence that made the hub's pod lose a volume would be a trap."""
-    pod = workload(objects).pod
-    mounted = {mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
-    assert mounted == {volume["name"] for volume in pod["volumes"]}

@@ -59,7 +59,6 @@ def test_settings_of_parts_that_are_switched_off_are_taken(stand_in: Chart) -> N
     unused = {
         "scheduling": {"userScheduler": {"replicas": 3, "image": {"tag": "v1.34.0"}}},
         "prePuller": {"extraImages": {"lab": {"name": "registry.example.org/lab", "tag": "1"}}},
-        "singleuser": {"networkTools": {"image": {"tag": "1"}}},
     }
     changed = stand_in.render(merged(MINIMAL, {"jupyterhub": unused}))
     assert len(of_kind(changed, "Deployment")) == 3

@@ -6,7 +6,6 @@ import jsonschema
 import pytest
 from hub_config import configure
 from hub_config.settings import ConfigurationError, json_schema, parse
-from traitlets.config import Config
 
 from tests.unit.hub_config.conftest import configured, values, z2jh
 
@@ -121,35 +120,3 @@ def test_what_z2jh_set_stays() -> None:
     assert c.JupyterHub.tornado_settings["slow_spawn_timeout"] == 10, "0 answers before the options were looked at"
     assert c.JupyterHub.template_paths[0] == "/etc/theirs", "an administrator's page wins over ours"
     assert c.JupyterHub.template_vars["announcement"] == "Maintenance on Monday"
-
-
-@pytest.mark.parametrize(
-    ("section", "trait", "value", "words"),
-    [
-        ("KubeSpawner", "profile_list", [{"display_name": "x"}], "singleuser.profileList: has no effect here"),
-        ("KubeSpawner", "storage_pvc_ensure", True, "singleuser.storage.type: set it to none"),
-        (
-            "KubeSpawner",
-            "init_containers",
-            [{"name": "block-cloud-metadata", "securityContext": {"privileged": True}}],
-            "singleuser.cloudMetadata.blockWithIptables: set it to false",
-        ),
-        ("IAMAuthenticator", "issuer", "", "hub.config.IAMAuthenticator.issuer: required"),
-        ("IAMAuthenticator", "allowed_groups", set(), "hub.config.IAMAuthenticator.allowed_groups: required"),
-        ("IAMAuthenticator", "client_secret", "", "hub.config.IAMAuthenticator.client_secret_file: required"),
-    ],
-)
-def test_values_of_z2jh_that_contradict_ours_stop_the_hub(section: str, trait: str, value: Any, words: str) -> None:
-    c = z2jh()
-    c[section][trait] = value
-    with pytest.raises(ConfigurationError, match=words):
-        configure(c, values())
-
-
-def test_problems_of_both_kinds_come_in_one_error() -> None:
-    c = Config()
-    c.JupyterHub.authenticator_class = "iam"
-    c.KubeSpawner.profile_list = [{"display_name": "x"}]
-    with pytest.raises(ConfigurationError) as refused:
-        configure(c, values(hme={}))
-    assert len(refused.value.problems) == 6

@@ -1,0 +1,94 @@
+{{/*
+What stands beside the platform's own in the pods of users and in the hub, and would be replaced by it or collide with it. The hub
+is asked the same by hub_config (conflicts.py).
+*/}}
+
+{{/* Names of variables that every session is told; with CVMFS those of the grid as well. */}}
+{{- define "highrate.variables" -}}
+{{- $cvmfs := .Values.jupyterhub.custom.highrate.cvmfs -}}
+HOME XDG_RUNTIME_DIR BEARER_TOKEN_FILE X509_USER_PROXY HIGHRATE_TOKENS_URL HIGHRATE_TOKEN_PROFILE HIGHRATE_CA_FILE HIGHRATE_OFFLOAD HIGHRATE_OFFLOAD_IMAGE
+{{- if and (ne $cvmfs.mode "none") $cvmfs.gridSecurity }} X509_CERT_DIR X509_VOMS_DIR VOMS_USERCONF{{ end -}}
+{{- end -}}
+
+{{- define "highrate.paths" -}}
+{{- $users := .Values.jupyterhub.custom.highrate -}}
+{{ $users.home.mountPath }} /scratch /run/highrate /etc/highrate/ca
+{{- if ne $users.cvmfs.mode "none" }} /cvmfs{{ end -}}
+{{- end -}}
+
+{{- define "highrate.problems.beside" -}}
+{{- $singleuser := .Values.jupyterhub.singleuser -}}
+{{- $hub := .Values.jupyterhub.hub -}}
+{{- range $name := include "highrate.variables" . | splitList " " }}
+{{- if not (kindIs "invalid" (index ($singleuser.extraEnv | default dict) $name)) }}
+jupyterhub.singleuser.extraEnv.{{ $name }} is set, but has no effect: the platform tells every session its own. Remove it.
+
+    jupyterhub:
+      singleuser:
+        extraEnv: { {{ $name }}: null }
+{{ end }}
+{{- end }}
+{{- $volumes := $singleuser.storage.extraVolumes | default list }}
+{{- range kindIs "map" $volumes | ternary (values ($volumes | toJson | fromJson)) $volumes }}
+{{- if has .name (list "highrate-home" "highrate-scratch" "highrate-run" "highrate-ca" "highrate-cvmfs") }}
+jupyterhub.singleuser.storage.extraVolumes and the platform's volumes contradict each other: {{ .name }} is one of the latter. Give
+yours another name, in extraVolumeMounts as well.
+
+    jupyterhub:
+      singleuser:
+        storage:
+          extraVolumes: []
+          extraVolumeMounts: []
+{{ end }}
+{{- end }}
+{{- $mounts := $singleuser.storage.extraVolumeMounts | default list }}
+{{- range kindIs "map" $mounts | ternary (values ($mounts | toJson | fromJson)) $mounts }}
+{{- if has (trimSuffix "/" .mountPath) (include "highrate.paths" $ | splitList " ") }}
+jupyterhub.singleuser.storage.extraVolumeMounts and the platform's mounts contradict each other: {{ .mountPath }} is one of the latter.
+Kubernetes takes no pod with two; mount yours elsewhere.
+
+    jupyterhub:
+      singleuser:
+        storage:
+          extraVolumeMounts: []
+{{ end }}
+{{- end }}
+{{- if not (has (toString $hub.consecutiveFailureLimit) (list "5" "0" "<nil>")) }}
+jupyterhub.hub.consecutiveFailureLimit is set, but has no effect: failed starts don't end this hub. If they are to, write instead
+
+    jupyterhub:
+      hub:
+        consecutiveFailureLimit: 5
+        config:
+          PlatformSpawner: { consecutive_failure_limit: {{ $hub.consecutiveFailureLimit }} }
+{{ end }}
+{{- if dig "JupyterHub" "tornado_settings" "slow_spawn_timeout" "" $hub.config }}
+jupyterhub.hub.config.JupyterHub.tornado_settings.slow_spawn_timeout is set, but has no effect: refusals by REST need the platform's.
+
+    jupyterhub:
+      hub:
+        config:
+          JupyterHub:
+            tornado_settings: { slow_spawn_timeout: null }
+{{ end }}
+{{- range $name, $key := dict "highrate_request_url" "requestUrl" "highrate_contact" "contact" }}
+{{- if not (kindIs "invalid" (index ($hub.templateVars | default dict) $name)) }}
+jupyterhub.hub.templateVars.{{ $name }} is set, but has no effect: it is made of another value. Write instead
+
+    jupyterhub:
+      hub:
+        templateVars: { {{ $name }}: null }
+      custom:
+        highrate:
+          access: { {{ $key }}: {{ get $hub.templateVars $name | toJson }} }
+{{ end }}
+{{- end }}
+{{- if ne (toString $hub.config.JupyterHub.spawner_class) "platform" }}
+jupyterhub.hub.config.JupyterHub.spawner_class and jupyterhub.custom.highrate contradict each other: {{ $hub.config.JupyterHub.spawner_class }} doesn't read the latter.
+
+    jupyterhub:
+      hub:
+        config:
+          JupyterHub: { spawner_class: platform }
+{{ end }}
+{{- end -}}
