@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 
 import { jwtTokens } from './jwt_tokens.mjs';
-import { interactions } from './login.mjs';
+import { interactions, logout } from './login.mjs';
 import { makeProvider } from './provider.mjs';
 import { leniency } from './requests.mjs';
 
@@ -34,6 +34,7 @@ provider.use(async (ctx, next) => {
 provider.use(jwtTokens({ provider, issuer, users, verifyKey: createPublicKey(privateKey) }));
 provider.use(leniency(clients));
 provider.use(interactions({ provider, users }));
+provider.use(logout(provider));
 
 const answer = provider.callback();
 const server = createServer({ cert: readFileSync(tls.cert), key: readFileSync(tls.key) }, (request, response) => {
