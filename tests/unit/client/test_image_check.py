@@ -146,6 +146,19 @@ def test_the_command_tells_what_to_do_and_its_exit_code_tells_the_rest(
     assert "RUN install -d -m 1777 /home/jovyan" in capsys.readouterr().out
 
 
+def test_a_platform_may_mount_homes_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = "PATH=/opt/jupyter/bin:/usr/bin:/bin"
+    layer = {**good_layer(), "home/people": (FOLDER | 0o1777, "")}
+    there = docker_archive(tmp_path / "there.tar", [layer], {**CONFIGURATION, "Env": [path, "HOME=/home/people"]})
+    assert command_line(there, "--home", "/home/people") == command.KEPT
+    assert command_line(there) == command.BROKEN
+    assert "HOME is /home/people, the home is mounted at /home/jovyan" in capsys.readouterr().out
+    here = docker_archive(tmp_path / "here.tar", [good_layer()])
+    assert command_line(here, "--home", "/home/people") == command.BROKEN
+    said = capsys.readouterr().out
+    assert "ENV HOME=/home/people" in said and "RUN install -d -m 1777 /home/people" in said
+
+
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b garbage"])
 def test_what_is_no_image_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
@@ -181,7 +194,7 @@ def _locked(image: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", text, re.MULTILINE))
 
 
-def command_line(place: Path) -> int:
+def command_line(place: Path, *options: str) -> int:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
-    return command.run(parser.parse_args([str(place)]))
+    return command.run(parser.parse_args([str(place), *options]))

@@ -44,9 +44,12 @@ def test_home_and_mount_points_are_the_contracts() -> None:
     assert not [name for name in contract.PRIVILEGED if re.search(rf"\b{name}\b", made)]
 
 
-def test_the_server_config_means_the_same_home() -> None:
-    config = json.loads((IMAGES / "jupyterlab-base" / "jupyter_server_config.json").read_text())
-    assert config["ResourceUseDisplay"]["disk_path"] == contract.HOME
+def test_the_server_config_leaves_the_home_to_the_platform() -> None:
+    """jupyter-resource-usage shows the disk of HOME, which the hub sets, unless it is told another."""
+    text = (IMAGES / "jupyterlab-base" / "jupyter_server_config.json").read_text()
+    config = json.loads(text)
+    assert config["ResourceUseDisplay"]["track_disk_usage"] is True
+    assert contract.HOME not in text and "disk_path" not in text
     assert set(config["ServerProxy"]["host_allowlist"]) == {"localhost", "127.0.0.1", "::1"}
 
 

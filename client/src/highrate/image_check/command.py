@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from highrate.image_check import contract
 from highrate.image_check.rules import check
 from highrate.image_check.sources import NotAnImage, open_image
 
@@ -21,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="whether workers at a site run it as well; without this, its label says it",
     )
+    parser.add_argument(
+        "--home",
+        metavar="PATH",
+        default=contract.HOME,
+        help=f"where the platform mounts homes (home.mountPath of its values), {contract.HOME} unless its administrators say so",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     except NotAnImage as problem:
         print(problem, file=sys.stderr)
         return NOT_AN_IMAGE
-    findings = check(image, offload=arguments.offload)
+    findings = check(image, offload=arguments.offload, home=arguments.home)
     for finding in findings:
         print(f"- {finding.what}\n  {finding.remedy}")
     if image.configuration is None:

@@ -5,7 +5,7 @@ LABEL = "highrate.contract"
 OFFLOAD_LABEL = "highrate.offload"
 
 HOME = "/home/jovyan"
-"""Where the platform mounts a person's home."""
+"""Where a platform mounts a person's home, unless its values say otherwise."""
 MOUNT_POINTS = ("/cvmfs", "/scratch")
 
 SINGLEUSER = "jupyterhub-singleuser"

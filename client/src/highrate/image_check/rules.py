@@ -21,11 +21,16 @@ class Finding:
     remedy: str
 
 
-def check(image: Image, *, offload: bool | None = None) -> list[Finding]:
-    """Everything that is wrong with it. ``offload`` None: as its label says."""
+def check(image: Image, *, offload: bool | None = None, home: str = contract.HOME) -> list[Finding]:
+    """Everything that is wrong with it, on a platform that mounts homes at `home`. ``offload`` None: as its label says."""
     if offload is None:
         offload = image.configuration is not None and image.configuration.labels.get(contract.OFFLOAD_LABEL) == "true"
-    findings = [*_programs(image, offload=offload), *_home(image), *_mount_points(image), *_privileges(image.files)]
+    findings = [
+        *_programs(image, offload=offload),
+        *_home(image, home),
+        *_mount_points(image),
+        *_privileges(image.files),
+    ]
     if image.configuration is not None:
         findings += [*_entrypoint(image.configuration), *_labels(image.configuration, offload=offload)]
     return findings
@@ -63,17 +68,17 @@ def packages(files: Files, prefix: str) -> dict[str, str]:
     return found
 
 
-def _home(image: Image) -> Iterator[Finding]:
+def _home(image: Image, mounted: str) -> Iterator[Finding]:
     configuration = image.configuration
-    home = configuration.environment.get("HOME", contract.HOME) if configuration else contract.HOME
-    if home != contract.HOME:
-        yield Finding(f"HOME is {home}, the home is mounted at {contract.HOME}", f"ENV HOME={contract.HOME}")
-    real = real_path(image.files, contract.HOME)
+    home = configuration.environment.get("HOME", mounted) if configuration else mounted
+    if home != mounted:
+        yield Finding(f"HOME is {home}, the home is mounted at {mounted}", f"ENV HOME={mounted}")
+    real = real_path(image.files, mounted)
     found = image.files.at(real) if real else None
     if found is None or not found.is_folder or not found.mode & stat.S_IWOTH:
         yield Finding(
-            f"{contract.HOME} is no folder that every user may write: at a site, whoever runs the image is another one",
-            f"RUN install -d -m 1777 {contract.HOME}",
+            f"{mounted} is no folder that every user may write: at a site, whoever runs the image is another one",
+            f"RUN install -d -m 1777 {mounted}",
         )
 
 
