@@ -59,6 +59,15 @@ def test_what_it_takes_from_an_index_is_named_by_hash_and_not_by_host(path: Path
         assert "://" not in locked.read_text()
 
 
+def test_what_its_list_leaves_out_on_purpose_is_not_there(path: Path) -> None:
+    """tools/lock does it; `uv pip compile` by hand would bring it back, and the hub's start would be slow again."""
+    asked, locked = (path.parent / f"requirements.{kind}" for kind in ("in", "txt"))
+    if asked.is_file():
+        for name in re.findall(r"^# --no-emit-package (\S+)$", asked.read_text(), re.MULTILINE):
+            assert f"\n{name}==" not in locked.read_text()
+            assert "--no-deps" in path.read_text(), "pip would bring it back"
+
+
 def test_it_says_what_it_is(path: Path) -> None:
     labels = " ".join(text for name, text in _instructions(path) if name == "LABEL")
     for key in ("title", "description", "licenses"):
