@@ -1,0 +1,5 @@
+"""`python -m offload_backend`."""
+
+from offload_backend.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Wiring into dask-gateway-server: backend, options, routes, authentication."""

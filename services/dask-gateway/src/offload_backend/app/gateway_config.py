@@ -1,0 +1,91 @@
+"""dask-gateway's configuration, made of ours: the one place where its names are spelled."""
+
+from pathlib import Path
+
+from dask_gateway_server.backends.db_base import _normalize_encrypt_key
+from service_runtime.settings import Problem, SettingsError
+from traitlets.config import Config
+
+from offload_backend.app.authentication import HubAuthenticator
+from offload_backend.app.backend import OffloadBackend
+from offload_backend.app.cluster_config import OffloadClusterConfig
+from offload_backend.io.tickets import KeyUnusable, read_key
+from offload_backend.model.settings import Settings
+from offload_backend.model.values import seconds
+
+PARALLELISM = 20
+
+
+def gateway_config(settings: Settings) -> Config:
+    """Reads the files that the settings name. Raises SettingsError with all that is wrong with them."""
+    keys, address, token = _files(settings)
+    timing, proxy = settings.timing, settings.proxy
+    config = Config()
+    config.DaskGateway.address = settings.listen
+    config.DaskGateway.backend_class = OffloadBackend
+    config.DaskGateway.authenticator_class = HubAuthenticator
+    config.HubAuthenticator.jupyterhub_api_url = settings.hub.url
+    config.HubAuthenticator.jupyterhub_service_name = settings.hub.service
+    config.HubAuthenticator.use_service_access_scopes = bool(settings.hub.service)
+    config.HubAuthenticator.cache_max_age = settings.hub.remember
+    config.OffloadBackend.settings = settings
+    config.OffloadBackend.cluster_config_class = OffloadClusterConfig
+    config.OffloadBackend.api_url = settings.api_url
+    config.OffloadBackend.db_url = address
+    config.OffloadBackend.db_encrypt_keys = keys
+    config.OffloadBackend.db_cluster_max_age = float(seconds(settings.database.keep))
+    config.OffloadBackend.stop_clusters_on_shutdown = False
+    config.OffloadBackend.cluster_start_timeout = float(seconds(timing.cluster_start))
+    config.OffloadBackend.worker_start_timeout = float(seconds(timing.worker_start))
+    config.OffloadBackend.worker_start_failure_limit = timing.worker_failures
+    config.OffloadBackend.cluster_heartbeat_period = timing.heartbeat
+    config.OffloadBackend.cluster_heartbeat_timeout = float(seconds(timing.heartbeat_missed))
+    config.OffloadBackend.parallelism = PARALLELISM
+    config.Proxy.address = proxy.address
+    config.Proxy.prefix = proxy.prefix
+    config.Proxy.externally_managed = proxy.external
+    if token:
+        config.Proxy.api_token = token
+    if proxy.gateway_url is not None:
+        config.Proxy.gateway_url = proxy.gateway_url
+    return config
+
+
+def _files(settings: Settings) -> tuple[list[str], str, str]:
+    """The database's keys and address, and the proxy's token."""
+    problems: list[Problem] = []
+    database = settings.database
+    keys = _read("database.key_file", database.key_file, problems).split()
+    for number, key in enumerate(keys, 1):
+        try:
+            _normalize_encrypt_key(key)
+        except ValueError:
+            problems.append(Problem("database.key_file", f"key {number} is not 32 bytes in base64"))
+    address = database.url or ""
+    if database.url_file is not None:
+        address = _read("database.url_file", database.url_file, problems).strip()
+    token = ""
+    if settings.proxy.token_file is not None:
+        token = _read("proxy.token_file", settings.proxy.token_file, problems).strip()
+    _read("hub.token_file", settings.hub.token_file, problems)
+    if settings.relay is not None:
+        try:
+            read_key(settings.relay.signing_key_file)
+        except KeyUnusable as error:
+            problems.append(Problem("relay.signing_key_file", str(error)))
+        if settings.relay.ca_file is not None:
+            _read("relay.ca_file", settings.relay.ca_file, problems)
+    if problems:
+        raise SettingsError("the configuration", problems)
+    return keys, address, token
+
+
+def _read(key: str, file: Path, problems: list[Problem]) -> str:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(Problem(key, f"{file} can't be read: {getattr(error, 'strerror', None) or 'it is no text'}"))
+        return ""
+    if not text.strip():
+        problems.append(Problem(key, f"{file} is empty"))
+    return text

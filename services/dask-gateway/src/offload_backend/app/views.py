@@ -1,0 +1,109 @@
+"""What users see of their clusters: workers with their reasons, logs, and room to grow."""
+
+from typing import Any
+
+from aiohttp import web
+from dask_gateway_server.backends.db_base import Cluster, JobStatus
+from dask_gateway_server.routes import api_handler
+
+from offload_backend.core import names, report
+from offload_backend.core.report import WorkerView
+from offload_backend.io.api import ApiError
+from offload_backend.io.pod_logs import MOST_LINES, tail
+
+DEFAULT_LINES = 50
+routes = web.RouteTableDef()
+
+
+def _cluster(request: web.Request) -> Cluster:
+    """The cluster of a route, for its user, or for its own scheduler, who shows the cluster's token (user None)."""
+    name, user = request.match_info["cluster_name"], request["user"]
+    cluster = request.app["backend"].db.get_cluster(name)
+    if cluster is None:
+        raise web.HTTPNotFound(reason=f"There is no cluster {name}. It ended some time ago, or never was.")
+    if user is not None and not user.has_permissions(cluster):
+        raise web.HTTPForbidden(reason=f"The cluster {name} is not yours.")
+    return cluster
+
+
+@routes.get("/api/v1/clusters/{cluster_name}/workers")
+@api_handler(user_authenticated=True)  # type: ignore[untyped-decorator]
+async def workers(request: web.Request) -> web.Response:
+    """The cluster with the sentence about its end, and its workers, each with state and reason."""
+    cluster, backend = _cluster(request), request.app["backend"]
+    views, left_off = report.page(_view(backend, cluster, worker) for worker in cluster.workers.values())
+    warnings = await backend.warnings.by_uid() if any(_waits(view) for view in views) else {}
+    rows = [report.row(view, cluster.config.site, warnings) for view in views]
+    for row in rows:
+        row["message"] = row["message"] or backend.submission.delays.get(row["name"], "")
+    about = {
+        "name": cluster.name,
+        "status": cluster.model_status.name,
+        "message": cluster.state.get("message") or backend.submission.delays.get(cluster.name, ""),
+        "limited": backend.limited.get(cluster.name, ""),
+    }
+    return web.json_response({"cluster": about, "workers": rows, "left_off": left_off})
+
+
+@routes.get("/api/v1/clusters/{cluster_name}/capacity")
+@api_handler(user_authenticated=True, token_authenticated=True)  # type: ignore[untyped-decorator]
+async def capacity(request: web.Request) -> web.Response:
+    """For adaptive scaling, in the scheduler or wherever the user asks."""
+    return web.json_response(await request.app["backend"].shares.capacity(_cluster(request)))
+
+
+@routes.get("/api/v1/clusters/{cluster_name}/workers/{worker}/logs")
+@api_handler(user_authenticated=True)  # type: ignore[untyped-decorator]
+async def worker_logs(request: web.Request) -> web.Response:
+    cluster, name = _cluster(request), request.match_info["worker"]
+    worker = cluster.workers.get(name)
+    if worker is None:
+        raise web.HTTPNotFound(reason=f"The cluster {cluster.name} has no worker {name[:60]}.")
+    return await _log(request, names.worker_pod_name(name), worker.state.get("log"))
+
+
+@routes.get("/api/v1/clusters/{cluster_name}/scheduler/logs")
+@api_handler(user_authenticated=True)  # type: ignore[untyped-decorator]
+async def scheduler_logs(request: web.Request) -> web.Response:
+    cluster = _cluster(request)
+    return await _log(request, names.scheduler_name(cluster.name), cluster.state.get("log"))
+
+
+async def _log(request: web.Request, pod: str, kept: str | None) -> web.Response:
+    """The end of a pod's log; what was kept of it where the pod is gone."""
+    lines, backend = _lines(request), request.app["backend"]
+    if kept is not None:
+        last = kept.splitlines(keepends=True)[-lines:]
+        return web.json_response({"log": "".join(last), "source": "kept"})
+    if backend.watch.get(pod) is None:
+        raise web.HTTPNotFound(reason="There is no log: the pod isn't there yet, or it is gone without having failed.")
+    try:
+        text = await tail(backend.api, backend.settings.namespace, pod, lines)
+    except ApiError as error:
+        said = " ".join(error.message.split())[:300]
+        raise web.HTTPServiceUnavailable(reason=f"The log can't be read now: {said}") from error
+    return web.json_response({"log": text, "source": "pod"})
+
+
+def _lines(request: web.Request) -> int:
+    text = request.query.get("lines", str(DEFAULT_LINES))
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= MOST_LINES and len(text) <= 6):
+        raise web.HTTPUnprocessableEntity(reason=f"lines is a number from 1 to {MOST_LINES}.")
+    return int(text)
+
+
+def _view(backend: Any, cluster: Cluster, worker: Any) -> WorkerView:
+    return WorkerView(
+        name=worker.name,
+        connected=worker.status == JobStatus.RUNNING,
+        closing=bool(worker.close_expected),
+        over=worker.target >= JobStatus.CLOSING,
+        state=worker.state,
+        started=worker.start_time,
+        stopped=worker.stop_time,
+        pod=backend.watch.get(names.worker_pod_name(worker.name)),
+    )
+
+
+def _waits(view: WorkerView) -> bool:
+    return not view.over and not view.connected

@@ -1,0 +1,1 @@
+"""The outside: Kubernetes, the hub, files."""

@@ -1,0 +1,1 @@
+"""Plain data: settings and the facts that pods are made of."""
