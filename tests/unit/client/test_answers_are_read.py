@@ -34,6 +34,9 @@ def test_a_token_is_read_with_what_it_is_good_for() -> None:
         body(expires_at="1000"),
         body(expires_at=True),
         body().replace(b"1000", b"NaN"),
+        body(expires_at=10**400),
+        body(expires_at=1e300),
+        body(expires_at=-1),
         b"[" * 100_000,
     ],
 )

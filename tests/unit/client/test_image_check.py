@@ -1,8 +1,10 @@
 """Whether an image keeps the contract, and what somebody is told who made one that doesn't."""
 
 import argparse
+import io
 import re
-from collections.abc import Mapping
+import tarfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +166,40 @@ def test_what_is_no_image_is_said_to_be_none(tmp_path: Path, content: bytes) -> 
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(NotAnImage, match="no image archive"):
         open_image(str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize(
+    "manifest", ["{}", "[1]", '[{"Config": []}]', '[{"Config": "c.json", "Layers": 1}]', "[" * 100_000, '"x"', "null"]
+)
+def test_an_archive_of_something_else_is_said_to_be_none(tmp_path: Path, manifest: str) -> None:
+    with tarfile.open(tmp_path / "file", "w") as archive:
+        for name, text in (("manifest.json", manifest), ("c.json", "[]")):
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    with pytest.raises(NotAnImage, match="no image archive"):
+        open_image(str(tmp_path / "file"))
+
+
+def test_a_file_that_cant_be_read_is_said_to_be_so() -> None:
+    """Root may read everything but this."""
+    with pytest.raises(NotAnImage, match=r"/proc/self/mem can't be read: .*Input/output error"):
+        open_image("/proc/self/mem")
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [lambda content: content[: len(content) // 2], lambda content: content[:100] + b"\xff" * 50 + content[150:]],
+    ids=["cut off", "overwritten"],
+)
+def test_a_layer_that_is_not_whole_is_said_to_be_so(tmp_path: Path, spoiled: Callable[[bytes], bytes]) -> None:
+    layout = oci_layout(tmp_path / "oci", [good_layer()])
+    for blob in (layout / "blobs" / "sha256").iterdir():
+        content = blob.read_bytes()
+        if content.startswith(b"\x1f\x8b"):
+            blob.write_bytes(spoiled(content))
+    with pytest.raises(NotAnImage, match="only a part of one"):
+        open_image(str(layout))
 
 
 def test_a_reference_in_a_registry_is_answered_with_how_to_fetch_it() -> None:

@@ -53,6 +53,15 @@ def test_a_broken_note_is_none(tmp_path: Path, content: str) -> None:
     assert token_file.read_note(place) is None
 
 
+@pytest.mark.parametrize("expires_at", ['"soon"', "null", "true", "1e400", "NaN", "9" * 400])
+def test_a_note_with_what_is_no_time_is_none(tmp_path: Path, expires_at: str) -> None:
+    place = tmp_path / "bt_u1000"
+    token_file.write(place, token())
+    note = tmp_path / "bt_u1000.json"
+    note.write_text(note.read_text().replace("1000.0", expires_at))
+    assert token_file.read_note(place) is None
+
+
 def test_readers_see_one_whole_token_or_the_other(tmp_path: Path) -> None:
     place = tmp_path / "bt_u1000"
     wanted = {letter * 4000 for letter in "ab"}
@@ -96,6 +105,12 @@ def test_what_a_killed_writer_left_is_swept_and_nothing_else_is(tmp_path: Path) 
         (tmp_path / name).touch()
     token_file.sweep(tmp_path / "bt_u1000")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [".bt_u2000.x7", "bt_u1000", "x509up_u1000"]
+
+
+def test_what_cant_be_swept_is_told_and_stays(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / ".bt_u1000.x7").mkdir()
+    token_file.sweep(tmp_path / "bt_u1000")
+    assert ".bt_u1000.x7" in capfd.readouterr().err
 
 
 def test_removing_takes_both_and_needs_neither(tmp_path: Path) -> None:

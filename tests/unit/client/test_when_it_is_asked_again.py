@@ -41,6 +41,10 @@ def test_the_service_is_never_asked_in_a_rush(life: float) -> None:
     assert waits(token(life)) == (SOONEST, SOONEST)
 
 
+def test_a_token_that_is_good_for_ever_is_renewed_every_day() -> None:
+    assert waits(token(1e10)) == (86_400, 86_400)
+
+
 @pytest.mark.parametrize(
     ("answer", "first", "most"), [(NotNow("away"), *AWAY), (Refused("no"), *REFUSED)], ids=["away", "refuses"]
 )

@@ -1,8 +1,10 @@
 """The files of an image that is a stack of layers: later layers add, replace and remove."""
 
+import lzma
 import posixpath
 import stat
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import IO
 
@@ -82,8 +84,14 @@ def _members(source: IO[bytes]) -> Iterator[tarfile.TarInfo]:
     try:
         with tarfile.open(fileobj=source, mode="r:*") as archive:
             yield from archive
-    except tarfile.TarError as problem:
-        raise UnreadableLayer(f"a layer is no tar file: {problem}") from problem
+    except (
+        tarfile.TarError,
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+        OSError,
+    ) as problem:  # bzip2's and gzip's own are OSErrors
+        raise UnreadableLayer(f"a layer is no tar file, or only a part of one: {problem}") from problem
 
 
 def _above(path: str) -> Iterator[str]:

@@ -39,7 +39,10 @@ def open_image(reference: str) -> Image:
                 return _from_archive(_TarStore(archive))
     except UnreadableLayer as problem:
         raise NotAnImage(f"{reference}: {problem}") from problem
-    except (KeyError, ValueError, TypeError, tarfile.TarError) as problem:
+    except OSError as problem:
+        raise NotAnImage(f"{reference} can't be read: {problem}") from problem
+    # of documents that are no image's, however odd: a file's shape is only known by using it
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError, RecursionError, tarfile.TarError) as problem:
         raise NotAnImage(
             f"{reference} is no image archive: {problem}; `docker save` and `skopeo copy` make some"
         ) from problem

@@ -39,10 +39,17 @@ class Agent:
         answer = self._kept(self._ask(self._settings, self._settings.profile))
         decision = schedule.decide(answer, now=self._now(), held_until=self._held_until, failures=self._counted(answer))
         if decision.drop:
-            token_file.remove(self._settings.file)
-            self._held_until = None
+            self._drop()
         self._tell(answer)
         return decision.wait
+
+    def _drop(self) -> None:
+        try:
+            token_file.remove(self._settings.file)
+        except OSError as problem:  # it has expired, and is tried again at the next refusal
+            self._say(f"The expired token can't be removed: {problem}", warning=True)
+        else:
+            self._held_until = None
 
     def _kept(self, answer: Answer) -> Answer:
         """What counts in the end: a token that can't be used or written is none."""

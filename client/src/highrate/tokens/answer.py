@@ -1,14 +1,14 @@
 """What the token service answers, read from status, headers and body."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")  # RFC 6750, section 2.1
 _LONGEST_TEXT = 300
+_LATEST = 1e11  # seconds since 1970; what is beyond is no date, and too large for clocks
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,15 @@ def _granted(document: Mapping[str, Any]) -> Granted | NotNow:
     token, expires_at = document.get("access_token"), document.get("expires_at")
     if not (isinstance(token, str) and _TOKEN.fullmatch(token)):
         return NotNow("the answer holds no access token")
-    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float) or not math.isfinite(expires_at):
+    if not is_time(expires_at):
         return NotNow("the answer doesn't say when the token expires")
     profile, scope, audience = (_one_line(document.get(name)) for name in ("profile", "scope", "audience"))
     return Granted(token, profile, scope, audience, float(expires_at))
+
+
+def is_time(value: object) -> TypeGuard[int | float]:
+    """Whether these are seconds since 1970 that can be reckoned with."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LATEST
 
 
 def _object(body: bytes) -> dict[str, Any]:

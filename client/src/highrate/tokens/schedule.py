@@ -9,6 +9,8 @@ from highrate.tokens.answer import Answer, Granted, Refused
 RENEW_AFTER = (0.80, 0.88)
 """Of the life that is left. Not earlier than the service's own 80 %: until then it hands out the same token again."""
 SOONEST = 5.0
+LONGEST = 86_400.0
+"""However long a token is good for: what it is good for may change, and clocks are set."""
 AWAY = (2.0, 60.0)
 """Seconds to the first and to the later attempts while the service is away."""
 REFUSED = (60.0, 300.0)
@@ -37,7 +39,7 @@ def decide(
     ``failures``: calls in a row that ended like this one, itself not counted.
     """
     if isinstance(answer, Granted):
-        return Decision(max(SOONEST, (answer.expires_at - now) * uniform(*RENEW_AFTER)))
+        return Decision(min(LONGEST, max(SOONEST, (answer.expires_at - now) * uniform(*RENEW_AFTER))))
     first, most = REFUSED if isinstance(answer, Refused) else AWAY
     wait = min(most, first * 2.0 ** min(failures, 16)) * uniform(0.8, 1.2)
     if not isinstance(answer, Refused):

@@ -11,8 +11,9 @@ from urllib.parse import quote, urlsplit
 from highrate.tokens.answer import Answer, NotNow, read
 from highrate.tokens.settings import Settings
 
-DEADLINE = 15.0
-"""Seconds for the whole call, name resolution aside: that has its own limits in resolv.conf."""
+DEADLINE = 50.0
+"""Seconds for the whole call, name resolution aside: that has its own limits in resolv.conf. The service itself waits 30 s for the
+hub, which may have to renew the login, and 15 s for the login service: whoever left sooner would never get what came late."""
 _LARGEST_ANSWER = 64 * 1024
 
 

@@ -11,7 +11,8 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from highrate.tokens.answer import Granted
+from highrate.journal import say
+from highrate.tokens.answer import Granted, is_time
 
 
 @dataclass(frozen=True)
@@ -38,21 +39,26 @@ def read_note(place: Path) -> Note | None:
         document = json.loads(_note_of(place).read_text())
         if document.pop("sha256") != _fingerprint(place.read_text()):
             return None
-        return Note(**document)
+        note = Note(**document)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+    return note if is_time(note.expires_at) else None  # others can write there
 
 
 def remove(place: Path) -> None:
+    """Raises OSError."""
     for gone in (place, _note_of(place)):
         gone.unlink(missing_ok=True)
 
 
 def sweep(place: Path) -> None:
-    """Remove what a writer left that was killed before it renamed."""
-    for name in (place.name, _note_of(place).name):
-        for draft in place.parent.glob(f".{name}.*"):
-            draft.unlink(missing_ok=True)
+    """Remove what a writer left that was killed before it renamed; what can't be removed is told, and stays."""
+    try:
+        for name in (place.name, _note_of(place).name):
+            for draft in place.parent.glob(f".{name}.*"):
+                draft.unlink(missing_ok=True)
+    except OSError as problem:  # no reason to be without a token
+        say(f"A part of an old token can't be removed: {problem}", warning=True)
 
 
 def _replace(place: Path, text: str) -> None:
