@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from token_service.io import provider
 
 from tests.fakes.hub import Mode as HubMode
 from tests.fakes.issuer import Mode as IssuerMode
@@ -138,6 +139,20 @@ async def test_a_provider_whose_discovery_fails_is_as_good_as_away(start_desk: S
         token = desk.log_in("mario")
         desk.issuer.mode = mode
         assert (await desk.token(token)).error == (503, "provider_unavailable")
+
+
+@pytest.mark.parametrize("mode", ["fail", "hang"])
+async def test_a_discovery_that_fails_later_holds_nobody_up(
+    start_desk: StartDesk, mode: IssuerMode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider, "DISCOVERED_FOR", 0.0)
+    async with start_desk(deadlines={"provider": 2}) as desk:
+        token = desk.log_in("mario")
+        assert (await desk.token(token)).status == 200
+        desk.issuer.mode = mode
+        for profile in ("compute", "whoami"):
+            assert (await desk.token(token, profile)).status == 200, "what was found before serves"
+        assert desk.issuer.fetches["discovery"] == 2, "it is not tried at every request"
 
 
 async def test_the_provider_says_how_long_to_wait(desk: Desk) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import aiohttp
 from service_runtime.files import read_token
 from service_runtime.http_client import retry_after
+from service_runtime.logs import get_logger
 from service_runtime.openid import IssuerError, connect, discover, endpoint, read_limited, target
 
 from token_service import metrics
@@ -16,6 +17,9 @@ from token_service.model.refusal import Outcome, Refusal
 from token_service.model.settings import Issuer, Profile
 
 DISCOVERED_FOR = 600.0
+DISCOVERED_ANEW_AFTER = 60.0  # where that failed: whoever waits for it gets their token later
+
+log = get_logger(__name__)
 
 
 class Provider:
@@ -26,7 +30,7 @@ class Provider:
         self._deadline = deadline
         self._clock = clock
         self._endpoint = ""
-        self._discovered_at = 0.0
+        self._discover_at = float("-inf")
         self._discovering = asyncio.Lock()
 
     async def refresh(self, login: Login, profile: Profile) -> Granted:
@@ -70,14 +74,20 @@ class Provider:
     async def _token_endpoint(self) -> str:
         """Discovered again now and then; while that fails, what was found before serves."""
         async with self._discovering:
-            if not self._endpoint or time.monotonic() - self._discovered_at >= DISCOVERED_FOR:
+            if not self._endpoint or time.monotonic() >= self._discover_at:
                 try:
-                    description = await discover(self._settings.url, self._settings.ca_file)
+                    # half of the deadline: the rest is for the token, at the address that is known already
+                    async with asyncio.timeout(self._deadline / 2):
+                        description = await discover(self._settings.url, self._settings.ca_file)
                     self._endpoint = endpoint(description, "token_endpoint")
-                    self._discovered_at = time.monotonic()
-                except IssuerError:
+                    self._discover_at = time.monotonic() + DISCOVERED_FOR
+                except (IssuerError, TimeoutError) as error:
                     if not self._endpoint:
                         raise
+                    self._discover_at = time.monotonic() + DISCOVERED_ANEW_AFTER
+                    log.warning(
+                        "provider.not_discovered", serves=self._endpoint, reason=str(error) or "no answer in time"
+                    )
             return self._endpoint
 
     def _secret(self) -> str:
