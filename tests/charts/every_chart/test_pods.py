@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from hub_config.spawn.restricted import violations
+
 from tests.charts.navigation import Workload, is_jupyterhubs, of_kind, references, selects, workloads
-from tests.charts.pod_security import restricted_violations
 from tests.charts.rendering import Object, Values, merged, read_values
 
 FROM_THE_CLUSTER = {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}
@@ -21,7 +22,7 @@ def test_there_is_a_pod(objects: list[Object]) -> None:
 
 def test_meets_the_restricted_standard(objects: list[Object]) -> None:
     for workload in workloads(objects):
-        assert restricted_violations(workload.pod) == [], workload.name
+        assert violations(workload.object["spec"]["template"]) == [], workload.name
 
 
 def test_can_write_only_where_something_is_mounted_for_it(objects: list[Object]) -> None:
