@@ -30,7 +30,7 @@ class RedactedRecord(logging.LogRecord):
         super().__init__(*args, **kwargs)
         try:
             message = self.getMessage()
-        except Exception:  # an argument's own text may raise anything; logging would print the arguments as they are
+        except Exception:  # noqa: BLE001 # an argument's own text may raise anything; logging would print the arguments as they are
             asked = self.msg if isinstance(self.msg, str) else type(self.msg).__name__
             message = self.msg = f"{asked} (a message whose arguments don't fit)"
             self.args = None

@@ -7,6 +7,7 @@ import kubernetes_validate
 import pytest
 from hub_config.spawn.refusal import Refusal
 
+from tests.unit.hub_config.cluster import Cluster, joined, sent
 from tests.unit.hub_config.conftest import configured
 from tests.unit.hub_config.test_options import REFUSED
 
@@ -98,9 +99,11 @@ async def test_home_is_ten_gigabytes_for_each_user_and_outlives_the_user(spawner
     assert claim["spec"]["resources"]["requests"] == {"storage": "10Gi"}
     assert "storageClassName" not in claim["spec"]
     assert mine.delete_pvc is False
-    other = spawner(home={"storageClass": "fast", "capacity": "50Gi"})
+    assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
+    other = spawner(home={"storageClass": "fast", "capacity": "50Gi", "accessModes": ["ReadWriteMany"]})
     claim = other.api.api_client.sanitize_for_serialization(other.get_pvc_manifest())
     assert (claim["spec"]["storageClassName"], claim["spec"]["resources"]["requests"]["storage"]) == ("fast", "50Gi")
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
 async def test_named_servers_share_the_home_and_nobody_elses(spawner: Make) -> None:
@@ -201,29 +204,142 @@ async def test_images_of_a_group_start_for_its_members_only(spawner: Make) -> No
         await spawner({"image": "secret"}, groups=["/icsc"]).load_user_options()
 
 
+RESTRICTED = {
+    "runAsNonRoot": True,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+TOKEN = {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+CERTIFICATE = {"name": "key", "projected": {"sources": [{"configMap": {}}, {"podCertificate": {"signerName": "s"}}]}}
+
+
 @pytest.mark.parametrize(
-    "trait",
+    ("trait", "path"),
     [
-        {"privileged": True},
-        {"allow_privilege_escalation": True},
-        {"automount_service_account_token": True},
-        {"service_account": "jlab", "automount_service_account_token": None},
-        {"uid": 0},
-        {"image": "evil/x:1"},
-        {"container_security_context": {"runAsNonRoot": True, "capabilities": {"add": ["SYS_ADMIN"]}}},
-        {"extra_pod_config": {"hostNetwork": True}},
-        {"init_containers": [{"name": "root", "image": "x", "securityContext": {"privileged": True}}]},
-        {"extra_containers": [{"name": "other", "image": "x"}]},
+        ({"privileged": True}, "spec.containers[0].securityContext.privileged"),
+        ({"allow_privilege_escalation": True}, "spec.containers[0].securityContext.allowPrivilegeEscalation"),
+        ({"automount_service_account_token": True}, "spec.automountServiceAccountToken"),
+        ({"service_account": "jlab", "automount_service_account_token": None}, "spec.automountServiceAccountToken"),
+        ({"volumes": [TOKEN]}, "spec.volumes[0].projected.sources[0].serviceAccountToken"),
+        ({"volumes": [CERTIFICATE]}, "spec.volumes[0].projected.sources[1].podCertificate"),
+        ({"volumes": [{"name": "node", "hostPath": {"path": "/"}}]}, "spec.volumes[0].hostPath"),
+        ({"uid": 0}, "spec.containers[0].securityContext.runAsUser"),
+        ({"image": "evil/x:1"}, "its image"),
+        (
+            {"container_security_context": {"runAsNonRoot": True, "capabilities": {"add": ["SYS_ADMIN"]}}},
+            "spec.containers[0].securityContext.capabilities.add",
+        ),
+        ({"extra_pod_config": {"hostNetwork": True}}, "spec.hostNetwork"),
+        (
+            {"init_containers": [{"name": "root", "image": "x", "securityContext": {"privileged": True}}]},
+            "spec.initContainers[0].securityContext.privileged",
+        ),
+        ({"extra_containers": [{"name": "other", "image": "x"}]}, "spec.containers[1].securityContext"),
     ],
 )
-async def test_a_pod_that_other_configuration_opened_is_not_made(spawner: Make, trait: dict[str, Any]) -> None:
+async def test_a_pod_that_other_configuration_opened_is_not_sent(
+    spawner: Make, caplog: pytest.LogCaptureFixture, trait: dict[str, Any], path: str
+) -> None:
     one = spawner()
-    await one.load_user_options()
-    for name, value in trait.items():
-        setattr(one, name, value)
-    with pytest.raises(Refusal, match="configuration makes a pod that isn't allowed") as refused:
-        await one.get_pod_manifest()
-    assert refused.value.status_code == 500
+    cluster, load = joined(one), one.load_user_options
+
+    async def then_open() -> None:
+        await load()
+        for name, value in trait.items():
+            setattr(one, name, value)
+
+    one.load_user_options = then_open
+    await refused(one, cluster, caplog, path)
+
+
+async def refused(one: Any, cluster: Cluster, caplog: pytest.LogCaptureFixture, path: str) -> None:
+    one.log.propagate = True
+    with pytest.raises(Refusal, match="configuration makes a pod that isn't allowed") as raised:
+        await one._start()
+    assert raised.value.status_code == 500
+    assert path not in raised.value.jupyterhub_message
+    assert cluster.pods == []
+    assert path in caplog.text
+
+
+def opened_by_a_hook(_spawner: Any, pod: Any) -> Any:
+    pod.spec.host_pid = True
+    pod.spec.containers[0].security_context["procMount"] = "Unmasked"
+    pod.spec.volumes.append({"name": "node", "hostPath": {"path": "/"}})
+    return pod
+
+
+async def with_another_image(_spawner: Any, pod: Any) -> Any:
+    pod.spec.containers[0].image = "evil/x:1"
+    return pod
+
+
+@pytest.mark.parametrize(
+    ("hook", "path"),
+    [
+        (opened_by_a_hook, "spec.hostPID"),
+        (opened_by_a_hook, ".hostPath"),
+        (opened_by_a_hook, "spec.containers[0].securityContext.procMount"),
+        (with_another_image, "its image"),
+    ],
+)
+async def test_a_pod_that_a_hook_opened_is_not_sent(
+    spawner: Make, caplog: pytest.LogCaptureFixture, hook: Callable[..., Any], path: str
+) -> None:
+    """An administrator's `modify_pod_hook` is the last to change a pod."""
+    one = spawner(cvmfs={"mode": "none"})
+    one.modify_pod_hook = hook
+    await refused(one, joined(one), caplog, path)
+
+
+async def test_what_a_hook_may_add_is_sent(spawner: Make) -> None:
+    def hook(_spawner: Any, pod: Any) -> Any:
+        pod.metadata.labels["theirs"] = "1"
+        pod.spec.containers.append({"name": "beside", "image": "theirs:1", "securityContext": RESTRICTED})
+        return pod
+
+    one = spawner()
+    one.modify_pod_hook = hook
+    joined(one)
+    pod = await sent(one)
+    assert pod["metadata"]["labels"]["theirs"] == "1"
+    assert [each["name"] for each in pod["spec"]["containers"]] == ["notebook", "beside"]
+
+
+NODE = {"mode": "hostPath", "path": "/srv/cvmfs"}
+
+
+async def test_the_folder_of_the_node_that_the_values_name_is_the_only_one(
+    spawner: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = spawner(cvmfs=NODE)
+    joined(one)
+    assert {"path": "/srv/cvmfs", "type": "Directory"} in [
+        v.get("hostPath") for v in (await sent(one))["spec"]["volumes"]
+    ]
+
+    def elsewhere(_spawner: Any, pod: Any) -> Any:
+        for volume in pod.spec.volumes:
+            if volume.name == "highrate-cvmfs":
+                volume.host_path["path"] = "/srv"
+        return pod
+
+    other = spawner(cvmfs=NODE)
+    other.modify_pod_hook = elsewhere
+    await refused(other, joined(other), caplog, "hostPath is a kind of volume that isn't allowed")
+
+
+async def test_the_folder_of_the_node_is_only_read(spawner: Make, caplog: pytest.LogCaptureFixture) -> None:
+    def write(_spawner: Any, pod: Any) -> Any:
+        mount = {"name": "highrate-cvmfs", "mountPath": "/cvmfs"}
+        beside = {"name": "beside", "image": "x", "securityContext": RESTRICTED, "volumeMounts": [mount]}
+        pod.spec.containers.append(beside)
+        return pod
+
+    one = spawner(cvmfs=NODE)
+    one.modify_pod_hook = write
+    await refused(one, joined(one), caplog, "spec.containers[1].volumeMounts[0].readOnly is not true")
 
 
 async def test_five_wrong_names_do_not_end_the_hub(spawner: Make) -> None:

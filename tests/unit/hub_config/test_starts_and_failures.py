@@ -10,6 +10,8 @@ from hub_config.spawn import failures
 from hub_config.spawn.refusal import Refusal
 from kubernetes_asyncio.client.rest import ApiException
 
+from tests.unit.hub_config.cluster import joined
+
 Make = Callable[..., Any]
 
 
@@ -115,10 +117,8 @@ async def test_what_kubernetes_refuses_is_told(spawner: Make, status: int, messa
     async def create(*_: Any) -> None:
         raise refusal
 
-    one.api = SimpleNamespace(
-        api_client=one.api.api_client, create_namespaced_pod=create, create_namespaced_persistent_volume_claim=noted
-    )
-    one._start_watching_pods = one._start_watching_events = noted
+    joined(one)
+    one.api.create_namespaced_pod = create
     if words is None:
         with pytest.raises(ApiException):
             await one._start()
@@ -127,10 +127,6 @@ async def test_what_kubernetes_refuses_is_told(spawner: Make, status: int, messa
         await one._start()
     assert words in raised.value.jupyterhub_message
     assert raised.value.status_code == 503
-
-
-async def noted(*_: Any, **__: Any) -> None:
-    """In place of a call that the test doesn't care about."""
 
 
 def starting(one: Any, done: bool = False) -> Any:

@@ -1,13 +1,14 @@
-"""What a session's pod may not be, whatever its image wants: Kubernetes' restricted Pod Security standard.
+"""What a session's pod may not be, whatever its image wants: Kubernetes' restricted Pod Security standard, and no token.
 
 The traits make it so, `objections` looks at the finished pod, since other configuration of the hub can add to it.
-https://kubernetes.io/docs/concepts/security/pod-security-standards/
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hub_config.settings import Home
+from hub_config.settings import Home, Platform
+from hub_config.spawn import restricted
+from hub_config.spawn.volumes import CVMFS_VOLUME, volumes
 
 CONTAINER: dict[str, Any] = {
     "runAsNonRoot": True,
@@ -35,29 +36,33 @@ def traits(home: Home) -> dict[str, Any]:
     }
 
 
-def objections(pod: Mapping[str, Any]) -> list[str]:
-    """What of the finished pod (as JSON) isn't allowed to a session."""
+def objections(pod: Mapping[str, Any], platform: Platform) -> list[str]:
+    """What of the finished pod (as JSON) isn't allowed to a session: sentences that begin with the field's path."""
     spec = pod["spec"]
-    found = [f"spec.{name} is set" for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)]
+    wanted = volumes(platform).get(CVMFS_VOLUME)
+    # the node's /cvmfs, where the values ask for it, is the one folder of a node that a session may see, and only read; its place
+    # in the list stays, since the log tells those of the others
+    others = [{"name": CVMFS_VOLUME} if volume == wanted else volume for volume in spec.get("volumes") or ()]
+    found = restricted.violations({**pod, "spec": {**spec, "volumes": others}})
     if spec.get("automountServiceAccountToken") is not False:
         found.append("spec.automountServiceAccountToken is not false")
-    for where, container in _containers(spec):
-        context = container.get("securityContext") or {}
-        if context.get("privileged"):
-            found.append(f"{where}.securityContext.privileged is true")
-        if context.get("allowPrivilegeEscalation") is not False:
-            found.append(f"{where}.securityContext.allowPrivilegeEscalation is not false")
-        if not context.get("runAsNonRoot", (spec.get("securityContext") or {}).get("runAsNonRoot")):
-            found.append(f"{where}.securityContext.runAsNonRoot is not true")
-        if context.get("runAsUser") == 0:
-            found.append(f"{where}.securityContext.runAsUser is 0")
-        capabilities = context.get("capabilities") or {}
-        if capabilities.get("drop") != ["ALL"] or capabilities.get("add"):
-            found.append(f"{where}.securityContext.capabilities are not dropped")
+    found += _identities(spec)
+    if wanted is not None and "hostPath" in wanted:
+        found += _written(spec, CVMFS_VOLUME)
     return found
 
 
-def _containers(spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for kind in ("initContainers", "containers"):
-        for index, container in enumerate(spec.get(kind) or ()):
-            yield f"spec.{kind}[{index}]", container
+def _identities(spec: Mapping[str, Any]) -> Iterator[str]:
+    """Files that make whoever reads them somebody to the API server."""
+    for where, volume in restricted.volumes(spec):
+        for index, source in enumerate((volume.get("projected") or {}).get("sources") or ()):
+            for kind in ("serviceAccountToken", "podCertificate"):
+                if source.get(kind):
+                    yield f"{where}.projected.sources[{index}].{kind} is set"
+
+
+def _written(spec: Mapping[str, Any], name: str) -> Iterator[str]:
+    for where, container in restricted.containers(spec):
+        for index, mount in enumerate(container.get("volumeMounts") or ()):
+            if mount["name"] == name and mount.get("readOnly") is not True:
+                yield f"{where}.volumeMounts[{index}].readOnly is not true"

@@ -21,6 +21,8 @@ from hub_config.spawn.options import NotPossible, Session
 from hub_config.spawn.refusal import Refusal
 
 _GIB = 2**30
+# KubeSpawner's name for the one that is the session; others may be beside it
+_CONTAINER = "notebook"
 # Of start_timeout, how long a machine is waited for: a cluster may grow. Before the hub gives up with "timed out".
 _PATIENCE = 0.9
 
@@ -105,19 +107,19 @@ class PlatformSpawner(KubeSpawner):  # type: ignore[misc] # KubeSpawner is untyp
             env.update(environment(self.platform, self._session))
         return env
 
-    async def get_pod_manifest(self) -> Any:
-        """The pod, looked at once more: other configuration can change traits after the options were checked."""
-        pod = await super().get_pod_manifest()
+    async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
+        """The last place before a pod is sent, after `modify_pod_hook`: what is looked at is what Kubernetes gets."""
         plain = self.api.api_client.sanitize_for_serialization(pod)
-        problems = security.objections(plain)
-        if self._session is None or self.image != self._session.image:
+        problems = security.objections(plain, self.platform)
+        session = [each.get("image") for each in plain["spec"]["containers"] if each["name"] == _CONTAINER]
+        if self._session is None or session != [self._session.image]:
             problems.append("its image is not the one that was chosen")
         if problems:
             self.log.error("The pod of %s is refused: %s", self.user.name, "; ".join(problems))
             raise Refusal(
                 "The hub's configuration makes a pod that isn't allowed. Tell the platform's administrators.", 500
             )
-        return pod
+        return bool(await super()._make_create_pod_request(pod, request_timeout))
 
     # --- how it is going
 

@@ -12,6 +12,7 @@ RUN_PATH = "/run/highrate"
 CA_FOLDER = "/etc/highrate/ca"
 SCRATCH_PATH = "/scratch"
 CVMFS_PATH = "/cvmfs"
+CVMFS_VOLUME = "highrate-cvmfs"
 # tokens and a proxy certificate: kilobytes
 _RUN_SIZE = "16Mi"
 
@@ -29,9 +30,9 @@ def volumes(platform: Platform) -> dict[str, dict[str, Any]]:
     if platform.tokens.ca_config_map:
         found["highrate-ca"] = {"configMap": {"name": platform.tokens.ca_config_map}}
     if platform.cvmfs.mode == "pvc":
-        found["highrate-cvmfs"] = {"persistentVolumeClaim": {"claimName": platform.cvmfs.claim}}
+        found[CVMFS_VOLUME] = {"persistentVolumeClaim": {"claimName": platform.cvmfs.claim}}
     elif platform.cvmfs.mode == "hostPath":
-        found["highrate-cvmfs"] = {"hostPath": {"path": platform.cvmfs.path, "type": "Directory"}}
+        found[CVMFS_VOLUME] = {"hostPath": {"path": platform.cvmfs.path, "type": "Directory"}}
     return {name: {"name": name, **source} for name, source in found.items()}
 
 
@@ -47,7 +48,7 @@ def mounts(platform: Platform) -> dict[str, dict[str, Any]]:
     if platform.cvmfs.mode != "none":
         # HostToContainer: the repositories are mounted when they are first used, after the session began. Without it an
         # automounted folder answers "Too many levels of symbolic links" (documented by cvmfs-csi).
-        found["highrate-cvmfs"] = {
+        found[CVMFS_VOLUME] = {
             "mountPath": CVMFS_PATH,
             "readOnly": True,
             "mountPropagation": "HostToContainer",
