@@ -48,12 +48,16 @@ def finds_no_machine(message: str) -> Fate:
 
 @dataclass
 class KubernetesApi:
-    """`fate` is that of the pods made from now on; `refuses` makes creating one fail with (status, message)."""
+    """`fate` is that of the pods made from now on; `refuses` makes creating one fail with (status, message).
+
+    `may_patch` is whether clients have that right.
+    """
 
     url: str = ""
     port: int = 0
     fate: Fate = field(default_factory=runs)
     refuses: tuple[int, str] | None = None
+    may_patch: bool = True
     deleted: list[tuple[str, str]] = field(default_factory=list)
     """Kind and name of what clients deleted."""
     made: dict[str, dict[str, Object]] = field(
@@ -85,6 +89,7 @@ class KubernetesApi:
         app.router.add_get(place, self._list)
         app.router.add_post(place, self._create)
         app.router.add_get(place + "/{name}", self._read)
+        app.router.add_patch(place + "/{name}", self._patch)
         app.router.add_delete(place + "/{name}", self._delete)
         app.router.add_get("/user/{rest:.*}", self._session)
         return app
@@ -119,6 +124,7 @@ class KubernetesApi:
         if name in self.made[kind]:
             return _status(409, f'{kind} "{name}" already exists')
         made["metadata"] |= {"namespace": request.match_info["namespace"], "uid": str(uuid.uuid4())}
+        made["metadata"]["creationTimestamp"] = datetime.now(UTC).isoformat(timespec="seconds")
         await self._keep(kind, "ADDED", made | ({"status": {"phase": "Pending"}} if kind == "pods" else {}))
         if kind == "pods":
             await self.become(name, self.fate)
@@ -127,6 +133,17 @@ class KubernetesApi:
     async def _read(self, request: web.Request) -> web.Response:
         found = self.made[request.match_info["kind"]].get(request.match_info["name"])
         return web.json_response(found) if found else _status(404, "not found")
+
+    async def _patch(self, request: web.Request) -> web.Response:
+        """Of annotations, which is all that is patched."""
+        kind, name, change = request.match_info["kind"], request.match_info["name"], await request.json()
+        if not self.may_patch:
+            return _status(403, f'{kind} "{name}" is forbidden: cannot patch resource')
+        metadata = self.made[kind][name]["metadata"]
+        annotations = {**metadata.get("annotations", {}), **change["metadata"]["annotations"]}
+        patched = {**self.made[kind][name], "metadata": {**metadata, "annotations": annotations}}
+        await self._keep(kind, "MODIFIED", patched)
+        return web.json_response(patched)
 
     async def _delete(self, request: web.Request) -> web.Response:
         kind, name = request.match_info["kind"], request.match_info["name"]

@@ -95,6 +95,7 @@ class User:
     saved: int = 0
     id: int = 1
     url: str = "/user/mario/"
+    created: datetime | None = None
 
     @property
     def encrypted_auth_state(self) -> bytes | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from hub_config.spawn.homes import ANNOTATION, NEXT
 
 from tests.fakes import kubernetes_api
 from tests.fakes.kubernetes_api import Fate, KubernetesApi, finds_no_machine, runs, waits
@@ -67,7 +68,7 @@ class Place:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    people = {name: ["/icsc"] for name in ("mario", "peach", "toad", "yoshi", "daisy", "bowser", "wario")}
+    people = {name: ["/icsc"] for name in ("mario", "peach", "toad", "yoshi", "daisy", "bowser", "wario", "luma")}
     async with running_iam(PeopleIam(groups=people)) as iam, kubernetes_api.running(KubernetesApi()) as kube:
         traits = {
             "issuer": iam.url,
@@ -168,6 +169,27 @@ async def test_named_servers_share_the_home_which_outlives_the_user(place: Place
     assert not [name for name in place.kube.pods if "yoshi" in name]
     assert "claim-yoshi" in place.kube.claims
     assert ("persistentvolumeclaims", "claim-yoshi") not in place.kube.deleted
+
+
+async def test_who_gets_the_name_of_a_deleted_user_does_not_get_the_home(place: Place) -> None:
+    """`cull.users` deletes users as well, who come back."""
+    await place.start("luma", BASE)
+    written = place.kube.claims["claim-luma"]["metadata"]["annotations"][ANNOTATION]
+    assert (await place.hub.api("DELETE", "users/luma"))[0] == 204
+    assert await place.start("luma", BASE), "it is still theirs"
+    assert (await place.hub.api("DELETE", "users/luma"))[0] == 204
+    place.iam.subjects["luma"] = "another person"
+    try:
+        await place.log_in("luma")
+        status, reply = await place.hub.api("POST", "users/luma/server", BASE)
+        assert (status, "was made for another account" in reply["message"]) == (403, True), reply
+        assert "jupyter-luma" not in place.kube.pods
+        assert place.kube.claims["claim-luma"]["metadata"]["annotations"][ANNOTATION] == written
+        place.kube.claims["claim-luma"]["metadata"]["annotations"][ANNOTATION] = NEXT
+        assert await place.start("luma", BASE), "an administrator gave it"
+        assert place.kube.claims["claim-luma"]["metadata"]["annotations"][ANNOTATION] not in (NEXT, written)
+    finally:
+        place.iam.subjects.clear()
 
 
 async def test_a_session_says_itself_that_it_is_busy(place: Place) -> None:
