@@ -82,12 +82,11 @@ class Provider:
                     self._endpoint = endpoint(description, "token_endpoint")
                     self._discover_at = time.monotonic() + DISCOVERED_FOR
                 except (IssuerError, TimeoutError) as error:
+                    reason = str(error) or f"{self._settings.url} doesn't say in time where its token endpoint is"
                     if not self._endpoint:
-                        raise
+                        raise IssuerError(reason) from error
                     self._discover_at = time.monotonic() + DISCOVERED_ANEW_AFTER
-                    log.warning(
-                        "provider.not_discovered", serves=self._endpoint, reason=str(error) or "no answer in time"
-                    )
+                    log.warning("provider.not_discovered", serves=self._endpoint, reason=reason)
             return self._endpoint
 
     def _secret(self) -> str:
