@@ -32,13 +32,13 @@ class Releases:
     chart: Path
     programs: dict[str, Path]
 
-    def install(self, name: str, values: Values, namespace: str = "highrate") -> None:
+    def install(self, name: str, values: Values, namespace: str = "highrate", *options: str) -> None:
         """Install or upgrade. Raises Failed."""
-        command = ["upgrade", "--install", name, str(self.chart), f"--namespace={namespace}", "--values=-"]
+        command = ["upgrade", "--install", name, str(self.chart), f"--namespace={namespace}", "--values=-", *options]
         self._run("helm", command, json.dumps(values))
 
-    def uninstall(self, name: str, namespace: str = "highrate") -> None:
-        self._run("helm", ["uninstall", name, f"--namespace={namespace}"])
+    def uninstall(self, name: str, namespace: str = "highrate", *options: str) -> None:
+        self._run("helm", ["uninstall", name, f"--namespace={namespace}", *options])
 
     def objects(self, name: str) -> list[dict[str, Any]]:
         """All objects of a release, in whatever namespace, that are not on their way out."""
