@@ -74,7 +74,8 @@ class Member:
         for purpose in ("listen", "dial"):
             self.ticket_file(purpose, cluster).write_text(self.ticket(purpose, cluster, user))
         found: dict[str, Any] = {
-            f"highrate.relay.{purpose}-ticket-file": str(self.ticket_file(purpose, cluster)) for purpose in ("listen", "dial")
+            f"highrate.relay.{purpose}-ticket-file": str(self.ticket_file(purpose, cluster))
+            for purpose in ("listen", "dial")
         }
         if self.authority is not None:
             found["highrate.relay.ca-file"] = str(self.authority.file)
@@ -91,12 +92,13 @@ def free_port() -> int:
 
 
 def content(folder: Path, port: int, signer: Signer, authority: Authority | None, **changes: Any) -> dict[str, Any]:
-    """The configuration of a member at `port`; its files lie in `folder`."""
+    """The configuration of a member at `port`, with `path` in its address; its files lie in `folder`."""
     (folder / "tickets.pem").write_bytes(signer.public)
+    path = changes.pop("path", "")
     whole: dict[str, Any] = {
         "listen": f"127.0.0.1:{port}",
         "metrics": "127.0.0.1:0",
-        "url": f"{'https' if authority else 'http'}://127.0.0.1:{port}",
+        "url": f"{'https' if authority else 'http'}://127.0.0.1:{port}{path}",
         "keys_file": str(folder / "tickets.pem"),
     }
     if authority is not None:
