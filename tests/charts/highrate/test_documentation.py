@@ -48,3 +48,10 @@ def test_what_is_asked_at_login_covers_the_profiles_of_tokens(chart: Chart) -> N
 def _example() -> Values:
     found: Values = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0])
     return found
+
+
+def test_every_figure_says_with_which_chart_of_jupyterhub_it_was_taken() -> None:
+    table = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8").split("\n\n")[2]
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines())
+    column = head.index("JupyterHub's chart")
+    assert {row[column].split()[0] for row in rows} <= {"none", "stand-in", "z2jh"}
