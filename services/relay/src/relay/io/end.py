@@ -89,8 +89,11 @@ class End:
 
     def finish(self) -> None:
         """Close once all is written, or when the time for that is over."""
+        if self._transport.is_closing():
+            return
+        waiting = self._transport.get_write_buffer_size()
         self._transport.close()
-        if self._transport.get_write_buffer_size():
+        if waiting:
             asyncio.get_running_loop().call_later(self._linger, self._transport.abort)
 
 
