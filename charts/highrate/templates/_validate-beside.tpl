@@ -10,15 +10,27 @@ HOME XDG_RUNTIME_DIR BEARER_TOKEN_FILE X509_USER_PROXY HIGHRATE_TOKENS_URL HIGHR
 {{- if and (ne $cvmfs.mode "none") $cvmfs.gridSecurity }} X509_CERT_DIR X509_VOMS_DIR VOMS_USERCONF{{ end -}}
 {{- end -}}
 
+{{/* Where every session has something else mounted than the home. */}}
 {{- define "highrate.paths" -}}
-{{- $users := .Values.jupyterhub.custom.highrate -}}
-{{ $users.home.mountPath }} /scratch /run/highrate /etc/highrate/ca
-{{- if ne $users.cvmfs.mode "none" }} /cvmfs{{ end -}}
+/scratch /run/highrate /etc/highrate/ca
+{{- if ne .Values.jupyterhub.custom.highrate.cvmfs.mode "none" }} /cvmfs{{ end -}}
 {{- end -}}
 
 {{- define "highrate.problems.beside" -}}
 {{- $singleuser := .Values.jupyterhub.singleuser -}}
 {{- $hub := .Values.jupyterhub.hub -}}
+{{- $home := .Values.jupyterhub.custom.highrate.home.mountPath -}}
+{{- $paths := include "highrate.paths" . | splitList " " -}}
+{{- range $paths }}
+{{- if hasPrefix (printf "%s/" .) (printf "%s/" $home) }}
+jupyterhub.custom.highrate.home.mountPath and the platform's mounts contradict each other: something else is mounted at {{ . }}.
+
+    jupyterhub:
+      custom:
+        highrate:
+          home: { mountPath: /home/jovyan }
+{{ end }}
+{{- end }}
 {{- range $name := include "highrate.variables" . | splitList " " }}
 {{- if not (kindIs "invalid" (index ($singleuser.extraEnv | default dict) $name)) }}
 jupyterhub.singleuser.extraEnv.{{ $name }} is set, but has no effect: the platform tells every session its own. Remove it.
@@ -43,7 +55,7 @@ yours another name, in extraVolumeMounts as well.
 {{- end }}
 {{- $mounts := $singleuser.storage.extraVolumeMounts | default list }}
 {{- range kindIs "map" $mounts | ternary (values ($mounts | toJson | fromJson)) $mounts }}
-{{- if has (trimSuffix "/" .mountPath) (include "highrate.paths" $ | splitList " ") }}
+{{- if has (trimSuffix "/" .mountPath) (prepend $paths $home) }}
 jupyterhub.singleuser.storage.extraVolumeMounts and the platform's mounts contradict each other: {{ .mountPath }} is one of the latter.
 Kubernetes takes no pod with two; mount yours elsewhere.
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from hub_config.settings import SOURCE, Platform
 from hub_config.spawn.environment import environment
 from hub_config.spawn.options import Session
-from hub_config.spawn.volumes import mounts, volumes
+from hub_config.spawn.volumes import HOME_VOLUME, mounts, volumes
 
 PAGE_VARIABLES = {"highrate_request_url": "access.requestUrl", "highrate_contact": "access.contact"}
 SPAWNER = "platform"
@@ -125,12 +125,16 @@ def _ineffective_variables(c: Any, platform: Platform) -> Iterator[str]:
 
 def _colliding_volumes(c: Any, platform: Platform) -> Iterator[str]:
     """Kubernetes takes no pod in which two volumes have one name, or two mounts one path."""
-    names, paths = volumes(platform), {str(mount["mountPath"]) for mount in mounts(platform).values()}
+    names = volumes(platform)
+    paths = {name: str(place["mountPath"]) for name, place in mounts(platform).items()}
+    for name, path in paths.items():
+        if name != HOME_VOLUME and f"{platform.home.mount_path}/".startswith(f"{path}/"):
+            yield f"{_OURS}home.mountPath: the platform mounts something else at {path}; choose another path"
     for key, volume in by_name(inherited(c, "volumes", {})).items():
         if key in names or volume.get("name") in names:
             yield f"singleuser.storage.extraVolumes: {volume.get('name', key)} is the platform's; choose another name"
     for mount in by_name(inherited(c, "volume_mounts", {})).values():
-        if str(mount.get("mountPath", "")).rstrip("/") in paths:
+        if str(mount.get("mountPath", "")).rstrip("/") in paths.values():
             yield f"singleuser.storage.extraVolumeMounts: the platform mounts {mount['mountPath']}; choose another path"
 
 

@@ -120,6 +120,10 @@ BESIDE: list[tuple[Values, str]] = [
         {"singleuser": {"storage": {"extraVolumeMounts": [{"name": "data", "mountPath": "/scratch/"}]}}},
         "extraVolumeMounts and the platform's mounts contradict",
     ),
+    (
+        {"custom": {"highrate": {"home": {"mountPath": "/scratch/home"}}}},
+        "home.mountPath and the platform's mounts contradict",
+    ),
     ({"hub": {"consecutiveFailureLimit": 9}}, "hub.consecutiveFailureLimit is set, but has no effect"),
     (
         {"hub": {"config": {"JupyterHub": {"tornado_settings": {"slow_spawn_timeout": 3}}}}},

@@ -123,6 +123,17 @@ def test_what_others_mount_stays_beside_ours_in_whichever_section() -> None:
     assert c.PlatformSpawner.extra_pod_config == {"hostname": "here", "enableServiceLinks": False}
 
 
+@pytest.mark.parametrize("path", ["/scratch", "/scratch/home", "/run/highrate", "/cvmfs/home"])
+def test_the_home_lies_in_no_other_folder_of_the_platform_s(path: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"home\.mountPath: the platform mounts") as refused:
+        configure(z2jh(), values(home={"mountPath": path}))
+    assert len(refused.value.problems) == 1
+
+
+def test_a_home_may_have_a_name_that_begins_as_another() -> None:
+    configure(z2jh(), values(home={"mountPath": "/scratches"}))
+
+
 def test_a_variable_that_the_platform_does_not_set_is_free() -> None:
     c = z2jh()
     c.KubeSpawner.environment = {"X509_CERT_DIR": "/etc/grid-security/certificates"}

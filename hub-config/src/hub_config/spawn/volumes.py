@@ -12,6 +12,7 @@ RUN_PATH = "/run/highrate"
 CA_FOLDER = "/etc/highrate/ca"
 SCRATCH_PATH = "/scratch"
 CVMFS_PATH = "/cvmfs"
+HOME_VOLUME = "highrate-home"
 CVMFS_VOLUME = "highrate-cvmfs"
 # tokens and a proxy certificate: kilobytes
 _RUN_SIZE = "16Mi"
@@ -23,7 +24,7 @@ PVC_NAME_TEMPLATE = "claim-{username}"
 def volumes(platform: Platform) -> dict[str, dict[str, Any]]:
     """By a key of ours, the volumes of a session's pod. `{pvc_name}` is filled in by KubeSpawner."""
     found: dict[str, dict[str, Any]] = {
-        "highrate-home": {"persistentVolumeClaim": {"claimName": "{pvc_name}"}},
+        HOME_VOLUME: {"persistentVolumeClaim": {"claimName": "{pvc_name}"}},
         "highrate-scratch": {"emptyDir": {"sizeLimit": platform.scratch.limit}},
         "highrate-run": {"emptyDir": {"medium": "Memory", "sizeLimit": _RUN_SIZE}},
     }
@@ -39,7 +40,7 @@ def volumes(platform: Platform) -> dict[str, dict[str, Any]]:
 def mounts(platform: Platform) -> dict[str, dict[str, Any]]:
     """By the same keys, where the volumes are mounted."""
     found: dict[str, dict[str, Any]] = {
-        "highrate-home": {"mountPath": platform.home.mount_path},
+        HOME_VOLUME: {"mountPath": platform.home.mount_path},
         "highrate-scratch": {"mountPath": SCRATCH_PATH},
         "highrate-run": {"mountPath": RUN_PATH},
     }
