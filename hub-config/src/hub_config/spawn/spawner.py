@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from kubernetes_asyncio.client.rest import ApiException
+from kubespawner import KubeSpawner
 from traitlets import Any as AnyTrait
 from traitlets import Instance, default
 
@@ -16,7 +17,7 @@ from hub_config.pages.form import render
 from hub_config.settings import Platform
 from hub_config.spawn import failures, options, security
 from hub_config.spawn.environment import environment
-from hub_config.spawn.home_claim import HomeClaimSpawner
+from hub_config.spawn.home_claim import HomeClaim
 from hub_config.spawn.options import NotPossible, Session
 from hub_config.spawn.refusal import Refusal
 
@@ -27,7 +28,7 @@ _CONTAINER = "notebook"
 _PATIENCE = 0.9
 
 
-class PlatformSpawner(HomeClaimSpawner):
+class PlatformSpawner(HomeClaim, KubeSpawner):  # type: ignore[misc] # KubeSpawner is untyped
     platform = Instance(
         Platform, config=True, help="The values under jupyterhub.custom.highrate; hub_config.configure sets it."
     )
@@ -119,7 +120,7 @@ class PlatformSpawner(HomeClaimSpawner):
             raise Refusal(
                 "The hub's configuration makes a pod that isn't allowed. Tell the platform's administrators.", 500
             )
-        return await super()._make_create_pod_request(pod, request_timeout)
+        return bool(await super()._make_create_pod_request(pod, request_timeout))
 
     # --- how it is going
 
