@@ -1,5 +1,6 @@
 """The command `offload-gateway`: dask-gateway's server, or its proxy, configured by our file."""
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -43,9 +44,20 @@ def command(
         _become_proxy(gateway)
     gateway.initialize(["--config", os.devnull])
     configure_logs("offload-gateway", log_level)
+    # traitlets lets everything through its logger and sorts at a handler of its own, which isn't JSON
     gateway.log.handlers[:] = []
+    gateway.log.setLevel(LEVELS[log_level])
     gateway.log.propagate = True
+    if log_level != "debug":
+        gateway.log.addFilter(_is_worth_a_line)
     gateway.start()
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Not each heartbeat of each cluster, nor each call that was answered, clients' first ones without a token among them."""
+    heartbeat = str(record.msg).startswith("Cluster %s heartbeat [")
+    answered = record.msg == "%d %s %s %.3fms" and record.levelno < logging.ERROR
+    return not heartbeat and not answered
 
 
 def _become_proxy(gateway: DaskGateway) -> None:

@@ -34,6 +34,7 @@ from offload_backend.io.nodes import Nodes
 from offload_backend.io.pod_watch import PodWatch
 from offload_backend.io.warnings import Warnings
 from offload_backend.model.settings import Settings
+from offload_backend.model.values import seconds
 
 _SCHEDULER_DEADLINES = aiohttp.ClientTimeout(total=10, sock_connect=5)
 _SCHEDULER_TRIES = 3
@@ -68,14 +69,18 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
         self.housekeeping = Housekeeping(self, settings, self.objects, self.watch)
         self._stack = contextlib.AsyncExitStack()
         await self._stack.enter_async_context(serve_observability(settings.metrics, self.unready))
-        hub = Hub(settings.hub.url, settings.hub.token_file)
-        for name, loop in (
-            ("watch", self.watch.run),
-            ("sweep", self.housekeeping.sweep),
-            ("tickets", self.housekeeping.renew_tickets),
-            ("servers", lambda: self.housekeeping.follow_servers(hub)),
-        ):
-            self.task_pool.spawn(keep_running(name, loop, metrics.LOOP_FAILURES))
+        loops = {"watch": self.watch.run, "sweep": self.housekeeping.sweep}
+        if settings.relay is not None:
+            lifetime = seconds(settings.relay.ticket_lifetime)
+            loops["tickets"] = lambda: self.housekeeping.renew_tickets(lifetime / 2)
+        if settings.hub.server_gone is not None:
+            grace = seconds(settings.hub.server_gone)
+            hub = Hub(settings.hub.url, settings.hub.token_file)
+            loops["servers"] = lambda: self.housekeeping.follow_servers(hub, grace)
+        # dask-gateway's pool cancels them at the end, but holds them weakly
+        self._loops = [
+            self.task_pool.spawn(keep_running(name, loop, metrics.LOOP_FAILURES)) for name, loop in loops.items()
+        ]
 
     async def do_cleanup(self) -> None:
         if hasattr(self, "_stack"):
@@ -128,6 +133,10 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
                 self.limited[cluster_name] = allowed.reason
                 msg = {**msg, "count": allowed.workers}
         await super().on_cluster_heartbeat(cluster_name, msg)
+        # a worker that was sent away while another one failed leaves a gap that dask-gateway doesn't look at again
+        if cluster is not None and cluster.status == JobStatus.RUNNING and cluster.target == JobStatus.RUNNING:
+            if len(cluster.active_workers()) < cluster.count:
+                self.queue.put(cluster)
 
     # --- from the database to Kubernetes
 

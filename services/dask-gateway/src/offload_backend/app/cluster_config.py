@@ -33,8 +33,6 @@ def configuration(settings: Settings, offer: Offer, choice: Choice) -> dict[str,
     return {
         "scheduler_cmd": list(SCHEDULER_COMMAND),
         "worker_cmd": list(WORKER_COMMAND),
-        "scheduler_cores": settings.scheduler.cores,
-        "scheduler_memory": settings.scheduler.memory * GIB,
         "worker_cores": choice.worker_cores,
         "worker_memory": choice.worker_memory,
         "cluster_max_workers": own,

@@ -66,14 +66,11 @@ class Housekeeping:
             self._shorten(cluster)
         self._gauge(clusters)
 
-    async def renew_tickets(self) -> None:
-        """New tickets when half of their life is over; pods on ordinary nodes see them within a minute or two."""
-        relay = self._settings.relay
-        if relay is None:
-            return
+    async def renew_tickets(self, age: float) -> None:
+        """New tickets for those older than `age`; pods on ordinary nodes see them within a minute or two."""
         while True:
             await asyncio.sleep(TICKETS_SECONDS)
-            await self.renew_due(time.time(), seconds(relay.ticket_lifetime) / 2)
+            await self.renew_due(time.time(), age)
 
     async def renew_due(self, now: float, age: float) -> None:
         for cluster in list(self._gateway.db.active_clusters()):
@@ -88,11 +85,11 @@ class Housekeeping:
         submission: Submission = self._gateway.submission
         return submission
 
-    async def follow_servers(self, hub: Hub) -> None:
+    async def follow_servers(self, hub: Hub, grace: float) -> None:
         """End the clusters of users whose servers have all ended. A hub that is away ends nothing."""
         async with hub.client:
-            while self._settings.hub.server_gone is not None:
-                await self.look_for_servers(hub, time.monotonic(), seconds(self._settings.hub.server_gone))
+            while True:
+                await self.look_for_servers(hub, time.monotonic(), grace)
                 await asyncio.sleep(SERVERS_SECONDS)
 
     async def look_for_servers(self, hub: Hub, now: float, grace: float) -> None:

@@ -6,10 +6,8 @@ from dask_gateway_server.backends.db_base import Cluster, JobStatus, Worker
 from service_runtime.logs import get_logger
 
 from offload_backend.core import cluster_end, names, report
-from offload_backend.core.fate import Fate, Stage, fate, hopeless
+from offload_backend.core.fate import DELETED, Fate, Stage, fate, hopeless
 from offload_backend.core.pod import JsonObject
-
-GONE = Fate(Stage.FAILED, "Deleted", "Its pod was deleted by somebody, or by its node.")
 
 log = get_logger(__name__)
 
@@ -36,7 +34,7 @@ class PodChanges:
         if cluster.status not in (JobStatus.SUBMITTED, JobStatus.RUNNING):
             return True
         if pod is None:
-            self._gateway.fail_cluster(cluster, "The scheduler's pod was deleted by somebody, or by its node.")
+            self._gateway.fail_cluster(cluster, cluster_end.scheduler_over(DELETED))
             return False
         seen = fate(pod)
         if seen.over:
@@ -55,7 +53,7 @@ class PodChanges:
         """Whether the worker may still be, or become, one; it is replaced if not."""
         if worker.target != JobStatus.RUNNING or worker.status not in (JobStatus.SUBMITTED, JobStatus.RUNNING):
             return True
-        seen = GONE if pod is None else fate(pod)
+        seen = DELETED if pod is None else fate(pod)
         why = hopeless(pod) if pod is not None and worker.status == JobStatus.SUBMITTED else None
         if why is not None:
             seen = Fate(Stage.FAILED, "ImageUnusable", why)

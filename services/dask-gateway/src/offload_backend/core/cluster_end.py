@@ -54,4 +54,6 @@ def scheduler_over(scheduler: Fate) -> str:
             "The scheduler used more memory than it had: make fewer, larger tasks, keep data on workers, or ask the "
             "administrators for larger schedulers."
         )
+    if scheduler.reason == "Deleted":
+        return "The scheduler's pod was deleted: by somebody, or because its node was emptied. Make a new cluster."
     return f"The scheduler failed. {scheduler.message}"

@@ -39,13 +39,18 @@ class Fate:
         return self.stage in (Stage.ENDED, Stage.FAILED)
 
 
+DELETED = Fate(Stage.FAILED, "Deleted", "Its pod was deleted: by somebody, or because its node was emptied.")
+
+
 def fate(pod: JsonObject) -> Fate:
     """What the pod's status says."""
     status, phase = pod.get("status") or {}, (pod.get("status") or {}).get("phase", "Pending")
+    leaving = bool((pod.get("metadata") or {}).get("deletionTimestamp"))
     if phase in ("Succeeded", "Failed"):
-        return _ended(status, phase)
-    if (pod.get("metadata") or {}).get("deletionTimestamp"):
-        return Fate(Stage.LEAVING, "Deleted", "The pod was deleted.")
+        # how its program ended says nothing then: it was told to
+        return DELETED if leaving else _ended(status, phase)
+    if leaving:
+        return Fate(Stage.LEAVING, "Deleted", DELETED.message)
     if phase == "Running":
         return Fate(Stage.RUNNING)
     for waiting in _states(status, "waiting"):
@@ -82,7 +87,7 @@ def _ended(status: JsonObject, phase: str) -> Fate:
     if phase == "Succeeded":
         return Fate(Stage.ENDED, "Completed", "It ended by itself, as at the end of its life.", code)
     reason = str(status.get("reason") or ended.get("reason") or "Error")
-    message = str(status.get("message") or ended.get("message") or "")
+    message = str(status.get("message") or _last_line(str(ended.get("message") or "")))
     return Fate(Stage.FAILED, reason, _explained(reason, _short(message), code), code)
 
 
@@ -111,6 +116,12 @@ def _states(status: JsonObject, kind: str) -> Iterator[JsonObject]:
         state = (container.get("state") or {}).get(kind)
         if state:
             yield state
+
+
+def _last_line(text: str) -> str:
+    """Kubernetes gives the end of the log as message; its last line is the error of a traceback."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
 
 
 def _short(text: str) -> str:

@@ -120,7 +120,7 @@ def local_cvmfs(settings: Settings) -> tuple[list[JsonObject], list[JsonObject]]
     return [{"name": "cvmfs", **source}], [mount]
 
 
-def resources(cores: int, memory: int, others: Mapping[str, Any] | None = None) -> JsonObject:
-    """Requests and limits alike: a worker that gets less than it was counted for makes the others wait."""
-    amounts = {"cpu": str(cores), "memory": str(memory), **(others or {})}
-    return {"requests": dict(amounts), "limits": dict(amounts)}
+def resources(cores: float, memory: int, others: Mapping[str, str], reserved: float = 1) -> JsonObject:
+    """Requests and limits, alike but for cores of which only a part is reserved."""
+    limits = {"cpu": f"{cores:g}", "memory": str(memory), **others}
+    return {"requests": {**limits, "cpu": f"{round(cores * reserved, 3):g}"}, "limits": limits}

@@ -32,7 +32,7 @@ class WorkerView:
 def row(view: WorkerView, site: str, warnings: Mapping[str, str]) -> dict[str, Any]:
     """What is told of one worker. `warnings` has the latest event of each pod that has one, by UID."""
     found: dict[str, Any] = {"name": view.name, "site": site, "asked": view.started, "ended": view.stopped}
-    if view.pod is None:
+    if view.pod is None or (view.over and "stage" in view.state):
         kept = {key: view.state[key] for key in KEPT if key in view.state}
         stage = kept.pop("stage", Stage.ENDED if view.over else Stage.WAITING)
         return (

@@ -21,5 +21,5 @@ def lifetime(wall_seconds: int) -> Lifetime:
     before the job. The stagger spreads the ends, since workers that began together would hand over together.
     """
     reserve = min(_MOST_RESERVE, max(_LEAST_RESERVE, wall_seconds // 10))
-    stagger = reserve // 2
+    stagger = min(reserve // 2, wall_seconds // 10)
     return Lifetime(wall_seconds - reserve - stagger, stagger)

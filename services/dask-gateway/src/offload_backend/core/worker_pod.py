@@ -62,7 +62,7 @@ def _where(place: Place) -> JsonObject:
 
 def _resources(place: Place, facts: ClusterFacts) -> JsonObject:
     gpus = {place.gpu_resource: str(facts.gpus)} if facts.gpus else {}
-    found = pod.resources(facts.worker_cores, facts.worker_memory, gpus)
+    found = pod.resources(facts.worker_cores, facts.worker_memory, gpus, place.reserved)
     # asked for, not limited: the volume's own limit ends a worker that spills too much
     found["requests"]["ephemeral-storage"] = place.scratch
     return found

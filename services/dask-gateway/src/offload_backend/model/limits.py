@@ -1,6 +1,6 @@
 """How much somebody may have, and where."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from service_runtime.settings import Section
@@ -76,6 +76,8 @@ class Place(Section):
     """Who may: members of one of these groups; empty: everybody."""
     wall_time: WallTime | None = None
     """How long a worker may live; none: as long as its cluster. A virtual node needs one."""
+    reserved: Annotated[float, Field(gt=0, le=1)] = 1
+    """Ordinary nodes: the part of a worker's cores that is kept free for it; the rest it shares with others."""
     scratch: Size = "10Gi"
     """Disk of a worker, for what it spills."""
     workers: PositiveInt | None = None
@@ -97,6 +99,8 @@ class Place(Section):
     def _is_one_kind(self) -> Self:
         if self.node is not None and self.wall_time is None:
             raise ValueError("wall_time: a virtual node's jobs end at some time; give default and maximum")
+        if self.node is not None and self.reserved != 1:
+            raise ValueError("reserved: is for ordinary nodes; a job has its cores for itself")
         if self.node is None and self.cvmfs:
             raise ValueError(
                 "cvmfs: is for virtual nodes; ordinary nodes have /cvmfs as the key cvmfs of the file says"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 from service_runtime.settings import Section
 
 from offload_backend.model.catalogue import Catalogue
@@ -83,8 +83,8 @@ class Hub(Section):
 class Scheduler(Section):
     """The scheduler's pod, which holds what is not on workers."""
 
-    cores: PositiveInt = 1
-    """Its cores."""
+    cores: PositiveFloat = 1
+    """Its cores, or a part of one."""
     memory: PositiveInt = 4
     """Its memory, in GiB."""
 

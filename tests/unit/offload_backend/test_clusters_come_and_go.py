@@ -1,0 +1,192 @@
+"""Clusters from the request to the last pod, and everything in between that can end one."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from offload_backend.core import names
+
+from tests.fakes.cluster_api import ClusterApi
+from tests.unit.offload_backend.conftest import Gateway, until
+from tests.unit.offload_backend.test_fates import ended, waiting
+
+Start = Callable[..., Awaitable[Gateway]]
+
+
+def status(state: dict[str, object]) -> list[dict[str, object]]:
+    return [{"name": "dask", "state": state}]
+
+
+async def test_a_cluster_has_a_secret_a_scheduler_and_the_workers_that_it_asks_for(start: Start) -> None:
+    gateway = await start()
+    name = await gateway.make(worker_cores=1)
+    (secret,) = gateway.api.secrets.values()
+    scheduler = gateway.api.pods[names.scheduler_name(name)]
+    assert scheduler["metadata"]["ownerReferences"][0]["uid"] == secret["metadata"]["uid"]
+    pods = await gateway.scaled(name, 3)
+    for pod in pods:
+        assert pod["metadata"]["ownerReferences"][0]["uid"] == scheduler["metadata"]["uid"]
+        assert "tls://127.0.0.1:8786" in pod["spec"]["containers"][0]["command"]
+
+
+async def test_a_cluster_that_is_ended_leaves_nothing(start: Start) -> None:
+    gateway = await start()
+    name = await gateway.make()
+    await gateway.scaled(name, 5)
+    assert (await gateway.ask("DELETE", f"clusters/{name}"))[0] == 204
+    await until(lambda: not gateway.api.pods and not gateway.api.secrets)
+    assert (await gateway.ended(name))["status"] == "STOPPED"
+
+
+async def test_scaling_down_takes_those_first_that_wait(start: Start) -> None:
+    gateway = await start()
+    name = await gateway.make()
+    pods = await gateway.scaled(name, 4)
+    running = names.label(pods[0], names.WORKER_LABEL)
+    await gateway.report(name, 1, active=[running])
+    await until(lambda: len(gateway.workers(name)) == 1)
+    assert names.label(gateway.workers(name)[0], names.WORKER_LABEL) == running
+
+
+async def test_a_worker_that_fails_is_replaced_and_says_why(start: Start) -> None:
+    gateway = await start()
+    name = await gateway.make()
+    (pod,) = await gateway.scaled(name, 1)
+    worker = names.label(pod, names.WORKER_LABEL)
+    await gateway.report(name, 1, active=[worker])
+    await gateway.api.become(pod["metadata"]["name"], "Failed", containerStatuses=status(ended(137, "OOMKilled")))
+    await until(lambda: [p for p in gateway.workers(name) if p["metadata"]["name"] != pod["metadata"]["name"]])
+    await until(lambda: gateway.cluster(name).workers[worker].stop_time)
+    _, told = await gateway.ask("GET", f"clusters/{name}/workers")
+    rows = {row["name"]: row for row in told["workers"]}
+    assert (rows[worker]["state"], rows[worker]["reason"]) == ("failed", "OOMKilled")
+    assert "worker_memory" in rows[worker]["message"]
+    _, log = await gateway.ask("GET", f"clusters/{name}/workers/{worker}/logs?lines=1")
+    assert log == {"log": "last line\n", "source": "kept"}
+
+
+async def test_a_worker_at_the_end_of_its_life_is_replaced_and_no_failure(start: Start) -> None:
+    gateway = await start()
+    name = await gateway.make()
+    (pod,) = await gateway.scaled(name, 1)
+    await gateway.report(name, 1, active=[names.label(pod, names.WORKER_LABEL)])
+    await gateway.api.become(pod["metadata"]["name"], "Succeeded", containerStatuses=status(ended(0)))
+    await until(lambda: [p for p in gateway.workers(name) if p["metadata"]["name"] != pod["metadata"]["name"]])
+    assert gateway.cluster(name).worker_start_failure_count == 0
+
+
+async def test_a_gap_that_a_departed_worker_leaves_is_filled(start: Start) -> None:
+    """The scheduler sent it away for one too many, and meanwhile another failed."""
+    gateway = await start()
+    name = await gateway.make()
+    one, two = [names.label(pod, names.WORKER_LABEL) for pod in await gateway.scaled(name, 2)]
+    await gateway.report(name, 2, active=[one, two])
+    await gateway.report(name, 2, active=[one], closing=[two])
+    await gateway.report(name, 2, active=[one], closed=[two])
+    await until(lambda: gateway.cluster(name).workers[two].status >= 5)
+    await gateway.report(name, 2, active=[one])
+    await until(lambda: len(gateway.workers(name)) == 2)
+
+
+async def test_workers_that_never_start_end_the_cluster_with_a_reason(start: Start) -> None:
+    gateway = await start(timing={"worker_failures": 2})
+    name = await gateway.make()
+    pods = await gateway.scaled(name, 2)
+    for pod in pods:
+        bad = status(waiting("ErrImagePull", "manifest unknown"))
+        await gateway.api.become(pod["metadata"]["name"], "Pending", containerStatuses=bad)
+    about = await gateway.ended(name)
+    assert about["status"] == "FAILED"
+    assert "2 workers, one after the other, failed to start. The last one: There is no image" in about["message"]
+    assert not gateway.api.pods
+
+
+@pytest.mark.parametrize(
+    ("phase", "state", "ends_as", "said"),
+    [
+        ("Failed", ended(137, "OOMKilled"), "FAILED", "The scheduler used more memory than it had"),
+        ("Failed", ended(1, message="ImportError: x"), "FAILED", "exit code 1. ImportError: x"),
+        ("Succeeded", ended(0), "STOPPED", "The scheduler was shut down"),
+        ("Pending", waiting("InvalidImageName"), "FAILED", "The scheduler can't start."),
+    ],
+)
+async def test_a_scheduler_that_ends_ends_its_cluster(
+    start: Start, phase: str, state: dict[str, object], ends_as: str, said: str
+) -> None:
+    gateway = await start()
+    name = await gateway.make()
+    if phase != "Pending":
+        await gateway.scaled(name, 2)
+    await gateway.api.become(names.scheduler_name(name), phase, containerStatuses=status(state))
+    about = await gateway.ended(name)
+    assert about["status"] == ends_as
+    assert said in about["message"]
+    await until(lambda: not gateway.api.pods and not gateway.api.secrets)
+
+
+async def test_a_scheduler_that_is_deleted_takes_its_workers_along_and_ends_the_cluster(start: Start) -> None:
+    gateway = await start()
+    name = await gateway.make()
+    await gateway.scaled(name, 2)
+    await gateway.api.vanish("pods", names.scheduler_name(name))
+    assert not gateway.workers(name), "by the garbage collector alone"
+    about = await gateway.ended(name)
+    assert (about["status"], "was deleted" in about["message"]) == ("FAILED", True)
+
+
+async def test_a_scheduler_that_never_reports_is_given_up_with_what_it_waits_for(start: Start) -> None:
+    gateway = await start(timing={"cluster_start": "1s"})
+    name = await gateway.make()
+    unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
+    await gateway.api.become(names.scheduler_name(name), "Pending", conditions=[unscheduled])
+    about = await gateway.ended(name)
+    assert about["message"] == "The scheduler didn't report within 1s. It is waiting: 0/3 nodes"
+
+
+async def test_clusters_end_with_the_last_server_of_their_user_after_a_while(start: Start) -> None:
+    gateway = await start(hub={"server_gone": "1s"})
+    mine, others = await gateway.make(), await gateway.make("mario")
+    gateway.hub.users["anna"]["servers"] = {}
+    about = await gateway.ended(mine)
+    assert about["message"] == "It ended with its user's last server, 1s later."
+    assert gateway.cluster(others).target == 3
+
+
+@pytest.mark.parametrize("mode", ["fail", "forbid", "garbage", "list"])
+async def test_a_hub_that_doesnt_say_ends_nothing(start: Start, mode: str) -> None:
+    gateway = await start(hub={"server_gone": "1s"})
+    name = await gateway.make()
+    gateway.hub.users["anna"]["servers"] = {}
+    gateway.hub.users_mode = mode  # type: ignore[assignment]
+    asked = len(gateway.hub.paths)
+    await until(lambda: len(gateway.hub.paths) > asked + 15)
+    assert gateway.cluster(name).target == 3
+
+
+async def test_a_role_that_doesnt_show_servers_ends_nothing(start: Start) -> None:
+    gateway = await start(hub={"server_gone": "1s"})
+    name = await gateway.make()
+    del gateway.hub.users["anna"]["servers"]
+    asked = len(gateway.hub.paths)
+    await until(lambda: len(gateway.hub.paths) > asked + 15)
+    assert gateway.cluster(name).target == 3
+
+
+async def test_what_belongs_to_nobody_is_removed(start: Start, api: ClusterApi) -> None:
+    gateway = await start(timing={"orphan": "1s"})
+    name = await gateway.make()
+    for cluster, worker in (("gone", ""), ("gone", "w1"), (name, "w2")):
+        made = {
+            "metadata": {
+                "name": f"{cluster}{worker}",
+                "uid": f"uid-{cluster}{worker}",
+                "creationTimestamp": "2026-01-01T00:00:00Z",
+                "labels": names.labels("dask", cluster, names.WORKER_ROLE, worker),
+            },
+            "spec": {},
+            "status": {},
+        }
+        await api._keep("pods", "ADDED", made)
+    stray = {"metadata": {"name": "stray", "uid": "u", "labels": names.labels("dask", "gone", names.SECRET_ROLE)}}
+    await api._keep("secrets", "ADDED", stray)
+    await until(lambda: set(api.pods) == {names.scheduler_name(name)} and "stray" not in api.secrets)
+    assert names.secret_name(name) in api.secrets

@@ -1,0 +1,86 @@
+"""Which image a cluster gets: the same rules as for sessions, and only such as have Dask."""
+
+import pytest
+from hub_config.spawn.reference import Reference
+from hypothesis import given
+from hypothesis import strategies as st
+from offload_backend.core.image_choice import ChosenImage, choose
+from offload_backend.core.offer import offer
+from offload_backend.model.image_reference import ImageReference
+
+from tests.unit.offload_backend.facts import CATALOGUE, LAB, THEIRS, settings
+
+UNPACKED = "/cvmfs/unpacked.test/lab:1"
+FREE = {"enabled": True, "registries": ["registry.test/people"], "groups": ["/them"]}
+PIECES = st.sampled_from(
+    ["registry.test", "localhost:5000", "lab", "a/b", "/", ":", "1.2", "latest", "@sha256:", "A", ".."]
+)
+
+
+def chosen(wanted: str, *groups: str, free: object = None) -> ChosenImage | str:
+    catalogue = {**CATALOGUE, "freeImage": free or {}}
+    problems: list[str] = []
+    image = choose(offer(settings(catalogue=catalogue), set(groups)), wanted, problems)
+    return image or " ".join(problems)
+
+
+@pytest.mark.parametrize("wanted", ["", "lab", LAB, UNPACKED])
+def test_an_image_of_the_catalogue_has_many_names_and_lies_unpacked_at_sites(wanted: str) -> None:
+    assert chosen(wanted) == ChosenImage(LAB, UNPACKED)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "groups", "said"),
+    [
+        ("bare", (), "The image 'bare' has no Dask. These have: lab."),
+        ("theirs", (), "There is no image 'theirs' for you; there are: lab."),
+        (THEIRS, (), f"There is no image '{THEIRS}' for you; there are: lab."),
+        ("registry.test/people/mine:1", (), "There is no image 'registry.test/people/mine:1' for you; there are: lab."),
+    ],
+)
+def test_others_are_refused_with_what_there_is(wanted: str, groups: tuple[str, ...], said: str) -> None:
+    assert chosen(wanted, *groups) == said
+
+
+def test_an_image_of_a_group_is_for_its_members() -> None:
+    assert chosen("theirs", "/them") == ChosenImage(THEIRS, THEIRS)
+    assert chosen(THEIRS, "them/") == ChosenImage(THEIRS, THEIRS), "groups are spelled in several ways"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "groups", "said"),
+    [
+        ("registry.test/people/mine:1", (), "Only members of /them may use images of their own"),
+        (
+            "elsewhere.test/mine:1",
+            ("/them",),
+            "Images may come from registry.test/people only, not from elsewhere.test.",
+        ),
+        ("registry.test/people/mine", ("/them",), "can be another image tomorrow"),
+        ("registry.test/people/mine:1\n", ("/them",), "is no image reference"),
+    ],
+)
+def test_images_of_ones_own_follow_the_hubs_rules(wanted: str, groups: tuple[str, ...], said: str) -> None:
+    assert said in str(chosen(wanted, *groups, free=FREE))
+
+
+def test_an_image_of_ones_own_is_used_under_its_whole_name() -> None:
+    assert chosen("jovyan/mine:1", free={"enabled": True}) == ChosenImage(
+        "docker.io/jovyan/mine:1", "docker.io/jovyan/mine:1"
+    )
+
+
+def test_an_image_that_is_hidden_is_not_to_be_had_as_ones_own_either() -> None:
+    assert "can't be used by you" in str(chosen("registry.test/theirs:4", free={"enabled": True}))
+
+
+@given(st.lists(PIECES, max_size=6).map("".join))
+def test_references_are_read_exactly_as_the_hub_reads_them(text: str) -> None:
+    def read(kind: type[Reference] | type[ImageReference]) -> tuple[object, ...] | None:
+        try:
+            found = kind.parse(text)
+        except ValueError:
+            return None
+        return str(found), found.moves, found.lies_in(["registry.test/a", "localhost:5000"])
+
+    assert read(ImageReference) == read(Reference)
