@@ -18,6 +18,7 @@ from tests.fakes.relay_member import Process, process
 
 SECONDS = 120
 SCHEDULER = "relay://scheduler"
+ROOT = Path(__file__).parents[2]  # where workers find the functions of these tests
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Cluster:
     environment: dict[str, str]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     client: Client = None
+    scheduler: str = SCHEDULER
 
     def start(self, name: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         """`dask ARGUMENTS` as a process; its log is NAME.log."""
@@ -46,12 +48,19 @@ class Cluster:
         return made
 
     def start_scheduler(self) -> subprocess.Popen[bytes]:
-        arguments = ("--protocol", "tls,relay", "--port", "0,0", "--dashboard-address", ":0")
-        return self.start("scheduler", "scheduler", *arguments, DASK_HIGHRATE__RELAY__LISTEN_ID="scheduler")
+        """With two addresses, as on the platform; a direct one alone, to compare with."""
+        if self.scheduler == SCHEDULER:
+            arguments = ("--protocol", "tls,relay", "--port", "0,0", "--dashboard-address", ":0")
+            return self.start("scheduler", "scheduler", *arguments, DASK_HIGHRATE__RELAY__LISTEN_ID="scheduler")
+        host, port = self.scheduler.removeprefix("tls://").split(":")
+        return self.start(
+            "scheduler", "scheduler", "--protocol", "tls", "--host", host, "--port", port, "--no-dashboard"
+        )
 
     def start_worker(self, name: str, **environment: str) -> subprocess.Popen[bytes]:
-        arguments = ("--protocol", "relay", "--nthreads", "1", "--name", name, "--no-dashboard")
-        return self.start(name, "worker", SCHEDULER, *arguments, **environment)
+        protocol = ("--protocol", self.scheduler.split(":")[0])
+        arguments = (*protocol, "--nthreads", "1", "--name", name, "--no-dashboard")
+        return self.start(name, "worker", self.scheduler, *arguments, **environment)
 
     def addresses(self) -> dict[str, str]:
         """Of the workers, by name."""
@@ -69,8 +78,10 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running(relay: Process, folder: Path, workers: int = 2, **options: str) -> Iterator[Cluster]:
-    """A cluster of `workers`; keyword arguments are keys below highrate.relay."""
+def running(
+    relay: Process, folder: Path, workers: int = 2, scheduler: str = SCHEDULER, **options: str
+) -> Iterator[Cluster]:
+    """A cluster of `workers`, of another scheduler without the relay; keyword arguments are keys below highrate.relay."""
     security = Security.temporary()
     for file, text in (
         ("ca.pem", security.tls_ca_file),
@@ -80,13 +91,15 @@ def running(relay: Process, folder: Path, workers: int = 2, **options: str) -> I
         (folder / file).write_text(text)
     config = {**relay.member.dask(**options), "distributed.comm.timeouts.connect": "60s"}
     variables = {f"DASK_{key.upper().replace('.', '__').replace('-', '_')}": value for key, value in config.items()}
-    cluster = Cluster(relay, folder, security, {**os.environ, **variables})
+    cluster = Cluster(
+        relay, folder, security, {**os.environ, **variables, "PYTHONPATH": str(ROOT)}, scheduler=scheduler
+    )
     try:
         with dask.config.set(config):
             cluster.start_scheduler()
             for number in range(workers):
                 cluster.start_worker(f"w{number}")
-            with Client(SCHEDULER, security=security, timeout=SECONDS, set_as_default=False) as cluster.client:
+            with Client(scheduler, security=security, timeout=SECONDS, set_as_default=False) as cluster.client:
                 cluster.client.wait_for_workers(workers, timeout=SECONDS)
                 yield cluster
     finally:
