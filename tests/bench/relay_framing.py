@@ -58,7 +58,7 @@ class Inner:
         count = 0
         while True:
             try:
-                count += self.tls.read(len(into), into)  # type: ignore[operator,arg-type]
+                count += self.tls.read(len(into), into)  # type: ignore[operator]
             except ssl.SSLWantReadError:
                 return count
 

@@ -30,8 +30,8 @@ class Cluster:
     security: Security
     environment: dict[str, str]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    client: Client = None
     scheduler: str = SCHEDULER
+    client: Client = field(init=False)
 
     def start(self, name: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         """`dask ARGUMENTS` as a process; its log is NAME.log."""
@@ -79,9 +79,12 @@ class Cluster:
 
 @contextlib.contextmanager
 def running(
-    relay: Process, folder: Path, workers: int = 2, scheduler: str = SCHEDULER, **options: str
+    relay: Process, folder: Path, workers: int = 2, scheduler: str = SCHEDULER, name: str = "c1", **options: str
 ) -> Iterator[Cluster]:
-    """A cluster of `workers`, of another scheduler without the relay; keyword arguments are keys below highrate.relay."""
+    """A cluster called `name` of `workers`; of another scheduler, it knows the relay no more.
+
+    Other keyword arguments are keys below highrate.relay.
+    """
     security = Security.temporary()
     for file, text in (
         ("ca.pem", security.tls_ca_file),
@@ -89,7 +92,7 @@ def running(
         ("key.pem", security.tls_scheduler_key),
     ):
         (folder / file).write_text(text)
-    config = {**relay.member.dask(**options), "distributed.comm.timeouts.connect": "60s"}
+    config = {**relay.member.dask(name, **options), "distributed.comm.timeouts.connect": "60s"}
     variables = {f"DASK_{key.upper().replace('.', '__').replace('-', '_')}": value for key, value in config.items()}
     cluster = Cluster(
         relay, folder, security, {**os.environ, **variables, "PYTHONPATH": str(ROOT)}, scheduler=scheduler

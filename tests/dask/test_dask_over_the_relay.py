@@ -2,8 +2,9 @@
 
 import os
 import signal
+import urllib.request
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
 
@@ -25,8 +26,6 @@ def make(count: int) -> bytes:
 
 
 def metric(relay: Process, name: str) -> float:
-    import urllib.request
-
     with urllib.request.urlopen(f"http://127.0.0.1:{relay.metrics}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
@@ -93,10 +92,9 @@ def test_what_a_retired_worker_holds_is_kept(cluster: Cluster) -> None:
     assert [len(data) for data in client.gather(held)] == [1_000_000 + n for n in range(5)]
 
 
-def test_neighbours_need_no_relay(relay: Process, tmp_path: Any) -> None:
+def test_neighbours_need_no_relay(relay: Process, tmp_path: Path) -> None:
     """Workers of one site: their data stay there."""
-    near = {"network": "site-a", "direct_host": "127.0.0.1"}
-    with running(relay, tmp_path, **near) as cluster:
+    with running(relay, tmp_path, name="c2", network="site-a", direct_host="127.0.0.1") as cluster:
         where = cluster.addresses()
         assert all("@site-a/127.0.0.1:" in address for address in where.values())
         before = metric(relay, "relay_passed_bytes_total")

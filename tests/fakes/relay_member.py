@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from joserfc import jwt
-from joserfc.jwk import ECKey, Key
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 from relay.app import Relay
 from relay.model.settings import Settings
@@ -25,17 +25,19 @@ from tests.fakes.certificates import Authority
 
 START_SECONDS = 30
 
+AsymmetricKey = RSAKey | ECKey | OKPKey
+
 
 @dataclass
 class Signer:
     """Signs tickets, as the gateway does."""
 
-    key: Key = field(default_factory=lambda: ECKey.generate_key("P-256"))
+    key: AsymmetricKey = field(default_factory=lambda: ECKey.generate_key("P-256"))
     algorithm: str = "ES256"
 
     @property
     def public(self) -> bytes:
-        return self.key.as_pem(private=False)  # type: ignore[attr-defined,no-any-return]
+        return self.key.as_pem(private=False)
 
     def ticket(self, url: str, purpose: str, cluster: str = "c1", user: str = "mario", **claims: Any) -> str:
         """A ticket; claims that are given as None are left out."""

@@ -1,5 +1,6 @@
 """Dask's comms through a real relay, in one loop; the certificates of a cluster are made once."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -17,7 +18,8 @@ Handle = Callable[[Comm], Awaitable[None]]
 
 @pytest.fixture(scope="session")
 def security() -> Security:
-    return Security.temporary()
+    made: Security = Security.temporary()
+    return made
 
 
 @pytest.fixture
@@ -59,8 +61,6 @@ class Comms:
     @contextlib.asynccontextmanager
     async def pair(self, **options: Any) -> AsyncIterator[tuple[Comm, Comm]]:
         """The two ends of one comm: the dialler's and the listener's."""
-        import asyncio
-
         accepted: asyncio.Future[Comm] = asyncio.get_running_loop().create_future()
         over = asyncio.Event()
 

@@ -9,6 +9,9 @@ from distributed import Security
 from distributed.comm import Comm, CommClosedError, parse_address
 from distributed.comm.registry import get_backend
 from distributed.protocol import Serialized, serialize, to_serialize
+from highrate.relay import ticket
+from highrate.relay.options import DIAL_TICKET, options
+from highrate.relay.upgrade import open_stream
 
 from tests.fakes.relay_member import Member
 from tests.unit.relay_comm.conftest import Comms
@@ -202,10 +205,6 @@ async def test_nobody_there(plain_relay: Member, comms: Comms) -> None:
 
 async def test_one_who_does_not_shake_hands_holds_nobody_up(plain_relay: Member, comms: Comms) -> None:
     """A dialler that says nothing after the relay's answer; it is aborted with the listener."""
-    from highrate.relay import ticket
-    from highrate.relay.options import DIAL_TICKET, options
-    from highrate.relay.upgrade import open_stream
-
     async with comms.listen(echo) as listener:
         shown = ticket.read(options().dial_ticket_file, DIAL_TICKET)
         silent = await open_stream(shown, f"/v1/dial/{listener.contact_address.removeprefix('relay://')}", None)

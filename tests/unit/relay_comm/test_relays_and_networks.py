@@ -1,12 +1,14 @@
 """Relays that go and come back, tickets that are replaced, and neighbours who need no relay."""
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
 import dask.config
 import pytest
-from distributed.comm import Comm, CommClosedError, get_address_host_port
+from distributed import Security
+from distributed.comm import Comm, CommClosedError, get_address_host_port, listen
 from highrate.relay.connector import RelayConnector
 from prometheus_client import REGISTRY
 from relay.app import Relay
@@ -67,8 +69,6 @@ async def test_an_id_that_another_process_takes_is_not_fought_for(plain_relay: M
 
 
 async def test_a_ticket_that_is_replaced_in_time_keeps_the_listener(plain_relay: Member, comms: Comms) -> None:
-    import time
-
     plain_relay.ticket_file("listen").write_text(plain_relay.ticket("listen", exp=int(time.time()) + 2))
     async with comms.listen(echo) as listener:
         plain_relay.ticket_file("listen").write_text(plain_relay.ticket("listen"))
@@ -119,11 +119,7 @@ async def test_a_direct_address_that_does_not_answer_is_passed_over(plain_relay:
 
 async def test_whoever_answers_directly_has_to_be_of_the_cluster(plain_relay: Member, comms: Comms) -> None:
     """Two sites may have the same private addresses."""
-    from distributed import Security
-
     stranger = Security.temporary()
-    from distributed.comm import listen
-
     async with (
         listen("tls://127.0.0.1:0", echo, **stranger.get_listen_args("worker")) as other,
         comms.listen(echo) as listener,
