@@ -57,7 +57,7 @@ def test_all_problems_are_told_at_once() -> None:
     ],
 )
 def test_what_contradicts_itself_is_refused_in_words(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(SettingsError, match=".") as caught:
+    with pytest.raises(SettingsError) as caught:
         settings(WITH_SITE, **changes)
     assert said in str(caught.value)
 

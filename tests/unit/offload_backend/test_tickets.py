@@ -69,7 +69,7 @@ def test_a_key_that_cant_sign_is_refused_without_being_quoted(tmp_path: Path, ke
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
-    with pytest.raises(KeyUnusable, match="none.pem can't be read: No such file"):
+    with pytest.raises(KeyUnusable, match=r"none\.pem can't be read: No such file"):
         TicketSigner(tmp_path / "none.pem", 60).tickets(MEMBERS[0], "c1", "anna")
 
 

@@ -56,7 +56,9 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
         self.api = await ApiServer.connect(settings.kubeconfig)
         self.objects = ClusterObjects(self.api, settings.namespace, settings.instance)
         self.changes = PodChanges(self)
-        self.watch = PodWatch(self.api, settings.namespace, settings.instance, self.changes.changed)
+        self.watch = PodWatch(
+            self.api, settings.namespace, settings.instance, self.changes.changed, self.look_at_everything
+        )
         self.warnings = Warnings(self.api, settings.namespace)
         self.submission = Submission(self, settings, self.objects, self.watch)
         self.limited: dict[str, str] = {}
@@ -134,9 +136,8 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
                 msg = {**msg, "count": allowed.workers}
         await super().on_cluster_heartbeat(cluster_name, msg)
         # a worker that was sent away while another one failed leaves a gap that dask-gateway doesn't look at again
-        if cluster is not None and cluster.status == JobStatus.RUNNING and cluster.target == JobStatus.RUNNING:
-            if len(cluster.active_workers()) < cluster.count:
-                self.queue.put(cluster)
+        if cluster is not None and self._runs(cluster) and len(cluster.active_workers()) < cluster.count:
+            self.queue.put(cluster)
 
     # --- from the database to Kubernetes
 
@@ -182,6 +183,19 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
             pod = self.watch.get(names.worker_pod_name(worker.name))
             self.changes.look_at_worker(worker, pod, pod or {})
         return [True] * len(workers)  # those that are over were marked, and counted, already
+
+    @staticmethod
+    def _runs(cluster: Cluster) -> bool:
+        return bool(cluster.status == JobStatus.RUNNING and cluster.target == JobStatus.RUNNING)
+
+    def look_at_everything(self) -> None:
+        """After a whole list: what isn't there ended while nobody looked, as during a restart of the gateway."""
+        for cluster in list(self.db.active_clusters()):
+            pod = self.watch.get(names.scheduler_name(cluster.name))
+            if self.changes.look_at_scheduler(cluster, pod):
+                for worker in cluster.active_workers():
+                    pod = self.watch.get(names.worker_pod_name(worker.name))
+                    self.changes.look_at_worker(worker, pod, pod or {})
 
     # --- ends
 

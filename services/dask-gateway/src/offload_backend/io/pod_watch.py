@@ -33,13 +33,16 @@ class WatchExpiredError(Exception):
 
 
 class PodWatch:
-    """The pods by name, as the API server last told of them; `changed` hears of each difference."""
+    """The pods by name, as the API server last told of them; `changed` hears of each difference, `listed` of whole lists."""
 
-    def __init__(self, api: ApiServer, namespace: str, instance: str, changed: Changed) -> None:
+    def __init__(
+        self, api: ApiServer, namespace: str, instance: str, changed: Changed, listed: Callable[[], None]
+    ) -> None:
         self._api = api
         self._path = f"/api/v1/namespaces/{namespace}/pods"
         self._selector = {"labelSelector": names.of_instance(instance)}
         self._changed = changed
+        self._listed = listed
         self._pods: dict[str, JsonObject] = {}
         self._noted: dict[str, float] = {}
         self.synced = asyncio.Event()
@@ -95,6 +98,7 @@ class PodWatch:
                 self._gone(name)
         for pod in found.values():
             self._seen(pod)
+        self._listed()
         log.info("watch.listed", pods=len(found))
         version: str = page["metadata"]["resourceVersion"]
         return version
