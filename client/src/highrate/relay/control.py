@@ -68,6 +68,10 @@ class Control:
                     return
                 self._say(str(error))
                 failures += 1
+            except Exception as error:  # the outermost boundary: a listener that stops listening would be lost unseen
+                self._problem = error
+                logger.exception('The connection of "%s" to the relay failed', self._name)
+                failures += 1
             if self._socket is not None and self._socket.close_code == REPLACED:
                 logger.error('Another process listens as "%s" now; this one can\'t be called any more', self._name)
                 return

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
-import dask.config
-from dask.utils import parse_timedelta
 from distributed.comm.core import BaseListener, Comm, CommClosedError
 from distributed.comm.tcp import TLS, TLSListener
 from distributed.utils import get_ip
@@ -22,6 +20,8 @@ from highrate.relay.control import Control
 from highrate.relay.options import LISTEN_TICKET, options
 from highrate.relay.upgrade import open_stream
 
+START_SECONDS = 600.0
+"""For a relay that is away, as when it is being replaced: who has waited for a batch job does not give up at once."""
 ACCEPT_SECONDS = 30.0
 MOST_ACCEPTED = 64
 """Calls that are answered at the same time; others wait."""
@@ -61,9 +61,8 @@ class RelayListener(BaseListener):
         """Until the relay knows the id. Raises ConnectionError."""
         direct = await self._listen_directly()
         self._control = Control(self._id, self._called)
-        deadline = parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"), default="seconds")
         try:
-            await self._control.start(deadline)
+            await self._control.start(START_SECONDS)
         except BaseException:
             self.stop()
             raise

@@ -6,11 +6,10 @@ written for: it names it by a hash.
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from highrate import private_file
 from highrate.journal import say
 from highrate.tokens.answer import Granted, is_time
 
@@ -29,8 +28,9 @@ def write(place: Path, granted: Granted) -> None:
     """Mode 0600. Raises OSError."""
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     note = Note(granted.profile, granted.scope, granted.audience, granted.expires_at)
-    _replace(place, granted.token)
-    _replace(_note_of(place), json.dumps({**asdict(note), "sha256": _fingerprint(granted.token)}))
+    private_file.replace(place, granted.token.encode())
+    fingerprint = _fingerprint(granted.token)
+    private_file.replace(_note_of(place), json.dumps({**asdict(note), "sha256": fingerprint}).encode())
 
 
 def read_note(place: Path) -> Note | None:
@@ -59,17 +59,6 @@ def sweep(place: Path) -> None:
                 draft.unlink(missing_ok=True)
     except OSError as problem:  # no reason to be without a token
         say(f"A part of an old token can't be removed: {problem}", warning=True)
-
-
-def _replace(place: Path, text: str) -> None:
-    descriptor, draft = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")  # mode 0600
-    try:
-        with os.fdopen(descriptor, "w") as sink:
-            sink.write(text)
-        Path(draft).replace(place)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
 
 
 def _note_of(place: Path) -> Path:
