@@ -13,7 +13,7 @@ from rich.table import Table
 
 from tests.bench.figures import RESULTS
 from tests.fakes.relay_member import Process, process
-from tests.unit.relay.conftest import Hands
+from tests.unit.relay.conftest import Hands, Reply
 
 LISTENERS = 2000
 STREAMS = 200
@@ -56,11 +56,11 @@ async def measure(relay: Process) -> list[tuple[str, float, str]]:
             (f"memory, {LISTENERS} control connections", memory(relay), "MiB"),
         ]
         # pings are answered only by whoever reads
-        readers = [asyncio.create_task(control.receive()) for control in controls[STREAMS:]]
+        readers = [asyncio.create_task(control.receive()) for control in controls]
         before = cpu(relay)
         await asyncio.sleep(REST_SECONDS)
         found.append(("CPU at rest, pings included", (cpu(relay) - before) / REST_SECONDS * 100, "% of a core"))
-        ends = [await hands.stream(controls[number], f"w{number}") for number in range(STREAMS)]
+        ends = [await _stream(hands, readers[number], f"w{number}") for number in range(STREAMS)]
         found.append((f"memory, and {STREAMS} streams", memory(relay), "MiB"))
         before, began, peak = cpu(relay), time.monotonic(), 0.0
         moving = [asyncio.create_task(end.send(b"x" * EACH)) for end, _ in ends]
@@ -79,6 +79,13 @@ async def measure(relay: Process) -> list[tuple[str, float, str]]:
         for writer in hands.opened:
             writer.transport.abort()
     return found
+
+
+async def _stream(hands: Hands, reader: asyncio.Task[aiohttp.WSMessage], name: str) -> tuple[Reply, Reply]:
+    dial = asyncio.create_task(hands.get(f"/v1/dial/{name}", hands.member.ticket("dial")))
+    token = (await reader).json()["call"]
+    accepted = await hands.get(f"/v1/accept/{token}", hands.member.ticket("listen"))
+    return await dial, accepted
 
 
 async def _count(reader: asyncio.StreamReader) -> None:

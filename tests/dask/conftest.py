@@ -59,8 +59,17 @@ class Cluster:
 
     def start_worker(self, name: str, **environment: str) -> subprocess.Popen[bytes]:
         protocol = ("--protocol", self.scheduler.split(":")[0])
-        arguments = (*protocol, "--nthreads", "1", "--name", name, "--no-dashboard")
+        worker_class = ("--worker-class", "highrate.relay.worker.RelayWorker", "--death-timeout", str(SECONDS))
+        arguments = (*protocol, *worker_class, "--nthreads", "1", "--name", name, "--no-dashboard")
         return self.start(name, "worker", self.scheduler, *arguments, **environment)
+
+    def direct_address(self) -> str:
+        """The scheduler's own, which is what dask-gateway's proxy leads to."""
+        return next(
+            line.split()[-1]
+            for line in (self.folder / "scheduler.log").read_text().splitlines()
+            if "Scheduler at:     tls" in line
+        )
 
     def addresses(self) -> dict[str, str]:
         """Of the workers, by name."""

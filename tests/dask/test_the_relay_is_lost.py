@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from tests.dask.conftest import SECONDS, Cluster, running
 from tests.fakes.relay_member import process
@@ -26,21 +27,32 @@ def slow(number: int) -> int:
     return number * number
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "replaced"])
-def test_the_workers_come_back_and_work_is_done(cluster: Cluster, number: signal.Signals) -> None:
-    """The client's connection is cut as well: it says so, connects again, and asks anew."""
-    client = cluster.client
-    futures = client.map(slow, range(40), pure=False)
-    cluster.until(lambda: any(future.done() for future in futures), "work has begun")
+def replace(cluster: Cluster, number: signal.Signals) -> None:
+    relay = cluster.relay
     if number == signal.SIGTERM:
-        cluster.relay.send(number)  # workers have its time to drain, and stay for it
-        cluster.until(lambda: "service.stopping" in cluster.relay.log(), "it is stopping")
-        cluster.relay.send(number)
-        assert cluster.relay.running is not None
-        cluster.relay.running.wait(SECONDS)
-    else:
-        cluster.relay.stop(number)
-    cluster.relay.start()
+        relay.send(number)
+        cluster.until(lambda: "service.stopping" in relay.log(), "it is stopping")
+    relay.stop(number)  # a second SIGTERM ends the time for draining, which streams of workers would use up
+    relay.start()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "replaced"])
+def test_the_computation_goes_on(cluster: Cluster, number: signal.Signals) -> None:
+    """With a client like a notebook's, whose way to the scheduler is dask-gateway's: nothing is cancelled, no job ends."""
+    with Client(cluster.direct_address(), security=cluster.security, timeout=SECONDS, set_as_default=False) as client:
+        futures = client.map(slow, range(60), pure=False)
+        cluster.until(lambda: any(future.done() for future in futures), "work has begun")
+        before = set(cluster.addresses().values())
+        replace(cluster, number)
+        assert client.gather(futures) == [n * n for n in range(60)]
+        workers = client.scheduler_info(n_workers=-1)["workers"]
+        assert not before & set(workers), "workers are new ones"
+    assert [made.poll() for made in cluster.processes] == [None] * 3, "their nannies are not"
+
+
+def test_a_client_that_came_by_the_relay_connects_again(cluster: Cluster) -> None:
+    client = cluster.client
+    assert client.submit(slow, 3).result(SECONDS) == 9
+    replace(cluster, signal.SIGKILL)
     cluster.until(lambda: client.status == "running" and len(cluster.addresses()) == 2, "client and workers are back")
-    again = client.map(slow, range(40), pure=False)
-    assert client.gather(again) == [n * n for n in range(40)]
+    assert client.gather(client.map(slow, range(10), pure=False)) == [n * n for n in range(10)]

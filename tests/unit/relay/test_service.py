@@ -52,7 +52,7 @@ async def test_it_counts_what_it_does_and_drains_when_it_is_told_to_stop(running
                 "relay_streams 1.0",
                 'relay_passed_bytes_total{to="listener"} 1000.0',
                 'relay_calls_total{outcome="unknown_id"} 1.0',
-                'relay_ticket_checks_total{result="ok"} 3.0',
+                'relay_ticket_checks_total{result="ok"} 4.0',
             ):
                 assert line in text
             running.send(signal.SIGTERM)

@@ -29,6 +29,3 @@ class Shares:
             self._held[limit][name] -= 1
             if self._held[limit][name] <= 0:
                 del self._held[limit][name]
-
-    def held(self, user: str) -> int:
-        return self._held[Outcome.USER_LIMIT].get(user, 0)

@@ -119,9 +119,11 @@ def _routing(error: web.HTTPException) -> Refusal:
 
 
 def about(request: web.Request) -> dict[str, Any]:
-    """What every line about a call says of it."""
+    """What every line about a call says of it. The token of a call is left out: who has it may answer."""
+    resource = request.match_info.route.resource
     return {
-        "path": request.path[:120],
+        "path": resource.canonical if resource is not None else request.path[:120],
+        "id": request.match_info.get("id", "")[:100],
         "peer": request.remote,
         "user": request.get(CALLER, ""),
         "cluster": request.get(CLUSTER, ""),
