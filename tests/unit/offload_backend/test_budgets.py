@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from offload_backend.core.budget import Share, UserLimits, WorkerSize, allowance, too_many_clusters
+from offload_backend.core.budget import Allowance, Share, UserLimits, WorkerSize, allowance, of_site, too_many_clusters
 from offload_backend.core.capacity import fits, unreachable
 from offload_backend.model.limits import Place
 from offload_backend.model.values import GIB
@@ -30,6 +30,16 @@ def test_the_tightest_limit_counts_and_is_named(size: WorkerSize, others: list[S
     assert said in found.reason
 
 
+def test_a_site_takes_so_many_workers_of_all_users_together() -> None:
+    assert of_site("far", None, [Share(9, SMALL)]) is None
+    found = of_site("far", 10, [Share(4, SMALL), Share(3, LARGE)])
+    assert found is not None
+    assert (found.workers, "takes 10 workers, of which other clusters have 7: 3 are left" in found.reason) == (3, True)
+    assert of_site("far", 10, [Share(14, SMALL)]) == Allowance(
+        0, "The site far takes 10 workers, of which other clusters have 14: 0 are left."
+    )
+
+
 def test_there_are_so_many_clusters_and_no_more() -> None:
     assert too_many_clusters(2, 1) is None
     assert "You may have 2 clusters at the same time, and have 2" in str(too_many_clusters(2, 2))
@@ -47,7 +57,6 @@ FAR = Place.model_validate({"node": "far", "wall_time": {}})
     ("place", "found", "size", "others", "expected"),
     [
         (Place(), None, SMALL, [], None),
-        (Place(workers=10), None, SMALL, [Share(4, LARGE)], 6),
         (FAR, None, SMALL, [], None),
         (FAR, node(cpu="1k", memory="4Ti", pods="300"), SMALL, [], 300),
         (FAR, node(cpu="1k", memory="4Ti", pods="1k"), LARGE, [], 0),
@@ -55,7 +64,6 @@ FAR = Place.model_validate({"node": "far", "wall_time": {}})
         (FAR, node(cpu="100", memory="4Ti", pods="1k"), WorkerSize(8, GIB), [Share(4, WorkerSize(2, GIB))], 11),
         (FAR, node(cpu="100", memory="64Gi", pods="1k"), WorkerSize(1, 4 * GIB), [Share(20, SMALL)], 11),
         (FAR, node(cpu="2", memory="64Gi", pods="1k"), SMALL, [Share(20, SMALL)], 0),
-        (FAR.model_copy(update={"workers": 3}), node(cpu="99", memory="64Gi", pods="1k"), SMALL, [], 3),
     ],
 )
 def test_a_site_holds_what_its_node_offers_less_what_others_asked_for(

@@ -179,6 +179,21 @@ async def test_a_scheduler_that_vanished_while_the_gateway_was_away_ends_its_clu
     await until(lambda: not api.secrets)
 
 
+async def test_a_cluster_of_a_site_that_is_offered_no_more_ends_when_it_wants_a_worker(
+    start: Start, api: ClusterApi
+) -> None:
+    gateway = await start(sites={"local": {}, "other": {}})
+    name = await gateway.make(site="other")
+    await gateway.scaled(name, 1)
+    await gateway.stop()
+    gateway.changes = {}
+    await gateway.start()
+    assert gateway.cluster(name).target == 3
+    await gateway.report(name, 2)
+    assert (await gateway.ended(name))["message"].startswith("The site other is not offered any more.")
+    await until(lambda: not api.pods)
+
+
 async def test_pods_of_a_database_that_was_lost_are_removed(start: Start, api: ClusterApi) -> None:
     gateway = await start(timing={"orphan": "1s"})
     name = await gateway.make()

@@ -193,6 +193,18 @@ async def test_limits_hold_over_all_clusters_of_a_user(start: Start) -> None:
     await until(lambda: len(gateway.workers(second)) == 4)
 
 
+async def test_a_sites_limit_holds_over_all_users(start: Start) -> None:
+    gateway = await start(sites={"local": {"workers": 3}})
+    mine, others = await gateway.make(), await gateway.make("mario")
+    await gateway.scaled(others, 2)
+    await gateway.report(mine, 0)
+    await gateway.report(mine, 5)
+    await until(lambda: gateway.workers(mine))
+    _, page = await gateway.ask("GET", f"clusters/{mine}/workers")
+    assert "takes 3 workers, of which other clusters have 2: 1 are left" in page["cluster"]["limited"]
+    assert len(page["workers"]) == 1
+
+
 async def test_a_scheduler_that_doesnt_answer_is_asked_again_and_not_killed(start: Start) -> None:
     gateway = await start()
     name = await gateway.make()

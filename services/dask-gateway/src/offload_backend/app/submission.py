@@ -48,6 +48,8 @@ class Submission:
 
     async def cluster(self, cluster: Cluster) -> None:
         """One attempt for a cluster that is to run and has no scheduler yet."""
+        if not self._has_site(cluster):
+            return
         try:
             await self.renew(cluster)
             owner = Owner("Secret", names.secret_name(cluster.name), cluster.state["secret_uid"])
@@ -80,6 +82,8 @@ class Submission:
 
     async def worker(self, worker: Worker) -> None:
         """One attempt for a worker that is to run and has no pod yet."""
+        if not self._has_site(worker.cluster):
+            return
         cluster = worker.cluster
         owner = Owner("Pod", names.scheduler_name(cluster.name), cluster.state.get("scheduler_uid", ""))
         relay = self._settings.relay is not None
@@ -99,6 +103,14 @@ class Submission:
         self._made(worker, pod)
         if worker.status == JobStatus.CREATED:  # else its scheduler told of it meanwhile
             self._gateway.db.update_worker(worker, status=JobStatus.SUBMITTED)
+
+    def _has_site(self, cluster: Cluster) -> bool:
+        """Whether the site is still offered; the cluster ends if not, since it would get no more workers."""
+        site = cluster.config.site
+        if site in self._settings.sites:
+            return True
+        self._gateway.fail_cluster(cluster, f"The site {site} is not offered any more. Make a cluster at another one.")
+        return False
 
     def _made(self, thing: Cluster | Worker, pod: dict[str, Any]) -> None:
         self.forget(thing)

@@ -65,6 +65,17 @@ def allowance(limits: UserLimits, size: WorkerSize, others: Iterable[Share]) -> 
     return Allowance(workers, sentence)
 
 
+def of_site(site: str, limit: int | None, others: Iterable[Share]) -> Allowance | None:
+    """What is left of the workers that a site takes of all users together; None where it takes any number."""
+    if limit is None:
+        return None
+    used = sum(share.workers for share in others)
+    left = max(0, limit - used)
+    return Allowance(
+        left, f"The site {site} takes {limit} workers, of which other clusters have {used}: {left} are left."
+    )
+
+
 def too_many_clusters(limit: int, running: int) -> str | None:
     """The sentence for a user who has `running` clusters and wants one more; None if that is possible."""
     if running < limit:

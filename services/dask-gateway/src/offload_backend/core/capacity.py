@@ -21,8 +21,6 @@ def fits(place: Place, node: Mapping[str, Any] | None, size: WorkerSize, others:
     shares = list(others)
     workers = sum(share.workers for share in shares)
     bounds = []
-    if place.workers is not None:
-        bounds.append(place.workers - workers)
     amounts = ((node or {}).get("status") or {}).get("allocatable") or {}
     wanted = {
         "cpu": (size.cores, sum(share.workers * share.size.cores for share in shares)),
