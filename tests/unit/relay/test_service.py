@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from relay import metrics
 from relay.model.refusal import Outcome
 from relay.model.settings import Settings
-from service_runtime.settings import parse_settings
+from service_runtime.settings import SettingsError, parse_settings
 from service_runtime.tls import TlsFiles
 
 from tests.fakes.relay_member import Process, eventually, process
@@ -79,32 +79,34 @@ async def test_streams_that_never_end_do_not_keep_it(running: Process) -> None:
     await asyncio.to_thread(running.running.wait, SECONDS)  # type: ignore[union-attr]
 
 
+WHOLE = {"listen": "127.0.0.1:0", "metrics": "127.0.0.1:0", "url": "https://a.test", "keys_file": "/nowhere/keys.pem"}
+
+
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        ({"keys_file": "/nowhere/keys.pem"}, "keys_file: there is no file /nowhere/keys.pem"),
-        ({"url": "http://relay.example.org"}, "url: .* must be https"),
-        ({"url": "https://relay.example.org?x=1"}, "url: .* has a query"),
-        ({"listen": "8443"}, "listen: .* is no address"),
+        ({"url": "http://relay.example.org"}, r"url: .* must be https"),
+        ({"url": "https://relay.example.org?x=1"}, r"url: .* has a query"),
+        ({"listen": "8443"}, r"listen: .* is no address"),
         ({"trusted_proxies": ["10.0.0.0/33"]}, "is no network"),
-        ({"limits": {"streams": 1}}, "limits.streams: unknown key"),
+        ({"limits": {"streams": 1}}, r"limits\.streams: unknown key"),
+        ({"deadlines": {"ping": 0}}, r"deadlines\.ping: "),
     ],
 )
-def test_a_configuration_that_can_t_be_used_stops_the_start(
-    tmp_path: Path, broken: dict[str, object], words: str
-) -> None:
-    (tmp_path / "keys.pem").write_text("")
-    whole = {
-        "listen": "127.0.0.1:0",
-        "metrics": "127.0.0.1:0",
-        "url": "https://a.test",
-        "keys_file": f"{tmp_path}/keys.pem",
-    }
-    (tmp_path / "config.yaml").write_text(json.dumps({**whole, **broken}))
-    command = [sys.executable, "-m", "relay", "--config", str(tmp_path / "config.yaml")]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert run.returncode in (1, 2)
-    assert re.search(words, run.stderr)
+def test_a_configuration_that_can_t_be_used(broken: dict[str, object], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        parse_settings(Settings, {**WHOLE, **broken}, "test")
+
+
+def test_files_that_are_not_there_stop_the_start_with_all_their_names(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps({**WHOLE, "tls": {"cert": "/nowhere/tls.crt", "key": "/nowhere/tls.key"}}))
+    run = subprocess.run(
+        [sys.executable, "-m", "relay", "--config", str(config)], capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 1
+    for words in ("keys_file: there is no file /nowhere/keys.pem", "tls.key: there is no file /nowhere/tls.key"):
+        assert words in run.stderr
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
