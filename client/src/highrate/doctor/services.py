@@ -63,18 +63,24 @@ def gateway(environ: Mapping[str, str]) -> Finding:
         return bad("JUPYTERHUB_API_TOKEN is not set, and the gateway knows nobody without", "Restart the server.")
     try:
         server = json.loads(fetch(f"{address}/api/version", {}).body)["version"]
-        status = fetch(f"{address}/api/v1/options", {"Authorization": f"jupyterhub {token}"}).status
+        reply = fetch(f"{address}/api/v1/options", {"Authorization": f"jupyterhub {token}"})
     except NoAnswer as problem:
         return bad(str(problem), _LATER)
     except (ValueError, KeyError, TypeError):
         return bad(f"what answers at {address} is no gateway", "Tell your administrators.")
-    return _same_version(address, str(server)) if status == 200 else _refused(status)
+    return _same_version(address, str(server)) if reply.status == 200 else _refused(reply)
 
 
-def _refused(status: int) -> Finding:
-    if status in (401, 403):
-        return bad(f"the gateway doesn't take the session's token ({status})", "Stop your server and start it again.")
-    return bad(f"the gateway answers {status}", _LATER)
+def _refused(reply: Reply) -> Finding:
+    if reply.status in (401, 403):
+        return bad(
+            f"the gateway doesn't take the session's token ({reply.status})", "Stop your server and start it again."
+        )
+    try:
+        said = f": {' '.join(str(json.loads(reply.body)['error']).split())[:200]}"
+    except (ValueError, KeyError, TypeError):
+        said = ""
+    return bad(f"the gateway answers {reply.status}{said}", _LATER)
 
 
 def _same_version(address: str, server: str) -> Finding:
