@@ -133,6 +133,25 @@ async def test_a_token_that_expires_on_a_worker_is_removed(platform: Platform) -
         await becomes(on(worker, "bearer_token_file"), None)
 
 
+async def test_a_scheduler_that_does_not_take_them_is_tried_again(
+    platform: Platform, session: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant(session / "bt_u1000", "the-token")
+    async with platform.worker("w") as worker, client_of(platform) as client:
+        with monkeypatch.context() as broken:
+
+            def full(*_: object) -> None:
+                raise OSError(28, "No space left on device")
+
+            broken.setattr("highrate.private_file.replace", full)
+            keeper = CredentialKeeper(client, dict(os.environ), every=0.05)
+            await keeper.start()
+            assert "can't be brought to the workers now" in caplog.text
+            assert "the-token" not in caplog.text
+        await becomes(on(worker, "bearer_token_file"), "the-token")
+        await keeper.stop()
+
+
 async def test_without_tls_nothing_is_sent(session: Path, tmp_path: Path) -> None:
     grant(session / "bt_u1000", "the-token")
     async with (
