@@ -74,6 +74,7 @@ class Cluster:
     def addresses(self) -> dict[str, str]:
         """Of the workers, by name."""
         # asked now: what scheduler_info gives may be what a look that was given up has left
+        assert self.client.scheduler is not None
         workers = self.client.sync(self.client.scheduler.identity, n_workers=-1)["workers"]
         return {str(worker["name"]): address for address, worker in workers.items()}
 
