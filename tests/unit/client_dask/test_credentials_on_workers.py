@@ -37,7 +37,7 @@ async def test_a_worker_gets_token_and_proxy_before_its_first_task(platform: Pla
     grant(session / "bt_u1000", "the-token")
     (session / "x509up_u1000").write_text("the-proxy")
     async with OffloadCluster(asynchronous=True) as cluster:
-        client = await cluster.get_client(set_as_default=False)
+        client = await Client(cluster, asynchronous=True, set_as_default=False, security=cluster.security)
         async with platform.worker("late") as worker:
             places = await client.submit(lambda: [os.environ["BEARER_TOKEN_FILE"], os.environ["X509_USER_PROXY"]])
             assert [Path(place).read_text() for place in places] == ["the-token", "the-proxy"]
@@ -79,8 +79,7 @@ async def test_in_a_pod_the_file_is_where_the_pods_variable_says(
     platform: Platform, session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grant(session / "bt_u1000", "the-token")
-    async with OffloadCluster(asynchronous=True) as cluster:
-        await cluster.get_client(set_as_default=False)
+    async with OffloadCluster(asynchronous=True):
         place = tmp_path / "bt_of_the_pod"
         monkeypatch.setenv("DASK_GATEWAY_CLUSTER_NAME", "c")
         monkeypatch.setenv("BEARER_TOKEN_FILE", str(place))
@@ -95,7 +94,9 @@ async def test_a_renewed_token_replaces_the_old_one_and_a_lost_proxy_is_lost_the
     grant(session / "bt_u1000", "first")
     (session / "x509up_u1000").write_text("the-proxy")
     async with platform.worker("w") as worker, client_of(platform) as client:
-        keeper = CredentialKeeper(client, dict(os.environ), every=0.05)  # the worker changes this process's own
+        keeper = CredentialKeeper(
+            client.scheduler, dict(os.environ), every=0.05
+        )  # the worker changes this process's own
         await keeper.start()
         await becomes(on(worker, "bearer_token_file"), "first")
         grant(session / "bt_u1000", "second")
@@ -144,7 +145,7 @@ async def test_a_scheduler_that_does_not_take_them_is_tried_again(
                 raise OSError(28, "No space left on device")
 
             broken.setattr("highrate.private_file.replace", full)
-            keeper = CredentialKeeper(client, dict(os.environ), every=0.05)
+            keeper = CredentialKeeper(client.scheduler, dict(os.environ), every=0.05)
             await keeper.start()
             assert "can't be brought to the workers now" in caplog.text
             assert "the-token" not in caplog.text
@@ -160,7 +161,7 @@ async def test_without_tls_nothing_is_sent(session: Path, tmp_path: Path) -> Non
         Client(scheduler.address, asynchronous=True, set_as_default=False) as client,
     ):
         with pytest.raises(NotEncrypted, match="reached without TLS"):
-            await CredentialKeeper(client).start()
+            await CredentialKeeper(client.scheduler).start()
         assert NAME not in scheduler.worker_plugins
         assert not on(worker, "bearer_token_file").exists()
         with pytest.raises(NotEncrypted):

@@ -72,17 +72,14 @@ class OffloadCluster(GatewayCluster):  # type: ignore[misc] # dask-gateway is un
         return Adapting(minimum, maximum, request) if self.asynchronous else request
 
     def get_client(self, set_as_default: bool = True) -> Any:
-        """A client. It tells if the versions differ, and brings the session's credentials to the workers.
-
-        Asynchronously, the client that is given is awaited; the rest is done when it has connected.
-        """
+        """A client, which tells if the versions differ."""
         if self.asynchronous:
             return self._get_client(set_as_default)
         with warnings.catch_warnings():
             # says the same in a table of all packages
             warnings.simplefilter("ignore", VersionMismatchWarning)
             client = super().get_client(set_as_default)
-        self._tell(self.gateway.sync(self._attend, client))
+        self._tell(self.gateway.sync(self._difference, client))
         return client
 
     async def _get_client(self, set_as_default: bool) -> Client:
@@ -90,34 +87,22 @@ class OffloadCluster(GatewayCluster):  # type: ignore[misc] # dask-gateway is un
             warnings.simplefilter("ignore", VersionMismatchWarning)
             client: Client = await super().get_client(set_as_default)
         self._clients.add(client)
-        self._tell(await self._attend(client))
+        self._tell(await self._difference(client))
         return client
 
-    async def _attend(self, client: Client) -> list[Warning]:
-        """What has to be said of a client that has just connected."""
-        found: list[Warning] = []
+    @staticmethod
+    async def _difference(client: Client) -> str | None:
+        """The sentence on what differs; None also where it can't be found out now: nothing is known to be wrong then."""
         try:
             async with asyncio.timeout(VERSIONS_SECONDS):
-                sentence = versions.sentence(await client._get_versions(packages=versions.MORE))
+                return versions.sentence(await client._get_versions(packages=versions.MORE))
         except (OSError, TimeoutError):
-            sentence = None  # busy, or a worker has just gone: nothing is known to be wrong
-        if sentence is not None:
-            found.append(versions.DifferentVersions(sentence))
-        try:
-            keeper = CredentialKeeper(client)
-            await keeper.start()
-        except NotEncrypted as error:
-            found.append(UserWarning(str(error)))
-        else:
-            previous, self._keeper = self._keeper, keeper
-            if previous is not None:
-                previous.cancel()
-        return found
+            return None
 
     @staticmethod
-    def _tell(found: list[Warning]) -> None:
-        for warning in found:
-            warnings.warn(warning, stacklevel=3)
+    def _tell(sentence: str | None) -> None:
+        if sentence is not None:
+            warnings.warn(versions.DifferentVersions(sentence), stacklevel=3)
 
     async def _workers(self) -> WorkerTable:
         return worker_table.read(await gateway_views.workers(self.gateway, self.name))
@@ -137,9 +122,18 @@ class OffloadCluster(GatewayCluster):  # type: ignore[misc] # dask-gateway is un
             if sentence:
                 raise GatewayClusterError(f"The cluster {self.name} could not start: {sentence}") from error
             raise
+        await self._bring_credentials()
         if self._n_workers:
             await self.gateway._scale_cluster(self.name, self._n_workers)
         self.dashboard_link = through_the_session(self.gateway.address, self.name, os.environ) or self.dashboard_link
+
+    async def _bring_credentials(self) -> None:
+        """By the cluster itself, so that any client's tasks find them."""
+        self._keeper = CredentialKeeper(self.scheduler_comm)
+        try:
+            await self._keeper.start()
+        except NotEncrypted as error:
+            warnings.warn(str(error), stacklevel=2)
 
     async def _last_sentence(self) -> str:
         """Why the cluster ended, as the gateway has it; dask-gateway's client only says that logs do."""

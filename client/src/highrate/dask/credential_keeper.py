@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from distributed import Client
+from distributed.core import clean_exception
+from distributed.protocol.pickle import dumps
 
 from highrate.dask.credentials import NAME, PROXY, TOKEN, Credential, CredentialFiles, NotEncrypted, refuse_plain
 from highrate.tokens import settings, token_file
@@ -52,10 +53,13 @@ def _read(variable: str, place: Path, expires_at: float | None) -> Credential | 
 
 
 class CredentialKeeper:
-    """For one client, in its loop. Nothing is sent where there is no TLS."""
+    """For one cluster, in the loop of whoever talks with its scheduler. Nothing is sent where there is no TLS.
 
-    def __init__(self, client: Client, environ: Mapping[str, str] = os.environ, *, every: float = EVERY) -> None:
-        self._client = client
+    `scheduler` is Dask's way to call it: a cluster's `scheduler_comm`, or a client's `scheduler`.
+    """
+
+    def __init__(self, scheduler: Any, environ: Mapping[str, str] = os.environ, *, every: float = EVERY) -> None:
+        self._scheduler = scheduler
         self._environ = environ
         self._every = every
         self._sent: tuple[Credential, ...] = ()
@@ -72,29 +76,26 @@ class CredentialKeeper:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        if self._sent and self._client.status == "running":
+        if self._sent:
             await self._send((), STOP_SECONDS)
-
-    def cancel(self) -> None:
-        """What was sent stays: another keeper of the same cluster has taken over."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
 
     async def look(self) -> None:
         """Sends what has changed since the last look. Raises NotEncrypted."""
         now = tuple(c for c in of_session(self._environ) if c.expires_at is None or c.expires_at > time.time())
         if now == self._sent:
             return
-        await self._refuse_plain()
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._refuse_plain()
+        except (OSError, TimeoutError) as error:
+            logger.warning("The scheduler can't be asked where its workers are, for their credentials: %s", error)
+            return
         if await self._send(now):
             self._sent = now
 
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(self._every)
-            if self._client.status in ("closing", "closed"):
-                return
             try:
                 await self.look()
             except NotEncrypted as error:
@@ -102,23 +103,30 @@ class CredentialKeeper:
                 return
 
     async def _refuse_plain(self) -> None:
-        scheduler: Any = self._client.scheduler
-        info = await scheduler.identity(n_workers=-1)
-        refuse_plain(scheduler.address, info["address"], *info["workers"])
+        info = await self._scheduler.identity(n_workers=-1)
+        refuse_plain(self._scheduler.address, info["address"], *info["workers"])
 
     async def _send(self, credentials: tuple[Credential, ...], seconds: float = SEND_SECONDS) -> bool:
         """Whether the scheduler and all workers have taken them. Else the next look tries again. Raises NotEncrypted."""
         try:
             async with asyncio.timeout(seconds):
                 if credentials:
-                    await self._client._register_worker_plugin(
-                        CredentialFiles(*credentials), name=NAME, idempotent=False
-                    )
+                    plugin = dumps(CredentialFiles(*credentials))
+                    _check(await self._scheduler.register_worker_plugin(plugin=plugin, name=NAME, idempotent=False))
                 else:
-                    await self._client._unregister_worker_plugin(NAME)
+                    _check(await self._scheduler.unregister_worker_plugin(name=NAME))
         except NotEncrypted:
             raise
         except Exception as error:  # Dask raises here what a worker met, whatever that was
             logger.warning("The session's credentials can't be brought to the workers now", exc_info=error)
             return False
         return True
+
+
+def _check(answers: Mapping[str, Any]) -> None:
+    """Raises what the first worker raised that did."""
+    for answer in answers.values():
+        if answer["status"] == "error":
+            _, error, traceback = clean_exception(**answer)
+            assert error is not None
+            raise error.with_traceback(traceback)
