@@ -1,14 +1,16 @@
 """OpenID issuers: which addresses may be trusted, and what an issuer says of itself (OpenID Connect Discovery 1.0)."""
 
+import contextlib
 import ipaddress
 import json
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from service_runtime.http_client import HttpClient, client_ssl_context
+from service_runtime.authorities import Authorities
+from service_runtime.http_client import HttpClient
 
 LONGEST_DOCUMENT = 512 * 1024
 
@@ -45,10 +47,10 @@ def same_issuer(one: str, other: str) -> bool:
     return one.removesuffix("/") == other.removesuffix("/")
 
 
-async def discover(issuer: str, ca_file: Path | None = None) -> dict[str, Any]:
+async def discover(issuer: str, authorities: Authorities) -> dict[str, Any]:
     """What `issuer` says of itself. Raises IssuerError, also if it is another issuer that is described."""
     url = issuer.removesuffix("/") + "/.well-known/openid-configuration"
-    document = await fetch_json(url, ca_file)
+    document = await fetch_json(url, authorities)
     described = document.get("issuer") if isinstance(document, dict) else None
     if not isinstance(described, str) or not same_issuer(described, issuer):
         raise IssuerError(f"{url} describes another issuer: {described!r:.200}")
@@ -64,11 +66,11 @@ def endpoint(description: dict[str, Any], name: str) -> str:
         raise IssuerError(f"{description['issuer']} names no usable {name}: {error}") from error
 
 
-async def fetch_json(url: str, ca_file: Path | None = None) -> Any:
-    """The JSON document at `url`, of a server known to the system's authorities or to `ca_file`. Raises IssuerError."""
+async def fetch_json(url: str, authorities: Authorities) -> Any:
+    """The JSON document at `url`, of a server that `authorities` know. Raises IssuerError."""
     try:
         async with (
-            connect(url, ca_file) as client,
+            connect(url, authorities) as client,
             client.request("GET", target(url), headers={"Accept": "application/json"}) as response,
         ):
             if response.status != 200:
@@ -90,11 +92,13 @@ async def read_limited(response: aiohttp.ClientResponse, longest: int = LONGEST_
     return text
 
 
-def connect(url: str, ca_file: Path | None = None) -> HttpClient:
-    """A client for the server of `url`. Its authorities are read now: `ca_file` may have been replaced meanwhile."""
+@contextlib.asynccontextmanager
+async def connect(url: str, authorities: Authorities) -> AsyncIterator[HttpClient]:
+    """A client for the server of `url`. Raises OSError if the authorities can't be read."""
     parts = urlsplit(url)
-    context = client_ssl_context(ca_file) if parts.scheme == "https" else None
-    return HttpClient(f"{parts.scheme}://{parts.netloc}", ssl_context=context)
+    context = await authorities.context() if parts.scheme == "https" else None
+    async with HttpClient(f"{parts.scheme}://{parts.netloc}", ssl_context=context) as client:
+        yield client
 
 
 def target(url: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
+from service_runtime.authorities import Authorities
 from service_runtime.files import read_token
 from service_runtime.http_client import retry_after
 from service_runtime.openid import IssuerError, connect, discover, endpoint, read_limited, target
@@ -33,7 +34,7 @@ async def _endpoint(settings: Token) -> str:
     if settings.token_endpoint is not None:
         return settings.token_endpoint
     assert settings.issuer is not None, "the settings have one of the two"
-    return endpoint(await discover(settings.issuer, settings.ca_file), "token_endpoint")
+    return endpoint(await discover(settings.issuer, Authorities(settings.ca_file)), "token_endpoint")
 
 
 async def _post(
@@ -41,7 +42,7 @@ async def _post(
 ) -> Granted:
     request = token_request(settings, secret, refresh_token)
     async with (
-        connect(url, settings.ca_file) as client,
+        connect(url, Authorities(settings.ca_file)) as client,
         client.request("POST", target(url), headers=request.headers, data=request.body) as response,
     ):
         body = (await read_limited(response)).decode("utf-8", "replace")

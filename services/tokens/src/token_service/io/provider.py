@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 import aiohttp
+from service_runtime.authorities import Authorities
 from service_runtime.files import read_token
 from service_runtime.http_client import retry_after
 from service_runtime.logs import get_logger
@@ -27,6 +28,7 @@ class Provider:
 
     def __init__(self, settings: Issuer, deadline: float, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
+        self._authorities = Authorities(settings.ca_file)
         self._deadline = deadline
         self._clock = clock
         self._endpoint = ""
@@ -59,7 +61,7 @@ class Provider:
     async def _post(self, url: str, secret: str, login: Login, profile: Profile) -> Granted:
         request = grant_request(self._settings, secret, login, profile)
         async with (
-            connect(url, self._settings.ca_file) as client,
+            connect(url, self._authorities) as client,
             client.request("POST", target(url), headers=request.headers, data=request.body) as response,
         ):
             body = (await read_limited(response)).decode("utf-8", "replace")
@@ -78,7 +80,7 @@ class Provider:
                 try:
                     # half of the deadline: the rest is for the token, at the address that is known already
                     async with asyncio.timeout(self._deadline / 2):
-                        description = await discover(self._settings.url, self._settings.ca_file)
+                        description = await discover(self._settings.url, self._authorities)
                     self._endpoint = endpoint(description, "token_endpoint")
                     self._discover_at = time.monotonic() + DISCOVERED_FOR
                 except (IssuerError, TimeoutError) as error:
