@@ -25,7 +25,7 @@ DRAIN_SECONDS = 25.0  # within service_runtime.run.GRACE_SECONDS
 
 def create_app(settings: Settings) -> web.Application:
     """The service as an application."""
-    hub = Hub(settings.hub, settings.deadlines.hub, settings.limits)
+    hub = Hub(settings.hub, settings.deadlines.hub, settings.limits.calls)
     provider = Provider(settings.issuer, settings.deadlines.provider)
     mint = Mint(settings.profiles, provider.refresh, settings.limits)
 

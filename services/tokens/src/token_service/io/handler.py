@@ -10,6 +10,7 @@ from token_service.io.answer import CALLER, answer
 from token_service.io.hub import Hub
 from token_service.io.mint import Mint
 from token_service.io.rate_limit import RateLimit
+from token_service.model.refusal import Refusal
 from token_service.model.settings import Settings
 
 log = get_logger(__name__)
@@ -58,12 +59,19 @@ class Handler:
         return answer(200, {"default": self._settings.default_profile, "profiles": known})
 
     async def _caller(self, request: web.Request) -> str:
-        """The user who calls. The hub isn't asked for an address whose calls lead to nothing. Raises Refusal."""
+        """The user who calls. The hub isn't asked for an address whose calls lead to nobody. Raises Refusal."""
         # of the connection: whoever calls writes X-Forwarded-For
         address = request.remote or ""
         self._addresses.check(address)
-        user = await self._hub.caller(hub_token(request.headers.getall("Authorization", ())))
+        try:
+            user = await self._hub.caller(hub_token(request.headers.getall("Authorization", ())))
+        except Refusal as refusal:
+            if refusal.outcome.status != 401:
+                # the hub's trouble, which is no fault of whoever calls
+                self._addresses.give_back(address)
+            raise
         request[CALLER] = user
+        # one too many stays on the address's account: the hub had to say whose it is, and nothing else limits that
         self._users.check(user)
         # many users may be behind one address: a service mesh, a NAT
         self._addresses.give_back(address)

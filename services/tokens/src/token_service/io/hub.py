@@ -1,8 +1,6 @@
 """Asks the hub who calls, and for the login of that user."""
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -14,45 +12,25 @@ from service_runtime.openid import IssuerError, read_limited
 from token_service import metrics
 from token_service.core import hub_answers
 from token_service.core.hub_answers import HUB_RETRY_SECONDS
-from token_service.core.refused import RefusedTokens
 from token_service.model.login import Login
 from token_service.model.refusal import Outcome, Refusal
 from token_service.model.settings import Hub as HubSettings
-from token_service.model.settings import Limits
 
 
 class Hub:
-    """The hub's REST API. No yes of it is remembered: a logout, a closed account, or a group that was taken away
-    counts from the next call on. A no to a token is, for some seconds."""
+    """The hub's REST API. No answer of it is remembered: a login, a logout, a closed account, or a group that was taken
+    away counts from the next call on."""
 
-    def __init__(
-        self,
-        settings: HubSettings,
-        deadline: float,
-        limits: Limits,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, settings: HubSettings, deadline: float, connections: int) -> None:
         self._token_file = settings.token_file
         deadlines = Deadlines(connect=min(5.0, deadline), first_byte=deadline, total=deadline)
-        self.client = HttpClient(settings.url, deadlines=deadlines, connections=limits.calls)
-        self._refused = RefusedTokens(limits.refused_tokens)
-        self._clock = clock
+        self.client = HttpClient(settings.url, deadlines=deadlines, connections=connections)
 
     async def caller(self, token: str) -> str:
         """The user whose server's `token` it is. The hub renews the user's login on this occasion, where it is due.
 
         Raises Refusal.
         """
-        if (known := self._refused.get(token, self._clock())) is not None:
-            raise known.again()
-        try:
-            return await self._ask_for_caller(token)
-        except Refusal as refusal:
-            if refusal.outcome.status == 401:
-                self._refused.put(token, refusal.again(), self._clock())
-            raise
-
-    async def _ask_for_caller(self, token: str) -> str:
         status, model = await self._get("/user", token)
         if status in (401, 403):
             raise Refusal(

@@ -71,7 +71,6 @@ class Refusal(Exception):
         self.told = False
         """Whether the log has just said the same of the same caller: a flood of calls mustn't become one of lines."""
 
-    def again(self, retry_after: float | None = None) -> "Refusal":
+    def again(self, retry_after: float) -> "Refusal":
         """The same once more: a fresh exception, since one that is raised twice collects tracebacks."""
-        wait = self.retry_after if retry_after is None else retry_after
-        return Refusal(self.outcome, self.message, reason=self.reason, retry_after=wait)
+        return Refusal(self.outcome, self.message, reason=self.reason, retry_after=retry_after)

@@ -63,7 +63,7 @@ class Issuer(Section):
     client_authentication: Literal["basic", "post"] = "basic"
     """Whether the secret goes in the Authorization header or in the form, as the client is registered."""
     ca_file: FilePath | None = None
-    """PEM file with the authority of the issuer's certificate, beside those of the system."""
+    """PEM file with the authority of the issuer's certificate, beside those of the system; read again when it changes."""
 
 
 class Profile(Section):
@@ -95,13 +95,12 @@ class Limits(Section):
     users: PositiveInt = 10_000
     """Users whose rate is remembered; the longest idle are forgotten."""
     address_per_minute: PositiveFloat = 60
-    """Calls from one address a minute, in the long run, that lead to no user; more get 429, and the hub isn't asked."""
+    """Calls from one address a minute, in the long run, that lead to no user, or to one who calls too often; more get
+    429, and the hub isn't asked."""
     address_burst: PositiveInt = 200
     """The same at once; as many as `calls`, so that users behind one address don't stand in each other's way."""
     addresses: PositiveInt = 10_000
     """Addresses whose rate is remembered; the longest idle are forgotten."""
-    refused_tokens: PositiveInt = 10_000
-    """Refused tokens that the hub is not asked about again for some seconds; the longest unused are forgotten."""
     tokens: PositiveInt = 5_000
     """Tokens that are kept; the longest unused are dropped."""
 
