@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from service_runtime.settings import load_settings
-from token_service.model.settings import Settings
+from token_service.model.settings import Limits, Settings
 
 from tests.charts.highrate.hub import GIVEN
 from tests.charts.highrate.mounted import mount
@@ -26,6 +26,15 @@ def test_the_service_takes_its_file_with_what_is_mounted(objects: list[Object], 
     assert (settings.issuer.ca_file is not None) == bool(values.get("caBundle"))
     for path in (settings.hub.token_file, settings.issuer.client_secret_file):
         assert path.read_text().strip(), path
+
+
+def test_its_limits_are_its_own_unless_the_values_say_otherwise(chart: Chart, tmp_path: Path) -> None:
+    assert _settings(chart.render(TWO_SITES), tmp_path).limits == Limits()
+    given = {"calls": 400, "perMinute": 0.5, "burst": 10, "addressPerMinute": 2_000_000, "addressBurst": 1_500_000}
+    settings = _settings(chart.render(merged(TWO_SITES, {"tokens": {"limits": given}})), tmp_path)
+    assert settings.limits == Limits(
+        calls=400, per_minute=0.5, burst=10, address_per_minute=2_000_000, address_burst=1_500_000
+    )
 
 
 def test_it_listens_where_its_pod_has_ports(objects: list[Object], tmp_path: Path) -> None:

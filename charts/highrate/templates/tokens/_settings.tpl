@@ -25,4 +25,13 @@ token-service.yaml: |
     {{- range $name, $profile := .Values.tokens.profiles }}
     {{ $name }}: {{ toJson $profile }}
     {{- end }}
+  {{- /* as JSON: Helm writes large numbers as 2e+06 */}}
+  {{- with .Values.tokens.limits }}
+  limits:
+    calls: {{ toJson .calls }}
+    per_minute: {{ toJson .perMinute }}
+    burst: {{ toJson .burst }}
+    address_per_minute: {{ toJson .addressPerMinute }}
+    address_burst: {{ toJson .addressBurst }}
+  {{- end }}
 {{- end -}}
