@@ -65,8 +65,7 @@ async def test_all_of_it_works_without_await_in_a_notebook(platform: Platform, s
     (session / "bt_u1000").write_text("token")
 
     def cells() -> list[Any]:
-        with OffloadCluster() as cluster:
-            client = cluster.get_client()
+        with OffloadCluster() as cluster, cluster.get_client() as client:
             cluster.scale(3)
             cluster.adapt(minimum=1, maximum=5)
             return [len(cluster.workers()), str(cluster.worker_logs("w1")), client.submit(sum, [1, 2]).result(20)]
