@@ -32,6 +32,8 @@ def worker_command(facts: ClusterFacts, worker: str, scheduler: str, *, relay: b
         *WORKER_COMMAND,
         scheduler,
         "--protocol", "relay" if relay else "tls",
+        # Dask's own worker takes its nanny along when its scheduler's stream is cut: a relay that restarts would end every job
+        *(("--worker-class", "highrate.relay.worker.RelayWorker") if relay else ()),
         "--name", worker,
         "--nthreads", str(facts.worker_cores),
         "--memory-limit", str(memory_limit(facts.worker_memory)),
