@@ -75,6 +75,8 @@ def test_the_operator_s_own_lines_are_taken() -> None:
 def test_no_job_is_matched_again_once_it_has_started(job: dict[str, int], may_run: bool) -> None:
     wish = classad2.ExprTree(NEVER_STARTED.replace("MY.", ""))
     assert wish.eval(classad2.ClassAd(job)) is may_run
+    denied = classad2.ExprTree("!" + NEVER_STARTED.replace("MY.", ""))
+    assert denied.eval(classad2.ClassAd(job)) is not may_run, "one operand, whatever it stands beside"
 
 
 @pytest.mark.parametrize(

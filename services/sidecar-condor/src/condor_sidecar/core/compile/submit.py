@@ -20,7 +20,7 @@ KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 # A compute element may route a job again after the pool removed it. The new copy has NumJobStarts 0 if the router missed the
 # first start, but it brings the date of that start, which is before the copy was queued.
 _NO_EARLIER_COPY: Final = "(MY.JobStartDate =?= undefined || MY.JobStartDate >= MY.QDate)"
-NEVER_STARTED: Final = f"(MY.NumJobStarts =?= undefined || MY.NumJobStarts == 0) && {_NO_EARLIER_COPY}"
+NEVER_STARTED: Final = f"((MY.NumJobStarts =?= undefined || MY.NumJobStarts == 0) && {_NO_EARLIER_COPY})"
 
 CONSTANT: Final[Mapping[str, str]] = {
     "universe": "vanilla",
