@@ -84,11 +84,10 @@ async def test_an_old_login_is_renewed_with_the_scopes_that_were_granted(iam: Pe
     user = logged_in(iam, age=3400, scope="openid wlcg.groups")
     before = user.state
     assert before is not None
-    model = await make(iam).refresh_user(user)
+    assert await make(iam).refresh_user(user)
     assert iam.token_requests[0]["scope"] == "openid wlcg.groups"
     assert iam.basic == ("hub", "not a secret")
     assert user.state is not None
-    assert user.state == model["auth_state"], "what is kept is what JupyterHub gets"
     assert user.state["access_token"] != before["access_token"]
     assert user.state["refresh_token"] != before["refresh_token"]
     assert user.state["token_response"][OBTAINED_AT] > time.time() - 60

@@ -1,7 +1,7 @@
 """Logout: what is revoked and kept, and that nothing that was under way undoes it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -34,16 +34,29 @@ class SlowToRead(User):
         return found
 
 
-async def until_the_provider_is_asked(iam: PeopleIam) -> None:
-    async with asyncio.timeout(10):
-        while not iam.token_requests:
-            await asyncio.sleep(0.01)
+class SlowToWrite(User):
+    """Who once is written down late, as encryption runs in a thread as well."""
+
+    def __init__(self, user: User) -> None:
+        super().__init__(user.name, state=user.state)
+        self.writes, self.may_be_written = 0, asyncio.Event()
+
+    async def save_auth_state(self, state: dict[str, Any] | None) -> None:
+        self.writes += 1
+        if self.writes == 1:
+            await self.may_be_written.wait()
+        await super().save_auth_state(state)
 
 
-async def until_it_is_read(user: SlowToRead) -> None:
+async def log_in(it: Any, user: User, new: User) -> None:
+    """As JupyterHub does it, once the gate has said yes: `user` has the login that `new` has."""
+    await it.begin(user.name, lambda: user.save_auth_state(new.state))
+
+
+async def until(holds: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
-        while not user.reads:
-            await asyncio.sleep(0)
+        while not holds():
+            await asyncio.sleep(0.001)
 
 
 def is_logged_out(user: User) -> bool:
@@ -70,7 +83,7 @@ async def test_a_renewal_under_way_ends_in_the_logout_and_its_new_token_is_revok
     iam.gate = asyncio.Event()
     it, user = make(iam), logged_in(iam, age=1000)
     renewal = asyncio.create_task(it.refresh_user(user))
-    await until_the_provider_is_asked(iam)
+    await until(lambda: iam.token_requests)
     logout = asyncio.create_task(it.forget(user))
     await asyncio.sleep(0)
     iam.gate.set()
@@ -84,7 +97,7 @@ async def test_a_look_that_begins_during_a_logout_brings_nothing_back(iam: Peopl
     iam.gate = asyncio.Event()
     it, user = make(iam), SlowToRead(logged_in(iam, age=1000))
     logout = asyncio.create_task(it.forget(user))
-    await until_it_is_read(user)
+    await until(lambda: user.reads)
     look = asyncio.create_task(it.refresh_user(user))
     await asyncio.sleep(0)
     user.may_be_read.set()
@@ -98,7 +111,7 @@ async def test_a_look_that_begins_during_a_logout_brings_nothing_back(iam: Peopl
 async def test_a_look_that_began_before_the_logout_leaves_its_token_to_be_revoked(iam: PeopleIam) -> None:
     it, user = make(iam), SlowToRead(logged_in(iam))
     look = asyncio.create_task(it.refresh_user(user))
-    await until_it_is_read(user)
+    await until(lambda: user.reads)
     logout = asyncio.create_task(it.forget(user))
     await asyncio.sleep(0)
     user.may_be_read.set()
@@ -110,21 +123,19 @@ async def test_a_look_that_began_before_the_logout_leaves_its_token_to_be_revoke
 
 async def test_what_jupyterhub_writes_down_late_is_removed_by_the_next_look(iam: PeopleIam) -> None:
     it, user = make(iam), logged_in(iam)
-    model = await it.refresh_user(user)
+    late = await user.get_auth_state()
     await it.forget(user)
-    await user.save_auth_state(model["auth_state"])
+    await user.save_auth_state(late)
     assert await it.refresh_user(user) is False
     assert is_logged_out(user)
     assert iam._refresh == {}
 
 
 async def test_who_logs_in_again_is_logged_in(iam: PeopleIam) -> None:
-    it, user = make(iam), logged_in(iam)
-    model = await it.refresh_user(user)
+    it, user, new = make(iam), logged_in(iam), logged_in(iam)
     await it.forget(user)
     assert (await it.look(user)).outcome is Outcome.LOGIN_NEEDED
-    assert await it.check_allowed("mario", model)
-    await user.save_auth_state(model["auth_state"])
+    await log_in(it, user, new)
     assert await it.refresh_user(user)
 
 
@@ -133,11 +144,62 @@ async def test_a_look_at_the_login_before_writes_nothing_over_the_new_one(iam: P
     iam.gate, iam.token_mode = asyncio.Event(), mode
     it, user = make(iam), logged_in(iam, age=1000)
     look = asyncio.create_task(it.look(user))
-    await until_the_provider_is_asked(iam)
-    new = logged_in(iam).state
-    assert new is not None
-    assert await it.check_allowed("mario", {"name": "mario", "admin": None, "groups": ["/icsc"], "auth_state": new})
-    await user.save_auth_state(new)
+    await until(lambda: iam.token_requests)
+    new = logged_in(iam)
+    await log_in(it, user, new)
     iam.gate.set()
     assert (await look).outcome is Outcome.VALID
-    assert user.state == new
+    assert user.state == new.state
+
+
+@pytest.mark.parametrize("mode", ["ok", "refuse"])
+async def test_a_look_that_begins_while_a_login_is_written_down_leaves_it_alone(iam: PeopleIam, mode: Any) -> None:
+    """It reads what was there before."""
+    iam.gate, iam.token_mode = asyncio.Event(), mode
+    it, user, new = make(iam, servers_without_login=0), SlowToWrite(logged_in(iam, age=1000)), logged_in(iam)
+    login = asyncio.create_task(log_in(it, user, new))
+    await until(lambda: user.writes)
+    look = asyncio.create_task(it.look(user))
+    await until(lambda: iam.token_requests)
+    user.may_be_written.set()
+    await login
+    iam.gate.set()
+    assert (await look).outcome is Outcome.VALID
+    assert user.state == new.state
+    assert await it.keeps_server(user), "what was said of the login before is not said of this one"
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["a renewal", "a logout"])
+async def test_a_login_is_written_over_what_a_look_is_writing(iam: PeopleIam, ended: bool) -> None:
+    """Encrypting runs in a thread: who comes later may be done first."""
+    it, user, new = make(iam), SlowToWrite(logged_in(iam, age=1000)), logged_in(iam)
+    look = asyncio.create_task(it.forget(user) if ended else it.refresh_user(user))
+    await until(lambda: user.writes)
+    login = asyncio.create_task(log_in(it, user, new))
+    # all that a login does without waiting for the look
+    for _ in range(10):
+        await asyncio.sleep(0)
+    user.may_be_written.set()
+    await asyncio.gather(look, login)
+    assert user.state == new.state
+    assert await it.refresh_user(user)
+
+
+async def test_a_login_that_could_not_be_written_down_is_none(iam: PeopleIam) -> None:
+    it, user = make(iam), logged_in(iam)
+    await it.forget(user)
+
+    async def broken() -> None:
+        raise OSError("the database is away")
+
+    with pytest.raises(OSError, match="away"):
+        await it.begin("mario", broken)
+    assert await it.refresh_user(user) is False
+    await log_in(it, user, logged_in(iam))
+    assert await it.refresh_user(user), "others may be written down"
+
+
+async def test_jupyterhub_is_given_no_tokens_to_write_down(iam: PeopleIam) -> None:
+    """It would do so later, whatever was written meanwhile; without them it keeps what it finds then."""
+    model = await make(iam).refresh_user(logged_in(iam))
+    assert model.keys() == {"name", "admin", "groups"}

@@ -5,13 +5,15 @@ base classes do the protocol (authorization code, PKCE, state) and the requests;
 """
 
 import time
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, TypeVar
 
 from tornado import web
 from traitlets import Integer
 
 from hub_config.auth import gate
 from hub_config.auth.client import IAMClient
+from hub_config.auth.login import LoginHandler
 from hub_config.auth.login_state import ENDED_AT, SUBJECT, emptied, ended_at, subject
 from hub_config.auth.logins import Logins
 from hub_config.auth.logout import RevokingLogoutHandler
@@ -23,6 +25,9 @@ from hub_config.pages.links import HANDLERS
 
 # Kubernetes objects are named after slugs of it, which are free of collisions; this keeps the rest readable.
 _USERNAME = r"^[a-z0-9][a-z0-9._@-]{0,62}\Z"
+
+
+T = TypeVar("T")
 
 
 class Look(NamedTuple):
@@ -40,6 +45,7 @@ class Verdict(NamedTuple):
 
 
 class IAMAuthenticator(IAMClient):
+    callback_handler = LoginHandler
     logout_handler = RevokingLogoutHandler
 
     refresh_margin = Integer(300, config=True, help="Access tokens are renewed that many seconds before they end.")
@@ -101,11 +107,8 @@ class IAMAuthenticator(IAMClient):
         return model
 
     async def check_allowed(self, username: str, auth_model: dict[str, Any] | None) -> bool:
-        """JupyterHub's question at login; asked during a look, an exception would be an error."""
+        """JupyterHub's question at login, unless everybody is allowed; asked during a look, an exception would be an error."""
         if await self._allowed(username, auth_model):
-            LOGINS.labels("allowed").inc()
-            self._logins.begin(username)
-            self._verdicts.pop(username, None)
             return True
         LOGINS.labels("not a member").inc()
         self.log.warning("Login: %s is in none of %s", username, sorted(self.allowed_groups))
@@ -113,6 +116,13 @@ class IAMAuthenticator(IAMClient):
 
     async def _allowed(self, username: str, model: dict[str, Any] | None) -> bool:
         return bool(self.allow_all or await super().check_allowed(username, model))
+
+    async def begin(self, name: str, write: Callable[[], Awaitable[T]]) -> T:
+        """A login that JupyterHub accepted; `write` is what it does to write it down."""
+        written = await self._logins.begin(name, write)
+        LOGINS.labels("allowed").inc()
+        self._verdicts.pop(name, None)
+        return written
 
     def build_auth_state_dict(self, token_info: dict[str, Any], user_info: dict[str, Any]) -> dict[str, Any]:
         return {**super().build_auth_state_dict(token_info, user_info), SUBJECT: user_info.get("sub")}
@@ -128,17 +138,16 @@ class IAMAuthenticator(IAMClient):
         look = await self.look(user)
         if look.outcome is not Outcome.VALID or self._logins.over(user.name):
             return False
-        # JupyterHub writes a model down when it comes to it, which may be after a logout: it gets none without need
-        return True if look.model is None or _knows(user, look.model) else look.model
+        # Without the tokens, which are written down: JupyterHub would do so when it comes to it, after a newer login or a logout.
+        # With any model it writes down once more what it reads then, so that it gets none without need.
+        if look.model is None or _knows(user, look.model):
+            return True
+        return {key: value for key, value in look.model.items() if key != "auth_state"}
 
     async def look(self, user: Any) -> Look:
         """Renew the login where it is due, and ask the gate again."""
-        look = await self._flights.run(user.name, lambda: self._look(user))
+        look = await self._flights.run(user.name, lambda: self._noted(user))
         LOOKS.labels(look.outcome.value).inc()
-        known = self._verdicts.get(user.name)
-        if known is None or known.outcome is not look.outcome:
-            self._verdicts[user.name] = Verdict(look.outcome, look.since)
-        self._looked[user.name] = time.monotonic()
         return look
 
     async def keeps_server(self, user: Any) -> bool:
@@ -157,7 +166,16 @@ class IAMAuthenticator(IAMClient):
         # in this order: a look that is under way may have got a new refresh token to revoke, and those to come do as we do
         self._logins.end(user.name)
         await self._flights.settled(user.name)
-        await self._flights.run(user.name, lambda: self._look(user))
+        await self._flights.run(user.name, lambda: self._noted(user))
+
+    async def _noted(self, user: Any) -> Look:
+        look = await self._look(user)
+        # in the same moment: a login that begins before this would have its server stopped for the one before
+        known = self._verdicts.get(user.name)
+        if known is None or known.outcome is not look.outcome:
+            self._verdicts[user.name] = Verdict(look.outcome, look.since)
+        self._looked[user.name] = time.monotonic()
+        return look
 
     async def _look(self, user: Any) -> Look:
         if self._logins.over(user.name):
@@ -165,30 +183,32 @@ class IAMAuthenticator(IAMClient):
         number = self._logins.number(user.name)
         state = await user.get_auth_state()
         look, kept = await self._judged(user.name, state or {})
-        if self._logins.number(user.name) != number:
-            return Look(Outcome.VALID)  # let in meanwhile, by a login that this says nothing about
-        # what can't be read is of another key: it may be put back, and holds the subject
-        readable = state is not None or user.encrypted_auth_state is None
-        # here, not where JupyterHub does it: the next look mustn't begin with a refresh token that is used up
-        if kept != state and readable:
-            await user.save_auth_state(kept)
+        async with self._logins.writing:
+            if self._logins.number(user.name) != number:
+                return Look(Outcome.VALID)  # let in meanwhile, by a login that this says nothing about
+            # what can't be read is of another key: it may be put back, and holds the subject
+            readable = state is not None or user.encrypted_auth_state is None
+            # here, not where JupyterHub does it: the next look mustn't begin with a refresh token that is used up
+            if kept != state and readable:
+                await user.save_auth_state(kept)
         return look
 
     async def _emptied(self, user: Any) -> Look:
         """After a logout: whatever token is there, also one that something late has written down, is removed and revoked."""
         state = await user.get_auth_state()
         look, kept = _ended(emptied(state or {}))
-        if state is None or kept == state:
-            return look
-        if not self._logins.over(user.name):
-            return Look(Outcome.VALID)  # let in again meanwhile
-        await user.save_auth_state(kept)
+        async with self._logins.writing:
+            if not self._logins.over(user.name):
+                return Look(Outcome.VALID)  # let in again meanwhile
+            if state is None or kept == state:
+                return look
+            await user.save_auth_state(kept)
         if state.get("refresh_token"):
             try:
                 await self.revoke(state["refresh_token"])
             except (Denied, Unreachable) as error:
                 self.log.warning("Logout: %s's refresh token isn't revoked (%s)", user.name, error)
-        return look
+        return look if self._logins.over(user.name) else Look(Outcome.VALID)
 
     async def _judged(self, name: str, state: dict[str, Any]) -> tuple[Look, dict[str, Any]]:
         """What is to be said of a login, and what is to be kept of it."""

@@ -5,7 +5,12 @@ over a newer one, nor bring tokens back that a logout has removed. The hub's dat
 counts; what it forgets with its end, it had nothing under way for.
 """
 
+import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Logins:
@@ -14,11 +19,17 @@ class Logins:
     def __init__(self) -> None:
         self._begun: Counter[str] = Counter()
         self._over: set[str] = set()
+        self.writing = asyncio.Lock()
+        """Held from the question whether a login is still the present one until what was found of it is written down: encrypting
+        takes a thread's time. One for everybody, since no provider is asked meanwhile."""
 
-    def begin(self, name: str) -> None:
-        """Somebody was let in."""
-        self._begun[name] += 1
-        self._over.discard(name)
+    async def begin(self, name: str, write: Callable[[], Awaitable[T]]) -> T:
+        """Somebody was let in: `write` it down, and it is the present login."""
+        async with self.writing:
+            written = await write()
+            self._begun[name] += 1
+            self._over.discard(name)
+        return written
 
     def end(self, name: str) -> None:
         """Somebody logged out."""
