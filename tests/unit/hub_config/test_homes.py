@@ -146,6 +146,22 @@ async def test_a_home_that_an_administrator_deleted_is_made_anew(spawner: Make) 
     assert cluster.annotations("claim-mario")[ANNOTATION] == MARIO
 
 
+@pytest.mark.parametrize("written", [MARIO, ANOTHER, NEXT])
+async def test_a_home_that_is_being_deleted_is_nobody_s(spawner: Make, written: str) -> None:
+    """A pod that names it would wait for ever, and keep it from going."""
+    mine = person(spawner)
+    cluster = joined(mine)
+    cluster.has_claim("claim-mario", THEN, **{ANNOTATION: written})
+    cluster.claims["claim-mario"].metadata.deletion_timestamp = THEN
+    with pytest.raises(Refusal, match='home of "mario" is being deleted') as refused:
+        await mine._start()
+    assert refused.value.status_code == 503
+    assert (cluster.pods, cluster.annotations("claim-mario")) == ([], {ANNOTATION: written})
+    del cluster.claims["claim-mario"]
+    assert await sent(mine)
+    assert cluster.annotations("claim-mario")[ANNOTATION] == MARIO
+
+
 class Slow(Cluster):
     asked = 0
 

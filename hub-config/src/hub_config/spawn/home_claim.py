@@ -14,22 +14,28 @@ from hub_config.spawn import homes
 from hub_config.spawn.homes import Whose
 from hub_config.spawn.refusal import Refusal
 
-# no spawner by itself, which would have a section of configuration of its own
-_Base: Any = object
 
+class HomeClaim:
+    """Before KubeSpawner among a class's bases; no spawner by itself, which would have a section of configuration of its own."""
 
-class HomeClaim(_Base):  # type: ignore[misc] # what it stands before is untyped
-    """Before KubeSpawner among a class's bases."""
+    # KubeSpawner's, as far as it is needed here
+    api: Any
+    authenticator: Any
+    log: Any
+    namespace: str
+    pvc_name: str
+    user: Any
+    _make_create_pvc_request: Any
 
     _person: str | None = None
 
     async def _start(self) -> Any:
         pinned = subject(await self.user.get_auth_state())
         self._person = None if pinned is None else homes.mark(getattr(self.authenticator, "issuer", ""), pinned)
-        return await super()._start()
+        return await super()._start()  # type: ignore[misc] # KubeSpawner's
 
     def get_pvc_manifest(self) -> Any:
-        claim = super().get_pvc_manifest()
+        claim = super().get_pvc_manifest()  # type: ignore[misc] # KubeSpawner's
         if self._person is not None:
             claim.metadata.annotations = {**(claim.metadata.annotations or {}), homes.ANNOTATION: self._person}
         return claim
@@ -41,10 +47,12 @@ class HomeClaim(_Base):  # type: ignore[misc] # what it stands before is untyped
                 looked = await self._look_at_home(request_timeout)
         except TimeoutError:
             return False
-        return looked and bool(await super()._make_create_pod_request(pod, request_timeout))
+        if not looked:
+            return False
+        return bool(await super()._make_create_pod_request(pod, request_timeout))  # type: ignore[misc] # KubeSpawner's
 
     async def _look_at_home(self, request_timeout: float) -> bool:
-        """Whether the home is there, and theirs. Raises Refusal if it is somebody else's."""
+        """Whether the home is there, and theirs. Raises Refusal if it is somebody else's, or nobody's any more."""
         try:
             found = await self.api.read_namespaced_persistent_volume_claim(self.pvc_name, self.namespace)
         except ApiException as error:
@@ -56,6 +64,8 @@ class HomeClaim(_Base):  # type: ignore[misc] # what it stands before is untyped
             return False
         claim = self.api.api_client.sanitize_for_serialization(found)
         verdict = homes.whose(claim, self._person, self.user.created)
+        if verdict is Whose.NOBODYS:
+            raise Refusal(homes.going(self.user.name), 503)
         if verdict is Whose.OTHERS:
             self.log.error(
                 "The claim %s is not given to %s: its annotation %s is of somebody else, or missing on a claim that is older "

@@ -22,6 +22,7 @@ class Whose(Enum):
     THEIRS = "theirs"
     TO_TAKE = "nobody is written on it, and it can only be theirs; or an administrator gave it"
     OTHERS = "somebody else's, or nobody knows whose"
+    NOBODYS = "it is being deleted"
 
 
 def mark(issuer: str, subject: str) -> str:
@@ -36,6 +37,8 @@ def whose(claim: Mapping[str, Any], person: str | None, known_since: datetime | 
     a user who was deleted, perhaps somebody else.
     """
     metadata = claim["metadata"]
+    if metadata.get("deletionTimestamp"):
+        return Whose.NOBODYS  # no pod that names it would start, and once it is gone there is a new one
     written = (metadata.get("annotations") or {}).get(ANNOTATION)
     if written is None:
         made = datetime.fromisoformat(metadata["creationTimestamp"])
@@ -52,6 +55,13 @@ def refusal(name: str, claim: str, person: str | None) -> str:
     return (
         f'The home of "{name}" here was made for another account. If it is to be yours, ask the platform\'s administrators to '
         f"annotate the claim {claim} with {ANNOTATION}={NEXT}."
+    )
+
+
+def going(name: str) -> str:
+    return (
+        f'The home of "{name}" is being deleted, which ends when no server uses it any more. Stop your other servers and start '
+        "again in a minute: with a new home, which is empty."
     )
 
 
