@@ -103,4 +103,51 @@ jupyterhub.hub.config.JupyterHub.spawner_class and jupyterhub.custom.highrate co
         config:
           JupyterHub: { spawner_class: platform }
 {{ end }}
+{{- include "highrate.problems.restricted" $singleuser }}
+{{- end -}}
+
+{{/* What would make pods that aren't of the restricted Pod Security standard; each session would be refused. Takes `singleuser`. */}}
+{{- define "highrate.problems.restricted" -}}
+{{- $allowed := list "name" "configMap" "csi" "downwardAPI" "emptyDir" "ephemeral" "image" "persistentVolumeClaim" "projected" "secret" -}}
+{{- $volumes := dict "these" .storage.extraVolumes | toJson | fromJson -}}
+{{- $refused := list -}}
+{{- range $volume := $volumes.these }}
+{{- range $kind := keys $volume | sortAlpha }}
+{{- if not (or (has $kind $allowed) (kindIs "invalid" (index $volume $kind))) }}
+{{- $refused = append $refused (printf "%s is %s" $volume.name $kind) }}
+{{- $_ := set $volume $kind nil }}
+{{- $_ := set $volume "persistentVolumeClaim" (dict "claimName" $volume.name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with $refused }}
+jupyterhub.singleuser.storage.extraVolumes and the restricted pods of users contradict each other: {{ join ", " . }}, which is
+not allowed to them, so that none would start. For a share of data, make a PersistentVolume and a claim in the release's namespace:
+
+    jupyterhub:
+      singleuser:
+        storage:
+          extraVolumes: {{ $volumes.these | toJson }}
+{{ end }}
+{{- range $key := list "initContainers" "extraContainers" }}
+{{- range $container := index $ $key }}
+{{- $context := $container.securityContext | default dict }}
+{{- $raised := not (eq (toString $context.allowPrivilegeEscalation) "false") }}
+{{- if or $context.privileged $raised (not (has "ALL" (dig "capabilities" "drop" list $context))) }}
+jupyterhub.singleuser.{{ $key }} and the restricted pods of users contradict each other: {{ $container.name }} may have more rights
+than they may, so that none would start. Write into it
+
+    securityContext: { privileged: false, allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }
+{{ end }}
+{{- end }}
+{{- end }}
+{{- range $key := list "hostNetwork" "hostPID" "hostIPC" }}
+{{- if index ($.extraPodConfig | default dict) $key }}
+jupyterhub.singleuser.extraPodConfig.{{ $key }} and the restricted pods of users contradict each other: none would start.
+
+    jupyterhub:
+      singleuser:
+        extraPodConfig: { {{ $key }}: false }
+{{ end }}
+{{- end }}
 {{- end -}}

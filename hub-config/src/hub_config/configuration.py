@@ -7,7 +7,8 @@ over them. A value of z2jh that would have no effect here is an error, not a sur
 from importlib import resources
 from typing import Any
 
-from hub_config.conflicts import by_name, conflicts, given, inherited
+from hub_config.configured import by_name, given, inherited
+from hub_config.conflicts import conflicts
 from hub_config.redaction import install as install_redaction
 from hub_config.settings import ConfigurationError, Platform, parse
 from hub_config.spawn import security

@@ -4,9 +4,11 @@ The chart stops an upgrade with the same, and with the YAML to write. Here it is
 the Secret that `hub.existingSecret` names, files in jupyterhub_config.d, Python in `hub.extraConfig`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from hub_config.configured import SECTIONS, by_name, given, inherited
+from hub_config.configured_pod import is_blocker, refused
 from hub_config.settings import SOURCE, Platform
 from hub_config.spawn.environment import environment
 from hub_config.spawn.options import Session
@@ -14,8 +16,6 @@ from hub_config.spawn.volumes import HOME_VOLUME, mounts, volumes
 
 PAGE_VARIABLES = {"highrate_request_url": "access.requestUrl", "highrate_contact": "access.contact"}
 SPAWNER = "platform"
-# The sections that a spawner's traits are read from, from the farthest class to its own.
-SECTIONS = ("Spawner", "KubeSpawner", "PlatformSpawner")
 # A session of every kind at once: all variables that one can be given.
 _ANY_SESSION = Session(image="any:1", title="", cores=1, memory=1, offload=True, cvmfs_path="/cvmfs/any")
 _RESTRICTED = "sessions are of the restricted Pod Security standard"
@@ -78,27 +78,8 @@ def conflicts(c: Any, platform: Platform | None) -> list[str]:
     """What is configured and contradicts the platform; without its values (which can't be read), as much as can be said."""
     found = [*_of_z2jhs_pods(c), *_ineffective_traits(c), *_ineffective_for_the_hub(c), *_of_the_login(c)]
     if platform is not None:
-        found += [*_ineffective_variables(c, platform), *_colliding_volumes(c, platform)]
+        found += [*_ineffective_variables(c, platform), *_colliding_volumes(c, platform), *refused(c, platform)]
     return found
-
-
-def given(section: Any, name: str, default: Any) -> Any:
-    """What is configured: an attribute of a section that isn't there would be made, as an empty section."""
-    return section.get(name, default)
-
-
-def inherited(c: Any, name: str, default: Any) -> Any:
-    """What PlatformSpawner would get: its own section before those of the classes that it is made of."""
-    for section in SECTIONS:
-        default = given(c[section], name, default)
-    return default
-
-
-def by_name(entries: Any) -> dict[str, Any]:
-    """Lists and dicts are both allowed by KubeSpawner; as a dict, ours and those of others add up."""
-    if isinstance(entries, Mapping):
-        return dict(entries)
-    return {f"z2jh-{index}": entry for index, entry in enumerate(entries)}
 
 
 def _ineffective_traits(c: Any) -> Iterator[str]:
@@ -160,22 +141,11 @@ def _ineffective_for_the_hub(c: Any) -> Iterator[str]:
 def _of_z2jhs_pods(c: Any) -> Iterator[str]:
     if inherited(c, "storage_pvc_ensure", False):
         yield f"singleuser.storage.type: set it to none; the home is {_OURS}home"
-    for container in by_name(inherited(c, "init_containers", [])).values():
-        name, privileged = _name_and_privilege(container)
-        if privileged and name == "block-cloud-metadata":
-            yield (
-                "singleuser.cloudMetadata.blockWithIptables: set it to false; it needs a privileged container, "
-                "policies do the same"
-            )
-        elif privileged:
-            yield f"singleuser.initContainers: {name} is privileged; {_RESTRICTED}, so that no server would start"
-
-
-def _name_and_privilege(container: Any) -> tuple[str, bool]:
-    """Values are JSON, but z2jh makes its own container with the Kubernetes client's class."""
-    if isinstance(container, Mapping):
-        return str(container.get("name")), bool((container.get("securityContext") or {}).get("privileged"))
-    return str(container.name), bool(container.security_context and container.security_context.privileged)
+    if any(map(is_blocker, by_name(inherited(c, "init_containers", [])).values())):
+        yield (
+            "singleuser.cloudMetadata.blockWithIptables: set it to false; it needs a privileged container, "
+            "policies do the same"
+        )
 
 
 def _of_the_login(c: Any) -> Iterator[str]:

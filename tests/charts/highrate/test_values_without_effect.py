@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from devcluster.charts import jupyterhub_chart
-from hub_config.conflicts import SECTIONS, TAKEN
+from hub_config.configured import SECTIONS
+from hub_config.conflicts import TAKEN
 from hub_config.settings import parse
 from hub_config.spawn.environment import environment
 from hub_config.spawn.options import Session
+from hub_config.spawn.restricted import violations
 from hub_config.spawn.volumes import mounts, volumes
+from kubernetes_asyncio.client import V1Volume
 
 from tests.charts.highrate.hub import assert_every_volume_is_mounted, run
 from tests.charts.refusals import refusal, remedies, the_only_problem
@@ -52,15 +55,15 @@ REFUSED: Values = {
         "resources": {"limits": {"memory": "1Gi"}},
     },
 }
-PRIVATE = {
-    "image": "registry.example.org/helper:1",
-    "securityContext": {
-        "runAsNonRoot": True,
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
-    },
+CONTEXT: Values = {
+    "runAsNonRoot": True,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
 }
+PRIVATE = {"image": "registry.example.org/helper:1", "securityContext": CONTEXT}
+HOST = ("hostNetwork", "hostPID", "hostIPC")
+SECRET = {"name": "theirs", "secret": {"secretName": "theirs"}}
 NODES = {"matchExpressions": [{"key": "NODES", "operator": "Exists"}]}
 PODS = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"PODS": "x"}}}
 # By key: a value, and how it shows, in the pod, its claim, the policies or what the hub does.
@@ -134,7 +137,20 @@ BESIDE: list[tuple[Values, str]] = [
         {"hub": {"config": {"JupyterHub": {"spawner_class": "kubespawner.KubeSpawner"}}}},
         "spawner_class and jupyterhub.custom.highrate contradict",
     ),
+    *(({"singleuser": {"extraPodConfig": {key: True}}}, f"extraPodConfig.{key} and the restricted") for key in HOST),
+    *(
+        ({"singleuser": {"storage": {"extraVolumes": theirs}}}, f"data is {kind}, which is")
+        for kind in ("nfs", "hostPath", "cephfs")
+        for theirs in ([SECRET, {"name": "data", kind: {}}], {"x": {"name": "data", kind: {}}})
+    ),
 ]
+# By what is wrong with it: the context of a container beside a session's.
+TOO_MUCH: dict[str, Values | None] = {
+    "nothing is said": None,
+    "privileged": {**CONTEXT, "privileged": True},
+    "may raise its rights": {**CONTEXT, "allowPrivilegeEscalation": True},
+    "keeps capabilities": {**CONTEXT, "capabilities": {"drop": ["KILL"]}},
+}
 
 
 def test_every_value_is_one_or_the_other() -> None:
@@ -196,6 +212,26 @@ def test_what_would_take_the_place_of_ours_is_refused(
     refused = merged(MINIMAL, {"jupyterhub": changes})
     (remedy,) = remedies(the_only_problem(chart, refused, sentence))
     assert run(chart.render(merged(refused, remedy)), tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("key", ["initContainers", "extraContainers"])
+@pytest.mark.parametrize("context", TOO_MUCH.values(), ids=list(TOO_MUCH))
+def test_a_container_with_more_rights_than_a_session_is_refused(
+    chart: Chart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, context: Values | None
+) -> None:
+    container = {**PRIVATE, "name": "theirs", "securityContext": context}
+    text = the_only_problem(chart, _with({key: [container]}), f"singleuser.{key} and the restricted pods of users")
+    (remedy,) = remedies(text)
+    assert run(chart.render(_with({key: [merged(container, remedy)]})), tmp_path, monkeypatch)
+
+
+def test_the_chart_allows_the_kinds_of_volumes_that_the_hub_allows(chart: Chart) -> None:
+    known: dict[str, str] = V1Volume.attribute_map  # type: ignore[attr-defined] # of generated code
+    kinds = {kind for kind in known.values() if kind != "name"}
+    each = [{"name": kind.lower(), kind: {}} for kind in sorted(kinds)]
+    text = refusal(chart, _with({"storage": {"extraVolumes": each}}))
+    pod = {"spec": {"containers": [], "volumes": each}}
+    assert set(re.findall(r"\w+ is (\w+)[,\n]", text)) == {one.split(".")[2].split()[0] for one in violations(pod)}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from hub_config import configure
-from hub_config.conflicts import SECTIONS, TAKEN, Taken
+from hub_config.configured import SECTIONS
+from hub_config.conflicts import TAKEN, Taken
 from hub_config.settings import ConfigurationError
 from kubernetes_asyncio.client import V1Container, V1SecurityContext
 from kubespawner import KubeSpawner
@@ -27,11 +28,49 @@ Z2JH: dict[str, Any] = {
 }
 BLOCKER = V1Container(name="block-cloud-metadata", security_context=V1SecurityContext(privileged=True))
 PRIVILEGED = {"name": "theirs", "securityContext": {"privileged": True}}
+NFS = {"name": "data", "nfs": {"server": "nfs.test", "path": "/data"}}
+TOKEN = {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+HOOK = {"postStart": {"httpGet": {"host": "10.0.0.1", "port": 80}}}
 
 SENTENCES: list[tuple[str, str, Any, str]] = [
     ("KubeSpawner", "storage_pvc_ensure", True, "singleuser.storage.type: set it to none"),
     ("KubeSpawner", "init_containers", [BLOCKER], "singleuser.cloudMetadata.blockWithIptables: set it to false"),
-    ("KubeSpawner", "init_containers", {"one": PRIVILEGED}, "singleuser.initContainers: theirs is privileged"),
+    (
+        "KubeSpawner",
+        "init_containers",
+        {"one": PRIVILEGED},
+        r"singleuser.initContainers \(theirs\): securityContext.privileged is true, .*drop lacks ALL; sessions are of the",
+    ),
+    (
+        "KubeSpawner",
+        "extra_containers",
+        [{"name": "beside"}],
+        r"singleuser.extraContainers \(beside\): securityContext.allowPrivilegeEscalation is not false",
+    ),
+    ("KubeSpawner", "volumes", [NFS], r"extraVolumes \(data\): nfs is a kind .* make a PersistentVolume and a claim"),
+    ("KubeSpawner", "volumes", {"x": TOKEN}, r"extraVolumes \(token\): projected.sources\[0\].serviceAccountToken is"),
+    ("KubeSpawner", "volumes", [{"name": "data", "nsf": {}}], "KubeSpawner can make no pod of it .*'nsf'"),
+    ("KubeSpawner", "extra_pod_config", {"hostNetwork": True}, "singleuser.extraPodConfig: hostNetwork is set"),
+    ("PlatformSpawner", "extra_pod_config", {"host_pid": True}, "singleuser.extraPodConfig: hostPID is set"),
+    (
+        "KubeSpawner",
+        "extra_pod_config",
+        {"automountServiceAccountToken": True},
+        "singleuser.extraPodConfig: automountServiceAccountToken is not false",
+    ),
+    (
+        "KubeSpawner",
+        "extra_annotations",
+        {"container.apparmor.security.beta.kubernetes.io/notebook": "unconfined"},
+        "singleuser.extraAnnotations: annotations.*unconfined",
+    ),
+    ("KubeSpawner", "lifecycle_hooks", HOOK, "singleuser.lifecycleHooks or .* lifecycle.postStart.httpGet.host is"),
+    (
+        "KubeSpawner",
+        "extra_container_config",
+        {"securityContext": {"runAsUser": 0}},
+        "KubeSpawner.extra_container_config: securityContext.runAsUser is 0",
+    ),
     ("KubeSpawner", "profile_list", [{}], "singleuser.profileList .* has no effect here; put images into"),
     ("KubeSpawner", "environment", {"HOME": "/root"}, "singleuser.extraEnv.HOME: has no effect here"),
     ("Spawner", "environment", {"X509_CERT_DIR": "/x"}, "singleuser.extraEnv.X509_CERT_DIR: has no effect here"),
@@ -132,6 +171,16 @@ def test_the_home_lies_in_no_other_folder_of_the_platform_s(path: str) -> None:
 
 def test_a_home_may_have_a_name_that_begins_as_another() -> None:
     configure(z2jh(), values(home={"mountPath": "/scratches"}))
+
+
+def test_what_is_allowed_to_a_session_stays_beside_ours() -> None:
+    context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    c = z2jh()
+    c.KubeSpawner.volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
+    c.KubeSpawner.extra_containers.append({"name": "beside", "image": "registry.test/x:1", "securityContext": context})
+    c.KubeSpawner.init_containers = {"x": {"name": "before", "image": "registry.test/x:1", "securityContext": context}}
+    c.KubeSpawner.extra_pod_config = {"hostNetwork": False}
+    configure(c, values(cvmfs={"mode": "hostPath"}))
 
 
 def test_a_variable_that_the_platform_does_not_set_is_free() -> None:
