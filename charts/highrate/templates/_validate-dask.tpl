@@ -29,6 +29,7 @@ dask.sites is missing: workers need a place.
 {{- include "highrate.problems.dask.place" (dict "root" $ "name" $name "place" $place) }}
 {{- end }}
 {{- include "highrate.problems.dask.relay" . }}
+{{- include "highrate.problems.dask.folders" . }}
 {{- if and $dask.database.existingSecret $dask.database.storage.existingClaim }}
 dask.database.existingSecret and dask.database.storage.existingClaim contradict each other: what is in the one is not in the other.
 
@@ -37,6 +38,41 @@ dask.database.existingSecret and dask.database.storage.existingClaim contradict 
         storage: { existingClaim: "" }
 {{ end }}
 {{- end -}}
+{{- end -}}
+
+{{/* The Pod Security standard where clusters are, as in highrate.podSecurity. */}}
+{{- define "highrate.dask.podSecurity" -}}
+{{- dig "metadata" "labels" "pod-security.kubernetes.io/enforce" "" (lookup "v1" "Namespace" "" (include "highrate.dask.namespace" .) | default dict) -}}
+{{- end -}}
+
+{{/* Folders of nodes, for which a namespace may be too strict; that of jobs is the site's machine's, but Kubernetes can't know. */}}
+{{- define "highrate.problems.dask.folders" -}}
+{{- $folders := list -}}
+{{- range $name, $place := .Values.dask.sites -}}
+{{- if and $place.node $place.cvmfs }}{{ $folders = append $folders $name }}{{ end -}}
+{{- end -}}
+{{- $here := .Values.jupyterhub.custom.highrate.cvmfs.mode | eq "hostPath" -}}
+{{- $standard := "" -}}
+{{- if or $folders $here }}{{ $standard = include "highrate.dask.podSecurity" . }}{{ end -}}
+{{- if has $standard (list "restricted" "baseline") }}
+{{- range $folders }}
+dask.sites.{{ . }}.cvmfs and the namespace contradict each other: {{ include "highrate.dask.namespace" $ }} enforces the {{ $standard }} Pod Security standard,
+which allows no folder of a machine, so that no worker could be made. Let the namespace be privileged, or the site show /cvmfs by itself:
+
+    dask:
+      sites:
+        {{ . }}: { cvmfs: false }
+{{ end }}
+{{- if and $here (ne (include "highrate.dask.namespace" .) .Release.Namespace) }}
+jupyterhub.custom.highrate.cvmfs.mode and dask.namespace contradict each other: {{ include "highrate.dask.namespace" . }} enforces the {{ $standard }} Pod Security
+standard, which allows no hostPath, so that no scheduler could be made. Use a claim, there by the same name:
+
+    jupyterhub:
+      custom:
+        highrate:
+          cvmfs: { mode: pvc, claim: cvmfs }
+{{ end }}
+{{- end }}
 {{- end -}}
 
 {{- define "highrate.problems.dask.defaults" -}}

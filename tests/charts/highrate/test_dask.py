@@ -52,9 +52,7 @@ def given(keys: dict[str, str]) -> Given:
 
 
 @pytest.mark.parametrize("case", WITH_DASK)
-def test_the_gateway_takes_its_file_with_what_is_mounted(
-    chart: Chart, case: str, given: Given, tmp_path: Path
-) -> None:
+def test_the_gateway_takes_its_file_with_what_is_mounted(chart: Chart, case: str, given: Given, tmp_path: Path) -> None:
     values = WITH_DASK[case]
     settings = _settings(chart.render(values, options=WITH_MONITORS), "dask-gateway", given, tmp_path)
     config = gateway_config(settings)
@@ -184,9 +182,7 @@ def test_two_releases_that_share_a_namespace_for_clusters_take_each_other_s_pods
     assert len(instances) == 2 and names
 
 
-def _members(
-    objects: list[Object], given: Given, folder: Path
-) -> list[RelaySettings]:
+def _members(objects: list[Object], given: Given, folder: Path) -> list[RelaySettings]:
     """The settings of each member, with the files of its pod."""
     workload = _workload(objects, "relay")
     (option,) = [text for text in workload.container("relay")["args"] if "$(MEMBER)" in text]
@@ -201,9 +197,7 @@ def _members(
     return found
 
 
-def _settings(
-    objects: list[Object], name: str, given: Given, folder: Path
-) -> Settings:
+def _settings(objects: list[Object], name: str, given: Given, folder: Path) -> Settings:
     """The gateway's settings, with paths in `folder`, where the files of its pod, or the proxy's, are laid out."""
     workload = _workload(objects, name)
     mount(objects, workload, name, given, folder)

@@ -1,4 +1,4 @@
-"""Who may talk to whom in Dask, all policies taken together, with clusters in another namespace than the release, and in its own."""
+"""Who may talk to whom in Dask, all policies taken together, with clusters in a namespace of their own, and in the release's."""
 
 import pytest
 from offload_backend.core import names, places
@@ -13,9 +13,7 @@ TWO_SITES = read_values(HIGHRATE / "ci" / "two-sites-values.yaml")
 # Without sites, whose workers can't be in the release's namespace.
 TOGETHER: Values = {**TWO_SITES, "dask": {"relay": TWO_SITES["dask"]["relay"]}}
 GATEWAY, PROXY, RELAY = Port(8001, "gateway"), Port(8000, "proxy"), Port(8443, "relay")
-SCHEDULER, DASHBOARD, API = (
-    Port(number) for number in (places.SCHEDULER_PORT, places.DASHBOARD_PORT, places.API_PORT)
-)
+SCHEDULER, DASHBOARD, API = (Port(number) for number in (places.SCHEDULER_PORT, places.DASHBOARD_PORT, places.API_PORT))
 CHANCE = Port(40_123)
 """Where a worker listens for its neighbours."""
 

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from offload_backend.model.settings import Defaults, GroupLimits, Limits, Place, Scheduler
+from offload_backend.model.limits import GroupLimits, Limits, Place
+from offload_backend.model.settings import Defaults, Scheduler
 from offload_backend.model.settings import Settings as Gateway
 from pydantic.alias_generators import to_camel
 from relay.model.settings import Limits as RelayLimits
@@ -32,7 +33,9 @@ WITHOUT_GPU = {
     "dask": {**TWO_SITES["dask"], "sites": {k: v for k, v in TWO_SITES["dask"]["sites"].items() if k != "gpu"}},
 }
 ENABLED = merged(MINIMAL, {"jupyterhub": {"custom": {"highrate": {"dask": {"enabled": True}}}}})
-OFFLOAD = merged(ENABLED, {"jupyterhub": {"custom": {"highrate": {"catalogue": {"images": {"lab": {"offload": True}}}}}}})
+OFFLOAD = merged(
+    ENABLED, {"jupyterhub": {"custom": {"highrate": {"catalogue": {"images": {"lab": {"offload": True}}}}}}}
+)
 
 
 def _dask(**changes: object) -> Values:
@@ -138,6 +141,37 @@ def test_a_sentence_says_what_is_wrong_and_what_to_write(
     assert said
     for remedy in said:
         assert chart.render(merged(refused, remedy))
+
+
+@pytest.mark.parametrize(("standard", "refused"), [("restricted", True), ("baseline", True), ("privileged", False)])
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "dask.sites.schedd.cvmfs and the namespace contradict"),
+        (
+            {
+                "dask": {"sites": {"schedd": {"cvmfs": False}}},
+                "jupyterhub": {"custom": {"highrate": {"cvmfs": {"mode": "hostPath", "claim": ""}}}},
+            },
+            "cvmfs.mode and dask.namespace contradict",
+        ),
+    ],
+    ids=["site", "ordinary nodes"],
+)
+def test_a_folder_of_a_machine_is_refused_where_the_namespace_of_clusters_forbids_it(
+    chart: Chart, standard: str, refused: bool, changes: Values, sentence: str
+) -> None:
+    """Only a cluster knows a namespace's labels: a template, parsed after the chart's, takes the place of `lookup`."""
+    told = chart.folder / "templates" / "_aa-told.tpl"
+    told.write_text('{{- define "highrate.dask.podSecurity" -}}' + standard + "{{- end -}}", encoding="utf-8")
+    values = merged(TWO_SITES, changes)
+    try:
+        if refused:
+            (remedy,) = remedies(the_only_problem(chart, values, sentence))
+            values = merged(values, remedy)
+        assert chart.render(values)
+    finally:
+        told.unlink()
 
 
 def test_what_is_wrong_with_dask_is_of_no_interest_where_it_is_switched_off(chart: Chart) -> None:

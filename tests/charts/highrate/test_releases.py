@@ -32,7 +32,11 @@ CLUSTERWIDE = {
     "PriorityClass",
 }
 CHANGES: Values = {
-    "dask": {"relay": {"replicas": 4, "service": {"nodePorts": None}}, "limits": {"workers": 300}, "timing": {"idle": "2h"}},
+    "dask": {
+        "relay": {"replicas": 4, "service": {"nodePorts": None}},
+        "limits": {"workers": 300},
+        "timing": {"idle": "2h"},
+    },
     "tokens": {"replicas": 3, "profiles": {"other": {"scope": "openid"}}},
     "pods": {"labels": {"example.org/team": "another"}},
     "logLevel": "debug",
