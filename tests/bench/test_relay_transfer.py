@@ -13,7 +13,7 @@ from tests.dask.conftest import SECONDS, Cluster, running
 from tests.fakes.relay_member import free_port, process
 
 LARGE = 200_000_000
-ROUNDS = 7
+ROUNDS = 5
 
 
 def make(count: int) -> bytes:

@@ -73,7 +73,9 @@ class Cluster:
 
     def addresses(self) -> dict[str, str]:
         """Of the workers, by name."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        # asked now: what scheduler_info gives may be what a look that was given up has left
+        assert self.client.scheduler is not None
+        workers = self.client.sync(self.client.scheduler.identity, n_workers=-1)["workers"]
         return {str(worker["name"]): address for address, worker in workers.items()}
 
     def until(self, condition: Any, what: str) -> None:

@@ -2,10 +2,14 @@
 
 import asyncio
 
+import pytest
+
 from tests.fakes.relay_member import Signer
 from tests.unit.relay.conftest import Hands, StartHands, metric, start_hands
 
 __all__ = ["start_hands"]
+
+pytestmark = pytest.mark.timeout(300)
 
 
 async def test_ten_thousand_bad_tickets_keep_nobody_out(start_hands: StartHands) -> None:

@@ -20,6 +20,11 @@ class Servers:
         found = json.loads(self.kubectl("get", "pods", f"--namespace={self.namespace}", selector, "-o=json"))["items"]
         return found[0] if found else None
 
+    def home_of(self, person: str) -> str:
+        """Whose somebody's home is, as the claim says."""
+        claim = ("get", "pvc", f"claim-{person}", f"--namespace={self.namespace}")
+        return self.kubectl(*claim, "-o=jsonpath={.metadata.annotations.highrate/home-of}")
+
     def run(self, person: str, script: str) -> str:
         """What a shell script says in somebody's running server, with the variables that the server has."""
         pod = self.pod(person)

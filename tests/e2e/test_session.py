@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -98,6 +99,25 @@ def test_what_is_in_the_home_stays_and_what_is_in_scratch_does_not(lab: Page, se
     start(lab)
     assert servers.run(NAME, "cat ~/kept").strip() == "kept"
     assert servers.run(NAME, "ls /scratch") == ""
+
+
+def test_a_home_says_whose_it_is_and_an_administrator_can_hand_it_over(lab: Page, servers: Servers) -> None:
+    first = servers.home_of(NAME)
+    assert re.fullmatch("[0-9a-f]{64}", first)
+    stop(lab)
+    until(lambda: servers.pod(NAME) is None, 60, "the stopped server's pod goes")
+    words = (
+        "annotate",
+        "--overwrite",
+        f"--namespace={servers.namespace}",
+        "pvc",
+        f"claim-{NAME}",
+        "highrate/home-of=next",
+    )
+    servers.kubectl(*words)
+    lab.goto(f"{URL}hub/spawn")
+    start(lab)
+    assert servers.home_of(NAME) == first, "whoever starts next has it"
 
 
 def test_a_link_chooses_and_starts_nothing(page: Page, people: dict[str, Person], servers: Servers) -> None:

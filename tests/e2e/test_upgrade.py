@@ -22,7 +22,6 @@ from tests.e2e.watch import watching
 NAME = "mario"
 HUB_AWAY_SECONDS, ROUTES_AWAY_SECONDS = 30, 20
 """Twice the budgets: how long it really was is printed, and stands in docs/figures.md."""
-PATIENCE = 3.0  # a slow answer on a busy machine is no missing route
 SITE = "schedd"
 OFFLOADED = "outlives-an-upgrade"
 HUB, NODE = "component=hub", f"highrate/site={RELEASE}-{SITE}"
@@ -103,7 +102,7 @@ def test_kernels_websockets_logins_and_offloaded_pods_outlive_an_upgrade(
     assert pods_of(platform, NODE) != node_before, "and the virtual node that the offloaded pod is on"
     print(f"the hub was away for {hub.longest:.1f} s, the server's route for {server.longest:.1f} s")
     assert hub.longest < HUB_AWAY_SECONDS
-    assert server.longest < PATIENCE, "the route stayed"
+    assert server.wrong == [], "the route stayed; a slow answer on a busy machine is no missing route"
     assert kernel.lost == []
     after = servers.pod(NAME)
     assert after is not None
@@ -122,7 +121,8 @@ def test_routes_are_back_soon_after_the_proxy_s_pod_was_lost(kernel: Kernel, pla
     kubectl = WholePlatform(platform.checkout).kubectl
     with watching(platform.site, f"/user/{NAME}/api") as (server,):
         kubectl("delete", "pod", f"--namespace={NAMESPACE}", "--selector=component=proxy", "--grace-period=1")
-        until(lambda: server.longest > PATIENCE / 2 and server.answers(), 60, "the route to the server")
+        kubectl("rollout", "status", "deployment/proxy", f"--namespace={NAMESPACE}", "--timeout=60s")
+        until(server.answers, 60, "the route to the server")
     print(f"the server's route was away for {server.longest:.1f} s")
     assert server.longest < ROUTES_AWAY_SECONDS
     offer = kernel.page.get_by_role("button", name="Dismiss")  # JupyterLab asked meanwhile, and was told of no server
@@ -151,20 +151,23 @@ def upgrade(platform: Platform, *changes: str) -> None:
 
 
 def running(platform: Platform) -> dict[str, Any]:
-    """What there is of the release, by kind and name: which object it is, which version of it, and how often it restarted."""
-    listed = json.loads(
-        WholePlatform(platform.checkout).kubectl("get", ",".join(KINDS), f"--namespace={NAMESPACE}", "-o=json")
-    )
+    """What there is of the release, by kind and name: which object it is, what it says, and how often it restarted.
+
+    By what it says, and not by its generation: an API server counts that of a policy with an empty selector up for nothing.
+    """
+    kubectl = WholePlatform(platform.checkout).kubectl
+    listed = json.loads(kubectl("get", ",".join(KINDS), f"--namespace={NAMESPACE}", "-o=json"))
     return {
         f"{each['kind']} {each['metadata']['name']}": (
             each["metadata"]["uid"],
-            each["metadata"].get("generation"),
+            each.get("spec"),
             each.get("data"),
             each.get("rules"),
             [status["restartCount"] for status in each.get("status", {}).get("containerStatuses", [])],
         )
         for each in listed["items"]
         if each.get("type") != "helm.sh/release.v1"
+        and each["metadata"].get("labels", {}).get("component") != "singleuser-server"
     }
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from devcluster.addresses import HUB_NAME
 from devcluster.hub_address import PORT
@@ -19,24 +19,28 @@ PATIENCE_SECONDS = 2.0
 
 @dataclass
 class Watch:
-    """``longest`` is in seconds; a time that still goes on counts."""
+    """``longest`` is in seconds; a time that still goes on counts. ``wrong`` are the statuses other than 200."""
 
     site: Site
     path: str
     longest: float = 0.0
-    looks: int = 0
+    wrong: list[int] = field(default_factory=list)
 
     def answers(self) -> bool:
         """200 from whatever the path leads to; the proxy leads to the hub what has no route, which redirects."""
+        return self._status() == 200
+
+    def _status(self) -> int | None:
+        """None if nothing answers in time."""
         context = ssl.create_default_context(cafile=self.site.ca_file)
         connection = http.client.HTTPConnection(f"{HUB_NAME}:{PORT}", timeout=PATIENCE_SECONDS)
         try:
             raw = socket.create_connection((str(self.site.network.plan.hub), PORT), timeout=PATIENCE_SECONDS)
             connection.sock = context.wrap_socket(raw, server_hostname=HUB_NAME)
             connection.request("GET", self.path)
-            return connection.getresponse().status == 200
+            return connection.getresponse().status
         except (OSError, http.client.HTTPException):
-            return False
+            return None
         finally:
             connection.close()
 
@@ -44,12 +48,14 @@ class Watch:
         answered = time.monotonic()
         while not stop.wait(PERIOD_SECONDS):
             begin = time.monotonic()
-            if self.answers():
+            status = self._status()
+            if status == 200:
                 self.longest = max(self.longest, begin - answered)
                 answered = time.monotonic()
-            else:
-                self.longest = max(self.longest, time.monotonic() - answered)
-            self.looks += 1
+                continue
+            self.longest = max(self.longest, time.monotonic() - answered)
+            if status is not None:
+                self.wrong.append(status)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from service_runtime.listen import Listen, serve_app
 
 from tests.fakes.certificates import Authority
 
-START_SECONDS = 30
+START_SECONDS = 90
 
 AsymmetricKey = RSAKey | ECKey | OKPKey
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from highrate.doctor import command as doctor
 from highrate.image_check import command as image_check
 from highrate.session import command as session
 from highrate.tokens import command as token
@@ -24,6 +25,10 @@ def _parser() -> argparse.ArgumentParser:
     check = checks.add_parser("check", help="does an image keep the platform's contract, and if not, why not?")
     image_check.add_arguments(check)
     check.set_defaults(run=image_check.run)
+
+    look = commands.add_parser("doctor", help=doctor.SUMMARY, description=doctor.DESCRIPTION)
+    doctor.add_arguments(look)
+    look.set_defaults(run=doctor.run)
 
     begin = commands.add_parser("session", help=session.SUMMARY, description=session.DESCRIPTION)
     session.add_arguments(begin)

@@ -103,6 +103,7 @@ async def platform(
                 port=0,
                 security=security,
                 dashboard=False,
+                dashboard_address="127.0.0.1:0",
                 preload=["highrate.dask.scheduler_preload"],
                 preload_argv=["--dg-api-address", "127.0.0.1:0", "--dg-adaptive-period", "0.05"],
             )

@@ -65,6 +65,14 @@ async def test_while_the_gateway_does_not_answer_the_last_room_stands(platform: 
     assert await platform.service.room() is None
 
 
+async def test_no_more_is_asked_of_a_site_that_can_not_be_reached(platform: Platform) -> None:
+    platform.gateway.capacity = {"maximum": 30, "unreachable": "EndpointUnreachable: no answer"}
+    platform.service.count = 7
+    assert await platform.service.room() == 7
+    platform.gateway.capacity = {"maximum": 30, "unreachable": None}
+    assert await platform.service.room() == 30
+
+
 async def test_a_look_that_fails_is_not_the_last(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = []
 

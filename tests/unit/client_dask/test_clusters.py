@@ -29,6 +29,15 @@ async def test_a_cluster_needs_no_argument_and_gets_the_sessions_own_image(platf
     assert platform.gateway.ended == [NAME]
 
 
+async def test_the_first_workers_can_be_asked_for_at_once(platform: Platform) -> None:
+    async with OffloadCluster(n_workers=2, site="na", asynchronous=True):
+        assert platform.gateway.scaled == [2]
+    async with OffloadCluster.from_name(NAME, asynchronous=True) as again:
+        assert again.name == NAME
+    assert platform.gateway.scaled == [2]
+    assert platform.gateway.options == [{"image": "registry.example.org/analysis:1", "site": "na"}]
+
+
 async def test_a_worker_that_waits_says_why(platform: Platform) -> None:
     platform.gateway.rows = [ROW]
     platform.gateway.about = {"limited": "You may have 10 workers."}
@@ -125,7 +134,7 @@ async def test_a_cluster_that_is_gone_takes_no_clients(platform: Platform) -> No
 
 async def test_without_a_gateway_the_side_panel_makes_a_cluster_in_the_session() -> None:
     async with new_cluster(
-        asynchronous=True, n_workers=0, processes=False, dashboard_address=None, protocol="inproc"
+        asynchronous=True, n_workers=0, processes=False, dashboard_address="127.0.0.1:0", protocol="inproc"
     ) as cluster:
         assert isinstance(cluster, LocalCluster)
 

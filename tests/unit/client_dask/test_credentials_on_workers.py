@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from distributed import Client, Scheduler, Worker
-from highrate.dask import OffloadCluster
+from distributed import Client, Nanny, Scheduler, Worker
+from highrate.dask import OffloadCluster, new_cluster
 from highrate.dask.credential_keeper import CredentialKeeper, of_session
 from highrate.dask.credentials import NAME, Credential, CredentialFiles, NotEncrypted, refuse_plain
 from highrate.tokens import token_file
@@ -47,6 +47,32 @@ async def test_a_worker_gets_token_and_proxy_before_its_first_task(platform: Pla
     # a worker in this process: what it set, it took back
     assert os.environ["BEARER_TOKEN_FILE"] == str(session / "bt_u1000")
     assert (session / "bt_u1000").read_text() == "the-token"
+
+
+async def test_the_side_panels_cluster_brings_them_though_its_notebooks_do_not(
+    platform: Platform, session: Path
+) -> None:
+    grant(session / "bt_u1000", "the-token")
+    async with new_cluster(asynchronous=True) as cluster, platform.worker("w") as worker:
+        assert on(worker, "bearer_token_file").read_text() == "the-token"
+        async with Client(cluster.scheduler_address, asynchronous=True, set_as_default=False) as client:
+            assert await client.submit(lambda: Path(os.environ["BEARER_TOKEN_FILE"]).read_text()) == "the-token"
+
+
+async def test_a_worker_in_a_process_of_its_own_removes_them_when_its_nanny_ends_it(
+    platform: Platform, session: Path, tmp_path: Path
+) -> None:
+    grant(session / "bt_u1000", "the-token")
+    platform.service.count += 1
+    async with OffloadCluster(asynchronous=True) as cluster:
+        client = await cluster.get_client(set_as_default=False)
+        async with Nanny(
+            platform.scheduler.address, nthreads=1, security=platform.security, local_directory=str(tmp_path)
+        ) as nanny:
+            place = Path(await client.submit(os.getenv, "BEARER_TOKEN_FILE", pure=False))
+            assert (place.read_text(), oct(place.stat().st_mode)) == ("the-token", "0o100600")
+            await nanny.kill()
+            assert not place.exists()
 
 
 async def test_in_a_pod_the_file_is_where_the_pods_variable_says(
@@ -107,10 +133,29 @@ async def test_a_token_that_expires_on_a_worker_is_removed(platform: Platform) -
         await becomes(on(worker, "bearer_token_file"), None)
 
 
+async def test_a_scheduler_that_does_not_take_them_is_tried_again(
+    platform: Platform, session: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant(session / "bt_u1000", "the-token")
+    async with platform.worker("w") as worker, client_of(platform) as client:
+        with monkeypatch.context() as broken:
+
+            def full(*_: object) -> None:
+                raise OSError(28, "No space left on device")
+
+            broken.setattr("highrate.private_file.replace", full)
+            keeper = CredentialKeeper(client, dict(os.environ), every=0.05)
+            await keeper.start()
+            assert "can't be brought to the workers now" in caplog.text
+            assert "the-token" not in caplog.text
+        await becomes(on(worker, "bearer_token_file"), "the-token")
+        await keeper.stop()
+
+
 async def test_without_tls_nothing_is_sent(session: Path, tmp_path: Path) -> None:
     grant(session / "bt_u1000", "the-token")
     async with (
-        Scheduler(protocol="tcp", host="127.0.0.1", port=0, dashboard=False) as scheduler,
+        Scheduler(protocol="tcp", host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as scheduler,
         Worker(scheduler.address, local_directory=str(tmp_path), dashboard=False) as worker,
         Client(scheduler.address, asynchronous=True, set_as_default=False) as client,
     ):

@@ -37,6 +37,15 @@ async def test_a_cluster_that_is_ended_leaves_nothing(start: Start) -> None:
     assert (await gateway.ended(name))["status"] == "STOPPED"
 
 
+async def test_a_cluster_that_its_scheduler_ends_was_idle(start: Start) -> None:
+    gateway = await start()
+    name = await gateway.make()
+    headers = {"Authorization": f"token {gateway.cluster(name).token}"}
+    assert (await gateway._send("DELETE", f"clusters/{name}", headers, {}))[0] == 204
+    about = await gateway.ended(name)
+    assert (about["status"], about["message"]) == ("STOPPED", "It computed nothing for 1h.")
+
+
 async def test_scaling_down_takes_those_first_that_wait(start: Start) -> None:
     gateway = await start()
     name = await gateway.make()

@@ -38,10 +38,19 @@ class Adapting:
 
 
 class OffloadCluster(GatewayCluster):  # type: ignore[misc] # dask-gateway is untyped
-    """As GatewayCluster: all of its arguments, and the options of the platform (site, worker_cores, worker_memory, ...)."""
+    """As GatewayCluster: all of its arguments, and the options of the platform (site, worker_cores, worker_memory, ...).
+
+    `n_workers`: to ask for as soon as the cluster is there, as Dask's other clusters have it.
+    """
 
     dashboard_link: str | None
     _keeper: CredentialKeeper | None = None
+    _n_workers = 0
+
+    def __init__(self, *arguments: Any, n_workers: int = 0, **options: Any) -> None:
+        # before the rest, which starts the cluster
+        self._n_workers = n_workers
+        super().__init__(*arguments, **options)
 
     def workers(self) -> WorkerTable | Awaitable[WorkerTable]:
         """The workers, each with its state, and why it waits or failed."""
@@ -128,6 +137,8 @@ class OffloadCluster(GatewayCluster):  # type: ignore[misc] # dask-gateway is un
             if sentence:
                 raise GatewayClusterError(f"The cluster {self.name} could not start: {sentence}") from error
             raise
+        if self._n_workers:
+            await self.gateway._scale_cluster(self.name, self._n_workers)
         self.dashboard_link = through_the_session(self.gateway.address, self.name, os.environ) or self.dashboard_link
 
     async def _last_sentence(self) -> str:

@@ -21,6 +21,8 @@ EVERY = 15.0
 """Seconds between two looks at the session's files."""
 SEND_SECONDS = 30.0
 """For a cluster to take them."""
+STOP_SECONDS = 5.0
+"""For taking them back: a cluster that is being ended may be gone already."""
 _LARGEST = 256 * 1024
 
 logger = logging.getLogger("distributed.client")
@@ -71,7 +73,7 @@ class CredentialKeeper:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         if self._sent and self._client.status == "running":
-            await self._send(())
+            await self._send((), STOP_SECONDS)
 
     def cancel(self) -> None:
         """What was sent stays: another keeper of the same cluster has taken over."""
@@ -104,17 +106,19 @@ class CredentialKeeper:
         info = await scheduler.identity(n_workers=-1)
         refuse_plain(scheduler.address, info["address"], *info["workers"])
 
-    async def _send(self, credentials: tuple[Credential, ...]) -> bool:
-        """Whether the scheduler and all workers have taken them. Else the next look tries again."""
+    async def _send(self, credentials: tuple[Credential, ...], seconds: float = SEND_SECONDS) -> bool:
+        """Whether the scheduler and all workers have taken them. Else the next look tries again. Raises NotEncrypted."""
         try:
-            async with asyncio.timeout(SEND_SECONDS):
+            async with asyncio.timeout(seconds):
                 if credentials:
                     await self._client._register_worker_plugin(
                         CredentialFiles(*credentials), name=NAME, idempotent=False
                     )
                 else:
                     await self._client._unregister_worker_plugin(NAME)
-        except (OSError, TimeoutError, ValueError) as error:
-            logger.warning("The session's credentials can't be brought to the workers now: %s", error)
+        except NotEncrypted:
+            raise
+        except Exception as error:  # Dask raises here what a worker met, whatever that was
+            logger.warning("The session's credentials can't be brought to the workers now", exc_info=error)
             return False
         return True

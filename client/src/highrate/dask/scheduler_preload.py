@@ -74,11 +74,16 @@ class BatchQueueService(gateway.GatewaySchedulerService):  # type: ignore[misc] 
         )
         try:
             answer = json.loads((await AsyncHTTPClient().fetch(request)).body)
-            found = answer.get("maximum")
+            found, unreachable = answer.get("maximum"), answer.get("unreachable")
         except (OSError, ValueError, AttributeError, HTTPClientError) as error:
             logger.info("The gateway doesn't tell how many workers the site can hold: %s", error)
             return self._room
         self._room = found if isinstance(found, int) and not isinstance(found, bool) else None
+        if unreachable:
+            # workers that were asked for come when the site is back; more of them would not come sooner
+            logger.info("The site can't be reached (%s): no more workers are asked for", unreachable)
+            asked: int = self.count
+            return asked if self._room is None else min(asked, self._room)
         return self._room
 
 

@@ -81,11 +81,15 @@ class NestedStream(IOStream):
                         # a number, since it was given where to read to, which typeshed doesn't know
                         filled += cast(int, self._inner.read(len(rest), cast(bytearray, rest)))
                 except ssl.SSLWantReadError:
-                    if filled:
-                        return filled
-                    received = super().read_from_fd(self._chunk)
+                    # as much as there is: each round of tornado's costs more than a record of TLS
+                    try:
+                        received = super().read_from_fd(self._chunk)
+                    except OSError:
+                        if filled:  # the last words come first; the connection will be as broken at the next reading
+                            return filled
+                        raise
                     if not received:
-                        return received
+                        return filled or received
                     with memoryview(self._chunk)[:received] as ciphertext:
                         self._incoming.write(ciphertext)
                 except ssl.SSLZeroReturnError:

@@ -63,6 +63,7 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
         self.submission = Submission(self, settings, self.objects, self.watch)
         self.limited: dict[str, str] = {}
         app.add_routes(views.routes)
+        app.middlewares.append(views.idleness)
         await super().setup(app)
 
     async def do_setup(self) -> None:

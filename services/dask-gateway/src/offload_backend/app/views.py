@@ -1,5 +1,7 @@
 """What users see of their clusters: workers with their reasons, logs, and room to grow."""
 
+import hmac
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -13,6 +15,20 @@ from offload_backend.io.pod_logs import MOST_LINES, tail
 
 DEFAULT_LINES = 50
 routes = web.RouteTableDef()
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def idleness(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A scheduler that ends its own cluster, which it shows by the cluster's token, does so since nothing was computed."""
+    cluster = request.app["backend"].db.get_cluster(request.match_info.get("cluster_name", ""))
+    if request.method == "DELETE" and cluster is not None:
+        shown = request.headers.get("Authorization", "")
+        if hmac.compare_digest(shown.encode(), f"token {cluster.token}".encode()):
+            idle = request.app["backend"].settings.timing.idle
+            request.app["backend"].end_cluster(cluster, f"It computed nothing for {idle}.", "idle")
+    return await handler(request)
 
 
 def _cluster(request: web.Request) -> Cluster:
@@ -80,6 +96,8 @@ async def _log(request: web.Request, pod: str, kept: str | None) -> web.Response
     try:
         text = await tail(backend.api, backend.settings.namespace, pod, lines)
     except ApiError as error:
+        if error.status == 400:  # a container that waits to start
+            raise web.HTTPNotFound(reason="There is no log yet: the container hasn't started.") from error
         said = " ".join(error.message.split())[:300]
         raise web.HTTPServiceUnavailable(reason=f"The log can't be read now: {said}") from error
     return web.json_response({"log": text, "source": "pod"})

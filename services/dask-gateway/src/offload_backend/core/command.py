@@ -18,7 +18,7 @@ def scheduler_command(*, relay: bool, heartbeat: int, adaptive_seconds: float, i
         "--protocol", "tls,relay" if relay else "tls",
         "--port", f"{places.SCHEDULER_PORT},0" if relay else str(places.SCHEDULER_PORT),
         "--dashboard-address", f"{_ANY}:{places.DASHBOARD_PORT}",
-        "--preload", "dask_gateway.scheduler_preload",
+        "--preload", "highrate.dask.scheduler_preload",
         "--dg-api-address", f"{_ANY}:{places.API_PORT}",
         "--dg-heartbeat-period", str(heartbeat),
         "--dg-adaptive-period", f"{adaptive_seconds:g}",

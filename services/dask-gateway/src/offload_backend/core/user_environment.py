@@ -9,7 +9,7 @@ MOST_CHARACTERS = 32_768  # a pod is one object of at most a megabyte, and there
 RESERVED = (
     "DASK_GATEWAY_",
     "DASK_DISTRIBUTED__COMM__",
-    "DASK_HIGHRATE__",
+    "DASK_HIGHRATE__RELAY__",
     "HIGHRATE_",
     "JUPYTERHUB_",
     "KUBERNETES_",

@@ -83,7 +83,7 @@ class Deadlines(Section):
     ping: PositiveFloat = 20
     """Between two pings on a control connection; it is given up when none is answered within half of it."""
     silence: PositiveFloat = 60
-    """A stream whose peer acknowledges nothing for so long is given up."""
+    """A connection whose peer acknowledges nothing, or takes nothing that waits for it, for so long is given up."""
     linger: PositiveFloat = 30
     """For the rest of a stream whose other end has closed."""
 
