@@ -3,7 +3,7 @@
 import base64
 import time
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pytest
 from offload_backend.app.gateway_config import gateway_config, proxy_config
@@ -12,7 +12,7 @@ from offload_backend.model.settings import Settings
 from relay.core.keys import public_keys
 from relay.core.verify import verified
 from relay.model.settings import Settings as RelaySettings
-from service_runtime.settings import load_settings
+from service_runtime.settings import Section, load_settings
 
 from tests.charts.highrate.mounted import Given, mount
 from tests.charts.navigation import Workload, of_kind, one, workloads
@@ -24,6 +24,7 @@ NO_POLICIES = read_values(HIGHRATE / "ci" / "no-policies-values.yaml")
 WITH_DASK = {"two-sites": TWO_SITES, "everything": EVERYTHING, "no-policies": NO_POLICIES}
 MINIMAL = read_values(HIGHRATE / "ci" / "minimal-values.yaml")
 DATABASE_KEY = base64.b64encode(bytes(32)).decode()
+SectionT = TypeVar("SectionT", bound=Section)
 TOKEN = "0123456789abcdef" * 2
 
 
@@ -205,7 +206,7 @@ def _settings(objects: list[Object], name: str, given: Given, folder: Path) -> S
     return _loaded(Settings, folder, arguments[arguments.index("--config") + 1])
 
 
-def _loaded(kind: type[Any], folder: Path, path: str) -> Any:
+def _loaded(kind: type[SectionT], folder: Path, path: str) -> SectionT:
     file = folder / path.lstrip("/")
     text = file.read_text(encoding="utf-8")
     for top in ("/etc/highrate", "/run/highrate"):

@@ -33,9 +33,10 @@ CLUSTERWIDE = {
 }
 CHANGES: Values = {
     "dask": {
-        "relay": {"replicas": 4, "service": {"nodePorts": None}},
         "limits": {"workers": 300},
-        "timing": {"idle": "2h"},
+        "proxy": {"replicas": 3},
+        "relay": {"limits": {"connections": 100}},
+        "database": {"storage": {"size": "9Gi"}},
     },
     "tokens": {"replicas": 3, "profiles": {"other": {"scope": "openid"}}},
     "pods": {"labels": {"example.org/team": "another"}},
