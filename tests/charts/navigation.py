@@ -29,6 +29,15 @@ class Workload:
         return labels
 
     @property
+    def labels_of_each(self) -> list[dict[str, str]]:
+        """The labels of each of its pods: those of a StatefulSet have one with their name."""
+        if self.object["kind"] != "StatefulSet":
+            return [self.labels]
+        name = self.object["metadata"]["name"]
+        numbers = range(self.object["spec"]["replicas"])
+        return [{**self.labels, "statefulset.kubernetes.io/pod-name": f"{name}-{number}"} for number in numbers]
+
+    @property
     def containers(self) -> list[Object]:
         return [*self.pod.get("initContainers", []), *self.pod["containers"]]
 

@@ -4,7 +4,7 @@ with a sentence and the YAML to write.
 */}}
 {{- define "highrate.validate" -}}
 {{- $problems := list -}}
-{{- range $about := list "platform" "login" "address" "catalogue" "pods" "taken" "beside" "cvmfs" "tokens" "sites" -}}
+{{- range $about := list "platform" "login" "address" "catalogue" "pods" "taken" "beside" "cvmfs" "tokens" "sites" "dask" -}}
 {{- $problems = append $problems (include (printf "highrate.problems.%s" $about) $ | trim) -}}
 {{- end -}}
 {{- with without $problems "" -}}

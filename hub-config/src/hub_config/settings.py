@@ -146,6 +146,13 @@ class Tokens(Section):
     """The token that a session gets first; empty: the service's default."""
 
 
+class Dask(Section):
+    enabled: bool = False
+    """Sessions whose image has the Dask client find a gateway."""
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """Where they find it; without it they find none."""
+
+
 class Access(Section):
     request_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
     """Where somebody asks for membership of a group, linked on the page that refuses them; empty: the issuer's page."""
@@ -161,6 +168,7 @@ class Platform(Section):
     scratch: Scratch = Scratch()
     cvmfs: Cvmfs = Cvmfs()
     tokens: Tokens = Tokens()
+    dask: Dask = Dask()
     access: Access = Access()
 
 

@@ -11,7 +11,9 @@ FROM_THE_CLUSTER = {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "defau
 # By case, the pods that the values leave without a policy.
 WITHOUT_POLICY = {
     "virtual-node/cluster-ce": {"site-one-vk", "site-one-edge"},
-    "highrate/no-policies": {"site-one-jupyterhub-hub", "site-one-jupyterhub-proxy", "site-one-jupyterhub-tokens"},
+    "highrate/no-policies": {
+        f"site-one-jupyterhub-{part}" for part in ("hub", "proxy", "tokens", "dask-gateway", "dask-proxy")
+    },
     "highrate/two-sites": {"site-one-remote-vk"},
 }
 
@@ -57,7 +59,8 @@ def test_is_probed_in_every_container_at_a_port_that_it_has(objects: list[Object
         for container in workload.containers:
             ports = {port["name"] for port in container["ports"]}
             for probe in probes:
-                assert container[probe]["httpGet"]["port"] in ports
+                asked = container[probe].get("httpGet") or container[probe]["tcpSocket"]
+                assert asked["port"] in ports
 
 
 def test_has_ports_of_different_names_and_numbers(objects: list[Object]) -> None:
@@ -97,7 +100,8 @@ def test_is_selected_by_one_workload_only(objects: list[Object]) -> None:
 def test_services_and_budgets_select_pods(objects: list[Object]) -> None:
     found = workloads(objects)
     for service in of_kind(objects, "Service"):
-        assert any(selects(service["spec"]["selector"], workload.labels) for workload in found), service["metadata"]
+        pods = [labels for workload in found for labels in workload.labels_of_each]
+        assert any(selects(service["spec"]["selector"], labels) for labels in pods), service["metadata"]
     for budget in of_kind(objects, "PodDisruptionBudget"):
         selector = budget["spec"]["selector"]["matchLabels"]
         (workload,) = [workload for workload in found if selects(selector, workload.labels)]
@@ -126,7 +130,7 @@ def test_several_of_a_kind_can_be_replaced_one_by_one(objects: list[Object]) -> 
         if spec["replicas"] > 1:
             assert len(budgets) == 1 and spec.get("strategy", {}).get("type") != "Recreate"
         elif workload.object["kind"] == "Deployment" and not is_jupyterhubs(workload.object):
-            assert workload.name.endswith("tokens") or spec["strategy"] == {"type": "Recreate"}
+            assert workload.name.endswith(("tokens", "dask-proxy")) or spec["strategy"] == {"type": "Recreate"}
 
 
 def test_gets_the_kubernetes_token_only_where_it_is_needed(objects: list[Object]) -> None:
@@ -134,7 +138,8 @@ def test_gets_the_kubernetes_token_only_where_it_is_needed(objects: list[Object]
         asked = workload.pod.get("automountServiceAccountToken", True)
         assert asked == (workload.labels.get("component") == "hub"), workload.name
         holders = workload.containers_mounting("/var/run/secrets/kubernetes.io/serviceaccount")
-        assert holders == (["virtual-kubelet"] if workload.name.endswith("-vk") else [])
+        needed = {"-vk": ["virtual-kubelet"], "dask-gateway": ["dask-gateway"]}
+        assert holders == next((names for end, names in needed.items() if workload.name.endswith(end)), [])
 
 
 def test_shows_the_clients_secret_to_those_who_ask_for_tokens_alone(objects: list[Object]) -> None:

@@ -26,10 +26,11 @@ def test_secrets_of_all_namespaces_are_read_only_where_the_values_say_so(objects
 
 
 def test_roles_with_secrets_are_in_namespaces_of_the_values(objects: list[Object], values: Values) -> None:
+    clusters = values.get("dask", {}).get("namespace", "highrate")
     named = {name for site in [values, *values.get("sites", {}).values()] for name in site.get("namespaces", [])}
     for role in of_kind(objects, "Role"):
         if any(SENSITIVE & set(rule["resources"]) for rule in role["rules"]):
-            assert role["metadata"].get("namespace", "highrate") in named | {"highrate"}
+            assert role["metadata"].get("namespace", "highrate") in named | {"highrate", clusters}
 
 
 def test_every_role_is_bound_to_accounts_of_the_release_alone(objects: list[Object]) -> None:

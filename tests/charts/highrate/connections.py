@@ -6,6 +6,9 @@ from tests.charts.navigation import of_kind, selects
 from tests.charts.rendering import Object
 
 Labels = dict[str, str]
+NAMESPACE = "kubernetes.io/metadata.name"
+"""Among a pod's labels it stands for those of the pod's namespace; without it that is the release's."""
+RELEASE = "highrate"
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,6 @@ class Port:
 
 
 def allowed(objects: list[Object], source: Labels, target: Labels, port: Port) -> bool:
-    """Between pods of the release's namespace."""
     leaves = _passes(objects, "Egress", source, target, port)
     return leaves and _passes(objects, "Ingress", target, source, port)
 
@@ -35,7 +37,7 @@ def _passes(objects: list[Object], direction: str, here: Labels, there: Labels, 
         return True
     peers = {"Ingress": "from", "Egress": "to"}[direction]
     return any(
-        _has_port(rule, port) and (peers not in rule or any(_is_peer(peer, there) for peer in rule[peers]))
+        _has_port(rule, port) and (peers not in rule or any(_is_peer(peer, here, there) for peer in rule[peers]))
         for rule in rules
     )
 
@@ -45,16 +47,19 @@ def _rules(objects: list[Object], direction: str, labels: Labels) -> list[Object
     policies = [
         policy["spec"]
         for policy in of_kind(objects, "NetworkPolicy")
-        if selects(policy["spec"]["podSelector"].get("matchLabels", {}), labels)
+        if policy["metadata"].get("namespace", RELEASE) == labels.get(NAMESPACE, RELEASE)
+        and selects(policy["spec"]["podSelector"].get("matchLabels", {}), labels)
         and direction in policy["spec"]["policyTypes"]
     ]
     return [rule for policy in policies for rule in policy.get(direction.lower(), [])] if policies else None
 
 
-def _is_peer(peer: Object, labels: Labels) -> bool:
+def _is_peer(peer: Object, here: Labels, there: Labels) -> bool:
     if "podSelector" not in peer:
         return False
-    return selects(peer["podSelector"].get("matchLabels", {}), labels)
+    place = {NAMESPACE: there.get(NAMESPACE, RELEASE)}
+    wanted = peer.get("namespaceSelector", {}).get("matchLabels", {NAMESPACE: here.get(NAMESPACE, RELEASE)})
+    return selects(wanted, place) and selects(peer["podSelector"].get("matchLabels", {}), there)
 
 
 def _has_port(rule: Object, port: Port) -> bool:

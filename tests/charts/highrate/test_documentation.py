@@ -47,9 +47,23 @@ def test_what_is_asked_at_login_covers_the_profiles_of_tokens(chart: Chart) -> N
         assert set(profile["scope"].split()) <= asked
 
 
+def test_what_the_page_says_of_dask_installs_on_top_of_it(chart: Chart) -> None:
+    _, local, remote = _examples()
+    without_site = merged(_example(), local)
+    names = {each["metadata"]["name"] for each in of_kind(chart.render(without_site), "Deployment", "StatefulSet")}
+    assert names == {"hub", "proxy", "tokens", "dask-gateway", "dask-proxy"}
+    names = {each["metadata"]["name"] for each in chart.render(merged(without_site, remote))}
+    assert {"relay", "relay-0", "relay-1"} <= names
+    assert remote["dask"]["namespace"] in PAGE.read_text(encoding="utf-8").split("kubectl create namespace ")[2]
+
+
 def _example() -> Values:
-    found: Values = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0])
-    return found
+    return _examples()[0]
+
+
+def _examples() -> list[Values]:
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return [yaml.safe_load(block) for block in blocks]
 
 
 def test_every_figure_says_with_which_chart_of_jupyterhub_it_was_taken() -> None:

@@ -80,6 +80,8 @@ def test_hub_proxy_and_services_find_each_other(hub: Hub) -> None:
     assert roles["tokens"]["services"] == ["tokens"]
     assert set(roles["tokens"]["scopes"]) == {"list:users", "admin:auth_state"}
     assert roles["metrics"] == {"name": "metrics", "services": ["metrics"], "scopes": ["read:metrics"]}
+    assert roles["dask-gateway"]["services"] == ["dask-gateway"]
+    assert set(roles["dask-gateway"]["scopes"]) == {"list:users", "read:servers"}
 
 
 def test_the_token_service_shows_the_token_that_the_hub_knows(hub: Hub) -> None:
@@ -153,7 +155,9 @@ async def test_policies_know_the_pod(hub: Hub, values: Values, spawner: Spawners
         if selects(policy["spec"]["podSelector"]["matchLabels"], labels):
             selectors.append(policy["metadata"]["name"].removeprefix("analysis-"))
     enabled = values.get("networkPolicy", {}).get("enabled", True)
-    assert sorted(selectors) == (["singleuser", "singleuser-to-tokens"] if enabled else [])
+    dask = values["jupyterhub"]["custom"]["highrate"].get("dask", {}).get("enabled", False)
+    expected = ["singleuser", *(["singleuser-to-dask"] if dask else []), "singleuser-to-tokens"]
+    assert sorted(selectors) == (expected if enabled else [])
     assert labels["hub.jupyter.org/network-access-hub"] == "true"
     assert pod["spec"]["containers"][0]["ports"][0]["name"] == "notebook-port"
 

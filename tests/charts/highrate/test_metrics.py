@@ -16,6 +16,7 @@ DASHBOARDS = sorted((HIGHRATE / "dashboards").glob("*.json"))
 SOURCES = (
     *("jupyterhub.metrics", "hub_config.auth.metrics", "token_service.metrics", "token_refresher.metrics"),
     *("virtual_kubelet.metrics", "interlink.server.metrics", "condor_sidecar.metrics"),
+    *("offload_backend.metrics", "relay.metrics"),
 )
 SAMPLES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
 EVERYTHING = read_values(HIGHRATE / "ci" / "everything-values.yaml")
@@ -53,7 +54,11 @@ def test_dashboards_come_as_one_config_map_with_the_labels_of_the_values(chart: 
 
 def test_every_service_is_monitored_where_it_listens(objects: list[Object], values: Values) -> None:
     monitors = of_kind(objects, "PodMonitor")
-    expected = {"hub", "tokens"} if values.get("metrics", {}).get("podMonitor", {}).get("enabled") else set()
+    expected = (
+        {"hub", "tokens", "gateway", "relay"}
+        if values.get("metrics", {}).get("podMonitor", {}).get("enabled")
+        else set()
+    )
     seen = set()
     for monitor in monitors:
         for workload in workloads(objects):

@@ -123,7 +123,7 @@ SENTENCES: list[tuple[Values, Values, str]] = [
     (TWO_SITES, {"sites": {"schedd": {"namespaces": []}}}, "sites.schedd.namespaces is missing"),
     (
         TWO_SITES,
-        {"sites": {"schedd": {"namespaces": ["users", "highrate"]}}},
+        {"sites": {"schedd": {"namespaces": ["analysis", "highrate"]}}},
         "sites.schedd.namespaces and the release's namespace contradict",
     ),
     (

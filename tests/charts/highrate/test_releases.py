@@ -32,6 +32,12 @@ CLUSTERWIDE = {
     "PriorityClass",
 }
 CHANGES: Values = {
+    "dask": {
+        "limits": {"workers": 300},
+        "proxy": {"replicas": 3},
+        "relay": {"limits": {"connections": 100}},
+        "database": {"storage": {"size": "9Gi"}},
+    },
     "tokens": {"replicas": 3, "profiles": {"other": {"scope": "openid"}}},
     "pods": {"labels": {"example.org/team": "another"}},
     "logLevel": "debug",
@@ -98,6 +104,28 @@ def test_only_the_token_service_is_replaced_when_its_profiles_change(chart: Char
     assert [name for name in before if before[name] != after[name]] == ["Deployment/tokens"]
 
 
+@pytest.mark.parametrize(
+    ("change", "replaced"),
+    [
+        ({"limits": {"workers": 300}}, {"Deployment/dask-gateway"}),
+        ({"relay": {"replicas": 3}}, {"Deployment/dask-gateway"}),
+        ({"relay": {"limits": {"connections": 100}}}, {"StatefulSet/relay"}),
+        ({"proxy": {"replicas": 3}}, set()),
+        ({"namespace": "users"}, {"Deployment/dask-gateway"}),
+    ],
+    ids=str,
+)
+def test_what_a_change_of_dask_replaces(chart: Chart, change: Values, replaced: set[str]) -> None:
+    """What is connected through proxy and relay stays where the change is none of theirs."""
+    values = merged(_without_certificates(TWO_SITES), _with_fixed_secrets())
+    values = merged(values, {"sites": {"schedd": {"namespaces": ["analysis", "users"]}}})
+    before, after = (
+        {w.name: w.object["spec"]["template"] for w in workloads(chart.render(merged(values, {"dask": changes})))}
+        for changes in ({}, change)
+    )
+    assert {name for name in before if before[name] != after[name]} == replaced
+
+
 def test_a_second_rendering_differs_in_what_is_made_at_random_alone(chart: Chart) -> None:
     """With every secret given there is nothing at random: the second upgrade in a row changes nothing."""
     values = merged(_without_certificates(TWO_SITES), _with_fixed_secrets())
@@ -106,7 +134,7 @@ def test_a_second_rendering_differs_in_what_is_made_at_random_alone(chart: Chart
 
 def test_the_claim_of_the_hub_is_none_of_the_deployment(chart: Chart) -> None:
     claims = {claim["metadata"]["name"] for claim in of_kind(chart.render(TWO_SITES), "PersistentVolumeClaim")}
-    assert claims == {"hub-db-dir", "site-one-schedd-edge"}
+    assert claims == {"hub-db-dir", "dask-gateway", "site-one-schedd-edge"}
 
 
 def test_the_hub_restarts_when_what_users_choose_from_changes(chart: Chart) -> None:
@@ -124,6 +152,7 @@ def _without_certificates(values: Values) -> Values:
     """They take long to make, and are others every time."""
     given: Values = {
         "tokens": {"existingTlsSecret": "tls"},
+        "dask": {"existingSecret": "keys"},
         "jupyterhub": {"custom": {"highrate": {"tokens": {"caConfigMap": "authority"}}}},
     }
     return merged(merged(values, given), {"sites": {"schedd": {"edge": {"existingTlsSecret": "edge-tls"}}}})
@@ -135,7 +164,7 @@ def _with_fixed_secrets() -> Values:
         "jupyterhub": {
             "hub": {
                 "config": {"JupyterHub": {"cookie_secret": key}, "CryptKeeper": {"keys": [key]}},
-                "services": {"tokens": {"apiToken": key}, "metrics": {"apiToken": key}},
+                "services": {name: {"apiToken": key} for name in ("tokens", "metrics", "dask-gateway")},
             },
             "proxy": {"secretToken": key},
         }

@@ -55,6 +55,7 @@ REFUSED: Values = {
         "resources": {"limits": {"memory": "1Gi"}},
     },
 }
+OFFLOAD = {"images": {"lab": {"offload": True}}}
 CONTEXT: Values = {
     "runAsNonRoot": True,
     "allowPrivilegeEscalation": False,
@@ -235,12 +236,15 @@ def test_the_chart_allows_the_kinds_of_volumes_that_the_hub_allows(chart: Chart)
 
 
 @pytest.mark.parametrize(
-    "cvmfs", [{"mode": "none"}, {"mode": "pvc", "claim": "cvmfs"}], ids=lambda cvmfs: cvmfs["mode"]
+    "given",
+    [{}, {"cvmfs": {"mode": "pvc", "claim": "cvmfs"}}, {"dask": {"enabled": True}, "catalogue": OFFLOAD}],
+    ids=lambda given: next(iter(given), "nothing"),
 )
-def test_the_chart_knows_all_variables_volumes_and_paths_of_a_session(chart: Chart, cvmfs: Values) -> None:
-    users = merged(MINIMAL, {"jupyterhub": {"custom": {"highrate": {"cvmfs": cvmfs}}}})
+def test_the_chart_knows_all_variables_volumes_and_paths_of_a_session(chart: Chart, given: Values) -> None:
+    users = merged(MINIMAL, {"jupyterhub": {"custom": {"highrate": given}}})
     told = {"url": "https://tokens.example.org", "caConfigMap": "authority", "profile": "storage"}
-    platform = parse(merged(users["jupyterhub"]["custom"]["highrate"], {"tokens": told}))
+    found = {"tokens": told, "dask": {"url": "http://gateway.example.org"}}
+    platform = parse(merged(users["jupyterhub"]["custom"]["highrate"], found))
     session = Session(image="a:1", title="", cores=1, memory=1, offload=True, cvmfs_path="/cvmfs/a")
     paths = [str(place["mountPath"]) for place in mounts(platform).values()]
     ours: Values = {

@@ -165,6 +165,18 @@ async def test_programs_are_told_places_and_no_tokens(spawner: Make) -> None:
     assert secrets == {"BEARER_TOKEN_FILE", "HIGHRATE_TOKENS_URL", "HIGHRATE_TOKEN_PROFILE", "JUPYTERHUB_API_TOKEN"}
 
 
+async def test_sessions_that_scale_out_find_the_gateway_and_start_workers_from_their_own_image(spawner: Make) -> None:
+    dask: dict[str, Any] = {"dask": {"enabled": True, "url": "http://dask-proxy.hub.svc:8000"}}
+    wanted = {
+        "DASK_GATEWAY__ADDRESS": "http://dask-proxy.hub.svc:8000",
+        "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
+        "DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE": "registry.test/analysis:2",
+    }
+    assert wanted.items() <= environment(await manifest(spawner(**dask))).items()
+    assert not wanted.keys() & environment(await manifest(spawner({"image": "base"}, **dask))).keys()
+    assert not wanted.keys() & environment(await manifest(spawner())).keys()
+
+
 async def test_a_second_start_has_nothing_of_the_first(spawner: Make) -> None:
     """JupyterHub keeps the spawner of a server that was stopped."""
     one = spawner({"cores": 8})

@@ -12,7 +12,7 @@ from dask_gateway_server.proxy.core import Proxy
 from service_runtime.logs import LEVELS, configure_logs
 from service_runtime.settings import SettingsError, load_settings
 
-from offload_backend.app.gateway_config import gateway_config
+from offload_backend.app.gateway_config import gateway_config, proxy_config
 from offload_backend.model.settings import Settings
 
 app = typer.Typer(name="offload-gateway", add_completion=False, pretty_exceptions_enable=False)
@@ -32,7 +32,7 @@ def command(
         raise typer.BadParameter(f'"{log_level}" is none of {", ".join(LEVELS)}', param_hint="--log-level")
     try:
         settings = load_settings(Settings, config)
-        made = None if check else gateway_config(settings)
+        made = None if check else proxy_config(settings) if part == "proxy" else gateway_config(settings)
     except SettingsError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(2) from error

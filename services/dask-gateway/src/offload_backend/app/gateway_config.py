@@ -51,6 +51,24 @@ def gateway_config(settings: Settings) -> Config:
     return config
 
 
+def proxy_config(settings: Settings) -> Config:
+    """For the proxy alone, whose pod has none of the gateway's secrets. Raises SettingsError."""
+    problems: list[Problem] = []
+    proxy, config = settings.proxy, Config()
+    if proxy.token_file is None or proxy.gateway_url is None:
+        raise SettingsError(
+            "the configuration", [Problem("proxy", "a proxy of its own needs token_file and gateway_url")]
+        )
+    token = _read("proxy.token_file", proxy.token_file, problems).strip()
+    if problems:
+        raise SettingsError("the configuration", problems)
+    config.DaskGateway.address = settings.listen
+    config.Proxy.address = proxy.address
+    config.Proxy.api_token = token
+    config.Proxy.gateway_url = proxy.gateway_url
+    return config
+
+
 def _files(settings: Settings) -> tuple[list[str], str, str]:
     """The database's keys and address, and the proxy's token."""
     problems: list[Problem] = []
