@@ -1,9 +1,10 @@
 """A net under the hub's log: what looks like a secret doesn't get into it, by whichever way."""
 
 import asyncio
+import contextlib
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from aiohttp import web
@@ -53,6 +54,13 @@ def test_the_rest_stays(text: str) -> None:
     assert redacted(text) == text
 
 
+# more libraries than are listed here: the last of a test is one that nobody has made yet
+LOGGERS = (
+    *("JupyterHub", "asyncio", "aiohttp.server"),
+    *("tornado", "tornado.application", "tornado.general", "tornado.curl_httpclient"),
+)
+
+
 @pytest.fixture(params=[logging.Formatter, LogFormatter, CoroutineLogFormatter])
 def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     """All that the process logs, as Python's, tornado's and JupyterHub's formatters write it; the net is there."""
@@ -61,20 +69,24 @@ def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     handler.setFormatter(request.param())
     root.addHandler(handler)
     install()
-    yield text
+    with as_python_made_them(LOGGERS):
+        yield text
     root.removeHandler(handler)
     logging.setLogRecordFactory(made)
 
 
-# more libraries than are listed here: the last is one that nobody has made yet
-LOGGERS = (
-    "JupyterHub",
-    "tornado.application",
-    "tornado.general",
-    "tornado.curl_httpclient",
-    "asyncio",
-    "aiohttp.server",
-)
+@contextlib.contextmanager
+def as_python_made_them(names: Iterable[str]) -> Iterator[None]:
+    """Dask, which other tests of this process import, silences tornado's loggers."""
+    loggers = [logging.getLogger(name) for name in names]
+    before = [(logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = True
+    yield
+    for logger, (level, propagate) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.propagate = propagate
 
 
 @pytest.mark.parametrize("name", [*LOGGERS, "kubernetes_asyncio.client.rest", "of.a.library"])
