@@ -9,7 +9,7 @@ from tests.charts.navigation import is_jupyterhubs
 from tests.charts.rendering import Object
 
 SUPPORTED = ("1.30", "1.32", "1.34", "1.37")
-CERTIFICATE_OR_TOKEN = re.compile(r"PRIVATE KEY|eyJ[A-Za-z0-9_-]{10}|client[-_]?secret:|refresh[-_]?token:", re.I)
+CERTIFICATE_OR_TOKEN = re.compile(r"PRIVATE KEY|\beyJ[\w-]{10,}\.[\w-]+\.|(?i:client[-_]?secret:|refresh[-_]?token:)")
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
