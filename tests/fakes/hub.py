@@ -1,4 +1,4 @@
-"""JupyterHub's REST API as far as the token service asks it, with faults on demand.
+"""JupyterHub's REST API as far as our services ask it, with faults on demand.
 
 For faults alone: what a real hub answers is tested with a real one (tests/unit/token_service/test_with_a_real_hub.py).
 """
@@ -32,6 +32,8 @@ class FakeHub:
     """Users whose login can't be renewed: the hub answers their tokens as it does those that it never made."""
     paths: list[str] = field(default_factory=list)
     """Of all requests, as they came over the wire."""
+    activity: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """What the service said of users' activity: their names and the requests' bodies."""
 
     def log_in(self, name: str, refresh_token: str, subject: str | None = None) -> str:
         """Somebody logs in and starts a server; gives the server's token."""
@@ -49,6 +51,7 @@ class FakeHub:
         app = web.Application()
         app.router.add_get("/hub/api/user", self._user)
         app.router.add_get("/hub/api/users/{name}", self._users)
+        app.router.add_post("/hub/api/users/{name}/activity", self._activity)
         return app
 
     async def _user(self, request: web.Request) -> web.StreamResponse:
@@ -64,6 +67,12 @@ class FakeHub:
         if model is None:
             return web.json_response({"status": 404, "message": "Not Found"}, status=404)
         return await _as(self.users_mode, web.json_response(model))
+
+    async def _activity(self, request: web.Request) -> web.StreamResponse:
+        if self._shown(request) != self.service_token:
+            return _forbidden()
+        self.activity.append((request.match_info["name"], await request.json()))
+        return await _as(self.users_mode, web.Response())
 
     def _shown(self, request: web.Request) -> str:
         self.paths.append(request.raw_path)

@@ -81,7 +81,7 @@ def test_hub_proxy_and_services_find_each_other(hub: Hub) -> None:
     assert set(roles["tokens"]["scopes"]) == {"list:users", "admin:auth_state"}
     assert roles["metrics"] == {"name": "metrics", "services": ["metrics"], "scopes": ["read:metrics"]}
     assert roles["dask-gateway"]["services"] == ["dask-gateway"]
-    assert set(roles["dask-gateway"]["scopes"]) == {"list:users", "read:servers"}
+    assert set(roles["dask-gateway"]["scopes"]) == {"list:users", "read:servers", "users:activity"}
 
 
 def test_the_token_service_shows_the_token_that_the_hub_knows(hub: Hub) -> None:

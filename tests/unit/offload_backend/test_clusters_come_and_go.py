@@ -1,6 +1,7 @@
 """Clusters from the request to the last pod, and everything in between that can end one."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 import pytest
 from offload_backend.core import names
@@ -158,6 +159,23 @@ async def test_clusters_end_with_the_last_server_of_their_user_after_a_while(sta
     about = await gateway.ended(mine)
     assert about["message"] == "It ended with its user's last server, 1s later."
     assert gateway.cluster(others).target == 3
+
+
+async def test_a_cluster_keeps_the_servers_of_its_user_from_being_culled(start: Start) -> None:
+    gateway = await start(hub={"server_gone": None})
+    gateway.hub.users["anna"]["servers"] = {"": {"ready": True}, "lab": {"ready": True}, "old": {"stopped": True}}
+    before = datetime.now(UTC)
+    name = await gateway.make()
+    await until(lambda: bool(gateway.hub.activity))
+    user, said = gateway.hub.activity[-1]
+    assert (user, set(said["servers"])) == ("anna", {"", "lab"})
+    assert datetime.fromisoformat(said["servers"]["lab"]["last_activity"]) >= before
+    await gateway.ask("DELETE", f"clusters/{name}")
+    await gateway.ended(name)
+    gateway.hub.activity.clear()
+    await gateway.make("mario")
+    await until(lambda: len(gateway.hub.activity) > 3)
+    assert {user for user, _ in gateway.hub.activity[1:]} == {"mario"}, "only who has a cluster"
 
 
 @pytest.mark.parametrize("mode", ["fail", "forbid", "garbage", "list"])

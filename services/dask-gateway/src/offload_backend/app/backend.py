@@ -76,10 +76,9 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
         if settings.relay is not None:
             lifetime = seconds(settings.relay.ticket_lifetime)
             loops["tickets"] = lambda: self.housekeeping.renew_tickets(lifetime / 2)
-        if settings.hub.server_gone is not None:
-            grace = seconds(settings.hub.server_gone)
-            hub = Hub(settings.hub.url, settings.hub.token_file)
-            loops["servers"] = lambda: self.housekeeping.follow_servers(hub, grace)
+        grace = None if settings.hub.server_gone is None else seconds(settings.hub.server_gone)
+        hub = Hub(settings.hub.url, settings.hub.token_file)
+        loops["servers"] = lambda: self.housekeeping.follow_servers(hub, grace)
         # dask-gateway's pool cancels them at the end, but holds them weakly
         self._loops = [
             self.task_pool.spawn(keep_running(name, loop, metrics.LOOP_FAILURES)) for name, loop in loops.items()

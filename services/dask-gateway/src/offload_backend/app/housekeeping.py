@@ -1,7 +1,10 @@
-"""What is done now and then: leftovers removed, tickets renewed, clusters of users without a server ended, history shortened."""
+"""What is done now and then: leftovers removed, tickets renewed, history shortened, and what clusters and servers mean to each
+other: a cluster keeps its user's server from being culled, and ends some time after the last one.
+"""
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy
@@ -85,24 +88,27 @@ class Housekeeping:
         submission: Submission = self._gateway.submission
         return submission
 
-    async def follow_servers(self, hub: Hub, grace: float) -> None:
-        """End the clusters of users whose servers have all ended. A hub that is away ends nothing."""
+    async def follow_servers(self, hub: Hub, grace: float | None) -> None:
+        """Keep the servers of users with clusters from being culled as idle, and end the clusters of users whose servers have
+        all ended, after `grace` seconds; none: never. A hub that is away ends nothing.
+        """
         async with hub.client:
             while True:
                 await self.look_for_servers(hub, time.monotonic(), grace)
                 await asyncio.sleep(SERVERS_SECONDS)
 
-    async def look_for_servers(self, hub: Hub, now: float, grace: float) -> None:
+    async def look_for_servers(self, hub: Hub, now: float, grace: float | None) -> None:
         users = {cluster.username for cluster in self._gateway.db.active_clusters()}
         for user in set(self._without_server) - users:
             del self._without_server[user]
         for user in sorted(users):
-            has = await hub.has_server(user)
-            if has is None:
+            servers = await hub.servers(user)
+            if servers is None:
                 continue
-            if has:
+            if servers:
                 self._without_server.pop(user, None)
-            elif now - self._without_server.setdefault(user, now) >= grace:
+                await hub.keep_active(user, servers, datetime.now(UTC))
+            elif grace is not None and now - self._without_server.setdefault(user, now) >= grace:
                 self._end_clusters(user)
 
     def _end_clusters(self, user: str) -> None:

@@ -73,7 +73,7 @@ class Hub(Section):
     service: str = ""
     """The gateway's name among the hub's services: tokens then need the scope access:services for it; empty: any token."""
     token_file: Path
-    """File with the gateway's own token; its role needs the scopes list:users and read:servers."""
+    """File with the gateway's own token; its role needs the scopes list:users, read:servers and users:activity."""
     remember: Annotated[int, Field(ge=0)] = 60
     """Seconds for which a user who was asked about is not asked about again."""
     server_gone: Duration | None = "30m"
