@@ -23,3 +23,11 @@ def test_the_server_is_stopped_and_the_next_login_is_refused(
         if PROVIDER.match(page.url):
             log_in(page, people["anna"])
         expect(page.locator("#highrate-refused")).to_contain_text(registry.EXPERIMENT)
+    # the pod is gone before the hub has written it down; a login in between would lead to the server
+    log_in(page, people["anna"], f"{URL}hub/home")
+    until(lambda: may_start(page), 60, "the hub knows of no server any more")
+
+
+def may_start(page: Page) -> bool:
+    page.goto(f"{URL}hub/home")
+    return page.locator("#start").inner_text().startswith("Start")
