@@ -111,7 +111,7 @@ def _catalogue(images: Mapping[str, Image]) -> Object:
         },
         "analysis": {
             "title": "Analysis",
-            "description": "JupyterLab with ROOT, uproot, awkward and coffea, and Dask that scales out to the site.",
+            "description": "JupyterLab with ROOT, uproot, awkward, coffea and Dask.",
             "image": offload.reference,
             "offload": True,
             "cvmfsPath": offload.unpacked,
