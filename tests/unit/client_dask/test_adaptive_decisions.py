@@ -88,7 +88,7 @@ SIGHTS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seen=st.lists(SIGHTS, min_size=1, max_size=12), minimum=st.integers(0, 20))
 def test_rules_that_hold_whatever_is_seen(seen: list[Sight], minimum: int) -> None:
     policy, memory = Policy(minimum=minimum, maximum=150, chunk=10, wait_pending=2, wait_connected=4), Memory()
@@ -103,7 +103,7 @@ def test_rules_that_hold_whatever_is_seen(seen: list[Sight], minimum: int) -> No
             assert len(memory.small_needs) == policy.wait_connected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(needed=st.integers(0, 150), connected=st.integers(0, 60), pending=st.integers(0, 60))
 def test_a_need_that_stays_is_met_in_the_end(needed: int, connected: int, pending: int) -> None:
     memory, asked = Memory(), connected + pending

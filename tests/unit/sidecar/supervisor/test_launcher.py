@@ -34,7 +34,7 @@ def run(
     return ended.returncode, ended.stdout, status.read_bytes()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(BYTES, max_size=5), st.dictionaries(NAMES, BYTES, max_size=5))
 def test_arguments_and_environment_reach_the_program_byte_for_byte(
     arguments: list[bytes], env: dict[bytes, bytes]
