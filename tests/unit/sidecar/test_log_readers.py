@@ -79,7 +79,8 @@ async def test_a_reader_who_waits_for_another_ones_turn_holds_up_nobody(tmp_path
 
 
 async def test_a_reader_whose_turn_does_not_come_gets_what_was_read_last(tmp_path: Path, schedd: FakeSchedd) -> None:
-    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path))
+    # so short that the reading below isn't fresh any more when it is asked for again
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path, output={"live_seconds": 0.0001}))
     sidecar.deadlines = CallDeadlines(query=1)
     await sidecar.start()
     uids = [await created(sidecar) for _ in range(3)]
