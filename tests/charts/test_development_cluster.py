@@ -8,7 +8,8 @@ import pytest
 import yaml
 from devcluster.charts import assemble, jupyterhub_chart
 from devcluster.images.reference import Image
-from devcluster.release_values import NAME, NAMESPACE, Credentials, objects, values
+from devcluster.release_objects import Credentials, objects
+from devcluster.release_values import NAME, NAMESPACE, values
 from devcluster.site.layout import ENDPOINTS
 
 from tests.charts.navigation import of_kind
@@ -26,12 +27,14 @@ def test_the_development_cluster_s_values_install_the_hub_and_every_site(tmp_pat
     chart = Chart(programs(tmp_path)["helm"], folder, tmp_path)
     rendered = chart.render(values(IMAGES, AUTHORITY), Release(NAME, NAMESPACE))
     deployments = {each["metadata"]["name"] for each in of_kind(rendered, "Deployment")}
-    assert {"hub", "proxy", "tokens", *(f"{NAME}-{mode}-vk" for mode in ENDPOINTS)} == deployments
+    dask = {"dask-gateway", "dask-proxy"}
+    assert {"hub", "proxy", "tokens", *dask, *(f"{NAME}-{mode}-vk" for mode in ENDPOINTS)} == deployments
+    assert [each["metadata"]["name"] for each in of_kind(rendered, "StatefulSet")] == ["relay"]
 
 
 def test_no_secret_is_among_the_values() -> None:
     clients = {"hub": "secret of the hub", "highrate-vk": "secret of the virtual kubelets"}
-    made = objects(Credentials(AUTHORITY, hub_certificate="certificate", hub_key="key of the hub", clients=clients))
+    made = objects(Credentials(hub_certificate="certificate", hub_key="key of the hub", clients=clients))
     found = {text for secret in of_kind(made, "Secret") for text in secret["data"].values()}
     assert {b64encode(text.encode()).decode() for text in (*clients.values(), "key of the hub")} <= found
     written = yaml.safe_dump(values(IMAGES, AUTHORITY))

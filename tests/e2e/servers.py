@@ -27,10 +27,17 @@ class Servers:
 
     def run(self, person: str, script: str) -> str:
         """What a shell script says in somebody's running server, with the variables that the server has."""
+        return self.kubectl("exec", *self._running(person, script))
+
+    def inside(self, person: str, script: str) -> list[str]:
+        """The command of this machine that runs it there, with standard input."""
+        asked = (f"--kubeconfig={self.kubectl.kubeconfig}", "exec", "--stdin")
+        return [str(self.kubectl.program), *asked, *self._running(person, script)]
+
+    def _running(self, person: str, script: str) -> tuple[str, ...]:
         pod = self.pod(person)
         assert pod is not None, f"{person} has no server"
-        words = ("exec", f"--namespace={self.namespace}", pod["metadata"]["name"], "--", "bash", "-ec", script)
-        return self.kubectl(*words)
+        return (f"--namespace={self.namespace}", pod["metadata"]["name"], "--", "bash", "-ec", script)
 
 
 def until(condition: Callable[[], bool], seconds: float, what: str) -> None:

@@ -35,12 +35,14 @@ class FakeGateway:
     ended: list[str] = field(default_factory=list)
     beats: list[dict[str, Any]] = field(default_factory=list)
     version: str = "2026.3.0"
+    relay: list[str] = field(default_factory=list)
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self._authenticated])
         base = "/api/v1/clusters"
         app.router.add_get("/api/version", self._version)
         app.router.add_get("/api/v1/options", self._options)
+        app.router.add_get("/api/v1/relay", self._relay)
         app.router.add_post(f"{base}/", self._create)
         app.router.add_get(f"{base}/{NAME}", self._report)
         app.router.add_delete(f"{base}/{NAME}", self._end)
@@ -63,6 +65,9 @@ class FakeGateway:
 
     async def _version(self, _: web.Request) -> web.Response:
         return web.json_response({"version": self.version})
+
+    async def _relay(self, _: web.Request) -> web.Response:
+        return web.json_response({"members": self.relay, "authorities": None})
 
     async def _options(self, _: web.Request) -> web.Response:
         return web.json_response({"cluster_options": []})

@@ -6,6 +6,9 @@ from devcluster.pki import Authority, KeyPair
 PORT = 30443
 URL = f"https://{HUB_NAME}:{PORT}/"
 CALLBACK = f"{URL}hub/oauth_callback"
+RELAY_PORTS = (30450, 30451)
+"""Of the relay's members, in order."""
+RELAY_URL = f"https://{HUB_NAME}:3045{{member}}"
 
 
 def certificate(authority: Authority, plan: AddressPlan) -> KeyPair:

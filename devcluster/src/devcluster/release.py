@@ -9,7 +9,8 @@ from devcluster.iam import registry
 from devcluster.iam.service import secrets_file
 from devcluster.kubernetes.cluster import wait_until
 from devcluster.platform import Platform
-from devcluster.release_values import NAME, NAMESPACE, Credentials, objects, values
+from devcluster.release_objects import Credentials, objects
+from devcluster.release_values import NAME, NAMESPACE, values
 from devcluster.steps import StepLog
 
 CHART = Path("charts/highrate")
@@ -57,7 +58,6 @@ def _credentials(platform: Platform) -> Credentials:
     authority = platform.authority
     hub = hub_address.certificate(authority, platform.network.plan)
     return Credentials(
-        authority=authority.pair.certificate.read_text(),
         hub_certificate=hub.certificate.read_text(),
         hub_key=hub.key.read_text(),
         clients=registry.ensure_secrets(secrets_file(platform.checkout)).clients,

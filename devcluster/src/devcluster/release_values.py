@@ -1,14 +1,12 @@
-"""What the platform's chart is told on this machine: values, and the objects that a platform administrator makes by hand.
+"""What the platform's chart is told on this machine.
 
 Pure data. Everything that the chart decides by itself is left to it, so that the demo shows the chart and not this file.
 """
 
-from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from devcluster.addresses import HUB_NAME
-from devcluster.hub_address import CALLBACK, PORT
+from devcluster.hub_address import CALLBACK, PORT, RELAY_PORTS, RELAY_URL
 from devcluster.iam import registry
 from devcluster.images.reference import REPOSITORY, Image
 from devcluster.site.layout import ENDPOINTS
@@ -19,20 +17,13 @@ POD_NAMESPACE = "default"
 """Where people's own pods run, such as the demonstration's."""
 TEST_NAMESPACE = "highrate-tests"
 """Whose pods may use their ConfigMaps and Secrets too: tests leave the release's own namespace alone."""
+DASK_NAMESPACE = "dask"
+"""Of schedulers and workers, which the virtual kubelets serve."""
 CVMFS_CLAIM = "cvmfs"
-_HUB_SECRET, _SITE_SECRET, _HUB_CERTIFICATE = "highrate-iam", "site-token", "hub-tls"
+HUB_SECRET, SITE_SECRET, HUB_CERTIFICATE = "highrate-iam", "site-token", "hub-tls"
+"""Of the hub as a client of the identity provider, of the virtual kubelets as one, and the certificate of the hub's name."""
 
 Object = dict[str, object]
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """PEM texts and the clients' secrets."""
-
-    authority: str
-    hub_certificate: str
-    hub_key: str
-    clients: Mapping[str, str]
 
 
 def values(images: Mapping[str, Image], authority: str) -> Object:
@@ -42,6 +33,7 @@ def values(images: Mapping[str, Image], authority: str) -> Object:
         "image": {"repository": services.repository, "tag": services.tag},
         "caBundle": {"certificates": authority},
         "sites": {mode: _site(mode) for mode in ENDPOINTS},
+        "dask": _dask(),
         "jupyterhub": {
             "hub": {
                 "image": {"name": hub.repository, "tag": hub.tag},
@@ -54,7 +46,7 @@ def values(images: Mapping[str, Image], authority: str) -> Object:
                     "enabled": True,
                     "type": "secret",
                     "hosts": [HUB_NAME],
-                    "secret": {"name": _HUB_CERTIFICATE},
+                    "secret": {"name": HUB_CERTIFICATE},
                 },
             },
             "custom": {
@@ -63,7 +55,8 @@ def values(images: Mapping[str, Image], authority: str) -> Object:
                         "images": _catalogue(images),
                         "freeImage": {"enabled": True, "registries": [REPOSITORY]},
                     },
-                    "cvmfs": {"mode": "pvc", "claim": CVMFS_CLAIM},
+                    "cvmfs": {"mode": "pvc", "claim": CVMFS_CLAIM, "gridSecurity": ""},
+                    "dask": {"enabled": True},
                 }
             },
         },
@@ -74,14 +67,35 @@ def _site(mode: str) -> Object:
     endpoint = ENDPOINTS[mode]
     return {
         "nodeName": endpoint.node_name,
-        "namespaces": [POD_NAMESPACE, TEST_NAMESPACE],
+        "namespaces": [POD_NAMESPACE, TEST_NAMESPACE, DASK_NAMESPACE],
         "edge": {"mode": "remote", "url": endpoint.edge_url},
         "token": {
             "issuer": registry.ISSUER,
             "clientId": registry.VK,
             "audience": registry.EDGE_AUDIENCE,
             "scope": "wlcg wlcg.groups",
-            "existingSecret": _SITE_SECRET,
+            "existingSecret": SITE_SECRET,
+        },
+    }
+
+
+def _dask() -> Object:
+    """Small schedulers and workers: all of them share one machine. Each member of the relay has a port of the hub's name."""
+    jobs: Object = {"wallTime": {"default": "1h", "maximum": "4h"}, "scratch": "1Gi"}
+    return {
+        "namespace": DASK_NAMESPACE,
+        "sites": {
+            "local": {"reserved": 0.1},
+            **{endpoint.node_name: {"node": endpoint.node_name, **jobs} for endpoint in ENDPOINTS.values()},
+        },
+        "scheduler": {"cores": 1, "reserved": 0.1, "memory": 1},
+        "defaults": {"workerCores": 1, "workerMemory": 1},
+        "proxy": {"replicas": 1},
+        "relay": {
+            "url": RELAY_URL,
+            "replicas": len(RELAY_PORTS),
+            "existingTlsSecret": HUB_CERTIFICATE,
+            "service": {"type": "NodePort", "nodePorts": list(RELAY_PORTS)},
         },
     }
 
@@ -117,48 +131,3 @@ def _catalogue(images: Mapping[str, Image]) -> Object:
             "cvmfsPath": offload.unpacked,
         },
     }
-
-
-def objects(given: Credentials) -> list[Object]:
-    """Namespaces and Secrets that must be there before the release, whose namespace enforces the restricted standard."""
-    restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
-    return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": restricted}},
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": TEST_NAMESPACE}},
-        _secret(_HUB_SECRET, {"client-secret": given.clients[registry.HUB]}),
-        _secret(_SITE_SECRET, {"client-secret": given.clients[registry.VK]}),
-        _secret(_HUB_CERTIFICATE, {"tls.crt": given.hub_certificate, "tls.key": given.hub_key}, "kubernetes.io/tls"),
-        *_cvmfs(),
-    ]
-
-
-def _secret(name: str, texts: Mapping[str, str], kind: str = "Opaque") -> Object:
-    data = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
-    metadata = {"name": name, "namespace": NAMESPACE}
-    return {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": metadata, "data": data}
-
-
-def _cvmfs() -> list[Object]:
-    """CVMFS as an administrator's volume, a folder of the node: the restricted standard allows pods no hostPath."""
-    shared: Object = {"accessModes": ["ReadOnlyMany"], "storageClassName": ""}
-    claim = {"name": CVMFS_CLAIM, "namespace": NAMESPACE}
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolume",
-            "metadata": {"name": CVMFS_CLAIM},
-            "spec": {
-                **shared,
-                "capacity": {"storage": "1Gi"},
-                "hostPath": {"path": "/cvmfs", "type": "Directory"},
-                "claimRef": claim,
-                "persistentVolumeReclaimPolicy": "Retain",
-            },
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": claim,
-            "spec": {**shared, "volumeName": CVMFS_CLAIM, "resources": {"requests": {"storage": "1Gi"}}},
-        },
-    ]

@@ -26,15 +26,20 @@ def a_token(place: Path, life: float) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("life", "state", "words"),
+    ("age", "left", "state", "words"),
     [
-        (3600, State.GOOD, "profile default, good for 60 min more"),
-        (60, State.DOUBTFUL, "expires in"),
-        (-300, State.BAD, "expired 5 min ago"),
+        (0, 3600, State.GOOD, "profile default, good for 60 min more"),
+        (480, 120, State.GOOD, "good for 2 min more"),
+        (3500, 100, State.DOUBTFUL, "expires in"),
+        (3600, -300, State.BAD, "expired 5 min ago"),
     ],
 )
-def test_a_token_by_the_time_that_is_left(tmp_path: Path, life: float, state: State, words: str) -> None:
-    found = credentials.token(a_token(tmp_path / "bt", life))
+def test_a_token_by_the_part_of_its_life_that_is_left(
+    tmp_path: Path, age: float, left: float, state: State, words: str
+) -> None:
+    environ = a_token(tmp_path / "bt", left)
+    os.utime(tmp_path / "bt", (time.time() - age,) * 2)
+    found = credentials.token(environ)
     assert (found.state, words in found.sentence) == (state, True), found
 
 
@@ -88,14 +93,22 @@ async def test_something_else_in_the_gateways_place_and_the_ports_of_schedulers_
         for address in (other.url, other.url.removeprefix("http://")):
             way = {"DASK_GATEWAY__PROXY_ADDRESS": address}
             assert (await asyncio.to_thread(services.schedulers, way)).state is State.GOOD
-        # like a relay's member, it refuses whoever shows nothing
-        found = await asyncio.to_thread(services.relay, {"HIGHRATE_RELAY_URLS": other.url})
-        assert found == good("1 of 1 members answer")
-        found = await asyncio.to_thread(services.relay, {"HIGHRATE_RELAY_URLS": f"{other.url} http://127.0.0.1:9"})
-        assert found.state is State.BAD
-        assert "127.0.0.1:9" in found.sentence
     assert services.schedulers({"DASK_GATEWAY__PROXY_ADDRESS": "127.0.0.1:9"}).state is State.BAD
     assert services.schedulers({}).state is services.relay({}).state is State.ABSENT
+
+
+async def test_the_relay_that_the_gateway_has() -> None:
+    async with dask_gateway.running(FakeGateway()) as gateway:
+        environ = {"DASK_GATEWAY__ADDRESS": gateway.url, "JUPYTERHUB_API_TOKEN": gateway.hub_token}
+        assert (await asyncio.to_thread(services.relay, environ)).state is State.ABSENT
+        # like a relay's member, it refuses whoever shows nothing
+        gateway.relay = [gateway.url]
+        assert await asyncio.to_thread(services.relay, environ) == good("1 of 1 members answer")
+        gateway.relay = [gateway.url, "http://127.0.0.1:9"]
+        found = await asyncio.to_thread(services.relay, environ)
+        assert (found.state, "127.0.0.1:9" in found.sentence) == (State.BAD, True)
+        found = await asyncio.to_thread(services.relay, {**environ, "JUPYTERHUB_API_TOKEN": "of another"})
+        assert found.state is State.DOUBTFUL
 
 
 def test_versions_that_are_not_those_of_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,6 +146,8 @@ def test_cvmfs_is_looked_into(tmp_path: Path) -> None:
     (tmp_path / "grid.cern.ch/certificates/ca").mkdir(parents=True)
     assert storage.cvmfs(expected, tmp_path).state is State.GOOD
     assert storage.cvmfs({}, tmp_path).state is State.GOOD
+    other = {"X509_CERT_DIR": f"{tmp_path}/other.example.org"}
+    assert storage.cvmfs(other, tmp_path).state is State.BAD
 
 
 def test_a_check_that_hangs_or_fails_is_a_finding_and_holds_up_no_other() -> None:

@@ -46,6 +46,18 @@ async def test_a_cluster_is_shown_to_its_user_alone(start: Start, path: str) -> 
     assert (status, "There is no cluster none" in told["error"]) == (404, True)
 
 
+async def test_where_the_relay_is(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_text("PEM")
+    gateway = await start(relay={**relay(tmp_path), "ca_file": str(tmp_path / "ca.crt")})
+    told = {"members": RELAY["members"], "authorities": "PEM"}
+    assert await gateway.ask("GET", "relay") == (200, told)
+    assert (await gateway._send("GET", "relay", {}, {}))[0] == 401
+
+
+async def test_without_a_relay_there_are_no_members(start: Start) -> None:
+    assert await (await start()).ask("GET", "relay") == (200, {"members": [], "authorities": None})
+
+
 async def test_a_scheduler_asks_for_room_with_its_own_clusters_token(start: Start) -> None:
     gateway = await start()
     mine, other = await gateway.make(), await gateway.make()

@@ -106,6 +106,18 @@ async def test_neighbours_speak_directly(plain_relay: Member, comms: Comms) -> N
                 await made.close()
 
 
+async def test_the_host_is_the_one_by_which_the_relay_is_reached(
+    plain_relay: Member, comms: Comms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with dask.config.set({"highrate.relay.network": "site-a"}):
+        async with comms.listen(echo) as listener:
+            assert "@site-a/127.0.0.1:" in listener.contact_address, "where the relay is on this machine, too"
+        # a site that has no way to anywhere but the relay, and a name of its own that means only itself
+        monkeypatch.setattr("highrate.relay.listener.socket.gethostbyname", lambda _: "192.0.2.1")
+        async with comms.listen(echo) as listener:
+            assert "@" not in listener.contact_address, "another machine's 127.0.0.1 is somebody else"
+
+
 async def test_a_direct_address_that_does_not_answer_is_passed_over(plain_relay: Member, comms: Comms) -> None:
     async with comms.listen(echo) as listener:
         address = f"{listener.contact_address}@site-a/127.0.0.1:9"

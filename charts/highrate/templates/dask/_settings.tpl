@@ -33,7 +33,7 @@ offload-gateway.yaml: |
     {{- else }} {}
     {{- end }}
   defaults: {{ include "highrate.snake" $dask.defaults }}
-  scheduler: {{ pick $dask.scheduler "cores" "memory" | toJson }}
+  scheduler: {{ pick $dask.scheduler "cores" "reserved" "memory" | toJson }}
   pods:
     uid: {{ int64 $users.home.uid }}
     gid: {{ int64 $users.home.gid }}

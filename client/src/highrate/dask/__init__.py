@@ -3,5 +3,8 @@
 from highrate.dask.cluster import OffloadCluster
 from highrate.dask.panel import new_cluster
 from highrate.dask.versions import DifferentVersions
+from highrate.relay import openssl_errors
 
 __all__ = ["DifferentVersions", "OffloadCluster", "new_cluster"]
+
+openssl_errors.contain()

@@ -8,7 +8,8 @@ from highrate.doctor.finding import Finding, absent, bad, doubtful, good
 from highrate.tokens import settings, token_file
 from highrate.tokens.settings import SettingsError
 
-_SOON = 120.0
+_LATE = 0.1
+"""Part of its life that is left when a token should have been renewed: the agent does it earlier."""
 
 
 def token(environ: Mapping[str, str], now: float | None = None) -> Finding:
@@ -39,7 +40,7 @@ def _in_file(place: Path, now: float) -> Finding:
     left = note.expires_at - now
     if left <= 0:
         return bad(f"the token in {place} expired {-left / 60:.0f} min ago", "Log out and in again.")
-    if left < _SOON:
+    if left < _LATE * (note.expires_at - place.stat().st_mtime):
         return doubtful(
             f"the token expires in {left:.0f} s", "It should have been renewed: run `highrate doctor` again."
         )

@@ -26,12 +26,12 @@ class Reply:
     body: bytes
 
 
-def fetch(url: str, headers: Mapping[str, str], ca_file: str | None = None) -> Reply:
-    """No redirect is followed: the session's token goes where the platform says. Raises NoAnswer."""
+def fetch(url: str, headers: Mapping[str, str], authorities: str | None = None) -> Reply:
+    """`authorities`: PEM texts, beside those of the system. No redirect is followed: the session's token goes where the platform says. Raises NoAnswer."""
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        connection = _connection(parts.scheme, parts.hostname or "", parts.port, ca_file)
+        connection = _connection(parts.scheme, parts.hostname or "", parts.port, authorities)
         try:
             connection.request("GET", path, headers=dict(headers))
             response = connection.getresponse()
@@ -44,11 +44,11 @@ def fetch(url: str, headers: Mapping[str, str], ca_file: str | None = None) -> R
         raise NoAnswer(f"{url} doesn't answer: {str(problem) or type(problem).__name__}") from problem
 
 
-def _connection(scheme: str, host: str, port: int | None, ca_file: str | None) -> http.client.HTTPConnection:
+def _connection(scheme: str, host: str, port: int | None, authorities: str | None) -> http.client.HTTPConnection:
     if scheme == "https":
         context = ssl.create_default_context()
-        if ca_file:
-            context.load_verify_locations(ca_file)
+        if authorities:
+            context.load_verify_locations(cadata=authorities)
         return http.client.HTTPSConnection(host, port, timeout=SECONDS, context=context)
     return http.client.HTTPConnection(host, port, timeout=SECONDS)
 
@@ -115,14 +115,22 @@ def schedulers(environ: Mapping[str, str]) -> Finding:
 
 
 def relay(environ: Mapping[str, str]) -> Finding:
-    """Each member answers, and refuses whoever has no ticket."""
-    members = environ.get("HIGHRATE_RELAY_URLS", "").split()
+    """Each member that the gateway has answers, and refuses whoever has no ticket."""
+    address = environ.get("DASK_GATEWAY__ADDRESS", "").rstrip("/")
+    if not address:
+        return absent("the platform has no Dask gateway")
+    shown = {"Authorization": f"jupyterhub {environ.get('JUPYTERHUB_API_TOKEN', '')}"}
+    try:
+        told = json.loads(fetch(f"{address}/api/v1/relay", shown).body)
+        members, authorities = [str(member) for member in told["members"]], told["authorities"]
+    except (NoAnswer, ValueError, KeyError, TypeError):
+        return doubtful("the gateway doesn't say where the relay is", "See what is said of the gateway.")
     if not members:
-        return absent("the platform has no relay for workers at sites (HIGHRATE_RELAY_URLS is not set)")
+        return absent("the platform has no relay, which only workers at sites need")
     silent = []
     for member in members:
         try:
-            status = fetch(f"{member.rstrip('/')}/v1/dial/doctor", {}, environ.get("HIGHRATE_CA_FILE")).status
+            status = fetch(f"{member.rstrip('/')}/v1/dial/doctor", {}, authorities).status
         except NoAnswer as problem:
             silent.append(str(problem))
             continue

@@ -29,7 +29,7 @@ def disk(place: Path, what: str) -> Finding:
     if usage.free < _FULL * usage.total:
         return bad(said, f"Make room in {what}: du -sh {place}/* {place}/.[a-z]*")
     if usage.free < _NEARLY * usage.total:
-        return doubtful(said, f"Make room in {what} before it is full: du -sh {place}/*")
+        return doubtful(said, f"Before it is full, make room in {what}: du -sh {place}/*")
     return good(said)
 
 
@@ -45,10 +45,8 @@ def cvmfs(environ: Mapping[str, str], root: Path = Path("/cvmfs")) -> Finding:
     """A repository is mounted when it is first looked into, so that one has to look."""
     if not root.is_dir():
         return absent(f"there is no {root}")
-    wanted = [root / name for name in _REPOSITORIES]
-    grid = environ.get("X509_CERT_DIR", "")
-    if grid.startswith(f"{root}/"):
-        wanted.insert(0, Path(grid))
+    grid, mounted = environ.get("X509_CERT_DIR", ""), sorted(root.iterdir())
+    wanted = [Path(grid)] if grid.startswith(f"{root}/") else mounted or [root / name for name in _REPOSITORIES]
     broken = []
     for place in wanted:
         try:
@@ -57,6 +55,6 @@ def cvmfs(environ: Mapping[str, str], root: Path = Path("/cvmfs")) -> Finding:
             broken.append(f"{place} is empty")
         except OSError as problem:
             broken.append(f"{place}: {problem.strerror}")
-    if not grid and not any(root.iterdir()):
+    if not grid and not mounted:
         return absent("the platform mounts no CVMFS")
     return bad("; ".join(broken), "Restart the server; if it stays, tell your administrators.")

@@ -6,9 +6,12 @@ from typing import Any
 from distributed.comm.core import Comm
 from distributed.comm.registry import Backend
 
+from highrate.relay import openssl_errors
 from highrate.relay.address import parse
 from highrate.relay.connector import RelayConnector
 from highrate.relay.listener import RelayListener
+
+openssl_errors.contain()
 
 
 class RelayBackend(Backend):

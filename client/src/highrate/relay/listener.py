@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import ipaddress
 import logging
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,7 +19,7 @@ from highrate.relay import ticket
 from highrate.relay.address import PREFIX, Address, Direct, to_listen_on
 from highrate.relay.comm import RelayComm, required_context
 from highrate.relay.control import Control
-from highrate.relay.options import LISTEN_TICKET, options
+from highrate.relay.options import LISTEN_TICKET, Options, options
 from highrate.relay.upgrade import open_stream
 
 START_SECONDS = 600.0
@@ -104,7 +106,9 @@ class RelayListener(BaseListener):
         opts = options()
         if opts.network is None:
             return None
-        host = opts.direct_host or str(await asyncio.get_running_loop().run_in_executor(None, get_ip))
+        host = opts.direct_host or await asyncio.get_running_loop().run_in_executor(None, _own_host, opts)
+        if host is None:
+            return None
         self._direct = _DirectListener(self, host)
         await self._direct.start()
         return Direct(opts.network, host, self._direct.get_host_port()[1])
@@ -155,6 +159,17 @@ class RelayListener(BaseListener):
             logger.info("Connection from %s closed before its handshake was complete", comm.peer_address)
             return
         await self._handle(comm)
+
+
+def _own_host(opts: Options) -> str | None:
+    """This machine's address on its way to the relay, since a site may have no other way. None where it means only itself."""
+    try:
+        relay = ticket.read(opts.listen_ticket_file, LISTEN_TICKET)
+        host, there = get_ip(relay.host, relay.port), socket.gethostbyname(relay.host)
+    except (OSError, ticket.UnusableTicket):  # what is wrong with it shows when the relay is called
+        return None
+    only_here = ipaddress.ip_address(host).is_loopback and not ipaddress.ip_address(there).is_loopback
+    return None if only_here else str(host)
 
 
 class _DirectListener(TLSListener):

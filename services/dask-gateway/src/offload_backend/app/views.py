@@ -1,5 +1,6 @@
 """What users see of their clusters: workers with their reasons, logs, and room to grow."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -59,6 +60,17 @@ async def workers(request: web.Request) -> web.Response:
         "limited": backend.limited.get(cluster.name, ""),
     }
     return web.json_response({"cluster": about, "workers": rows, "left_off": left_off})
+
+
+@routes.get("/api/v1/relay")
+@api_handler(user_authenticated=True)  # type: ignore[untyped-decorator]
+async def relay(request: web.Request) -> web.Response:
+    """Where the relay is, and whose certificates it has, for whoever wants to know if it answers; to use it takes a ticket."""
+    found = request.app["backend"].settings.relay
+    if found is None:
+        return web.json_response({"members": [], "authorities": None})
+    authorities = None if found.ca_file is None else await asyncio.to_thread(found.ca_file.read_text)
+    return web.json_response({"members": list(found.members), "authorities": authorities})
 
 
 @routes.get("/api/v1/clusters/{cluster_name}/capacity")

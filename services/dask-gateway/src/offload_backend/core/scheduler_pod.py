@@ -23,7 +23,7 @@ def scheduler_pod(settings: Settings, facts: ClusterFacts, secret: Owner) -> Jso
             idle_seconds=seconds(settings.timing.idle) if settings.timing.idle else 0,
         ),
         scheduler_environment(settings, facts),
-        pod.resources(settings.scheduler.cores, settings.scheduler.memory * GIB, {}),
+        pod.resources(settings.scheduler.cores, settings.scheduler.memory * GIB, {}, settings.scheduler.reserved),
     )
     container["volumeMounts"] = [*pod.mounts(), *cvmfs_mounts]
     container["ports"] = [

@@ -85,6 +85,8 @@ class Scheduler(Section):
 
     cores: PositiveFloat = 1
     """Its cores, or a part of one."""
+    reserved: Annotated[float, Field(gt=0, le=1)] = 1
+    """The part of its cores that is requested; the rest is shared."""
     memory: PositiveInt = 4
     """Its memory, in GiB."""
 
