@@ -27,7 +27,10 @@ class Reply:
 
 
 def fetch(url: str, headers: Mapping[str, str], authorities: str | None = None) -> Reply:
-    """`authorities`: PEM texts, beside those of the system. No redirect is followed: the session's token goes where the platform says. Raises NoAnswer."""
+    """No redirect is followed: the session's token goes where the platform says. Raises NoAnswer.
+
+    `authorities`: PEM texts, beside those of the system.
+    """
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
