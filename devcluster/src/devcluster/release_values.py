@@ -89,7 +89,7 @@ def _dask() -> Object:
             **{endpoint.node_name: {"node": endpoint.node_name, **jobs} for endpoint in ENDPOINTS.values()},
         },
         "scheduler": {"cores": 1, "reserved": 0.1, "memory": 1},
-        "defaults": {"workerCores": 1, "workerMemory": 1},
+        "defaults": {"site": ENDPOINTS["schedd"].node_name, "workerCores": 1, "workerMemory": 1},
         "proxy": {"replicas": 1},
         "relay": {
             "url": RELAY_URL,

@@ -56,6 +56,11 @@ class Clusters:
         """One that runs, as a site's administrator does it."""
         self.site.run(["condor_rm", self.jobs()[0]])
 
+    def kill_scheduler(self) -> None:
+        (pod,) = self.pods("dask-scheduler")
+        words = ("delete", "pod", pod["metadata"]["name"], f"--namespace={DASK_NAMESPACE}", "--grace-period=0", "--force")
+        self.kubectl(*words)
+
     def restart(self, workload: str) -> None:
         """Replace a part of the release, and wait until it is there again."""
         self.kubectl("rollout", "restart", workload, f"--namespace={NAMESPACE}")

@@ -23,7 +23,7 @@ def scheduler_environment(settings: Settings, facts: ClusterFacts) -> list[dict[
     }
     if settings.relay is not None:
         ours[f"{_RELAY}LISTEN_ID"] = places.SCHEDULER_ID
-    return _entries(facts.environment, ours, settings)
+    return _entries(facts.environment, ours, direct=settings.relay is not None)
 
 
 def worker_environment(settings: Settings, facts: ClusterFacts) -> list[dict[str, Any]]:
@@ -36,7 +36,8 @@ def worker_environment(settings: Settings, facts: ClusterFacts) -> list[dict[str
         **_files(settings, cvmfs),
         **place.environment,
     }
-    return _entries(facts.environment, ours, settings)
+    # a job has no address of its own: the worker finds its machine's
+    return _entries(facts.environment, ours, direct=settings.relay is not None and place.node is None)
 
 
 def _tls(role: str) -> dict[str, str]:
@@ -78,11 +79,11 @@ def _files(settings: Settings, cvmfs: bool) -> dict[str, str]:
     return found
 
 
-def _entries(users: Mapping[str, str], ours: Mapping[str, str], settings: Settings) -> list[dict[str, Any]]:
+def _entries(users: Mapping[str, str], ours: Mapping[str, str], *, direct: bool) -> list[dict[str, Any]]:
     """The user's variables byte for byte, then ours in their place where the names are the same."""
     plain = {name: value.replace("$", "$$") for name, value in users.items()} | dict(ours)
     entries: list[dict[str, Any]] = [{"name": name, "value": plain[name]} for name in sorted(plain)]
-    if settings.relay is not None:
+    if direct:
         address = {"fieldRef": {"fieldPath": "status.podIP"}}
         entries.append({"name": f"{_RELAY}DIRECT_HOST", "valueFrom": address})
     return entries

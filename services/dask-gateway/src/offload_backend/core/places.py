@@ -11,6 +11,7 @@ DIAL_TICKET: Final = "relay-dial.ticket"
 RELAY_CA: Final = "relay-ca.crt"
 
 SCRATCH: Final = "/scratch"
+TMP: Final = "/tmp"  # noqa: S108 - of the pod alone
 RUN: Final = "/run/highrate"
 CVMFS: Final = "/cvmfs"
 

@@ -49,6 +49,8 @@ def container_restricted() -> JsonObject:
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
         "privileged": False,
+        # at a site, to let an image be written to means to look at each of its folders first
+        "readOnlyRootFilesystem": True,
         "runAsNonRoot": True,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
@@ -88,6 +90,7 @@ def volumes(settings: Settings, cluster: str, files: Sequence[str], scratch: str
     return [
         {"name": "credentials", "secret": credentials},
         {"name": "scratch", "emptyDir": {"sizeLimit": scratch}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": scratch}},
         {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": _RUN_SIZE}},
     ]
 
@@ -102,6 +105,7 @@ def mounts() -> list[JsonObject]:
     return [
         {"name": "credentials", "mountPath": places.CREDENTIALS, "readOnly": True},
         {"name": "scratch", "mountPath": places.SCRATCH},
+        {"name": "tmp", "mountPath": places.TMP},
         {"name": "run", "mountPath": places.RUN},
     ]
 
