@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +37,8 @@ class Clusters:
 
     kubectl: Kubectl
     site: Site
+    pictures: Path
+    """Where screenshots are kept."""
 
     def pods(self, component: str = "") -> list[dict[str, Any]]:
         chosen = [f"--selector=app.kubernetes.io/component={component}"] if component else []
@@ -58,7 +61,14 @@ class Clusters:
 
     def kill_scheduler(self) -> None:
         (pod,) = self.pods("dask-scheduler")
-        words = ("delete", "pod", pod["metadata"]["name"], f"--namespace={DASK_NAMESPACE}", "--grace-period=0", "--force")
+        words = (
+            "delete",
+            "pod",
+            pod["metadata"]["name"],
+            f"--namespace={DASK_NAMESPACE}",
+            "--grace-period=0",
+            "--force",
+        )
         self.kubectl(*words)
 
     def restart(self, workload: str) -> None:
@@ -87,7 +97,7 @@ def lab(browser: Browser, people: dict[str, Person], platform: Platform) -> Iter
 @pytest.fixture
 def clusters(servers: Servers, platform: Platform) -> Iterator[Clusters]:
     """Nothing may be left of them when the test ends."""
-    found = Clusters(servers.kubectl, platform.site)
+    found = Clusters(servers.kubectl, platform.site, platform.checkout.logs / "e2e")
     yield found
     until(found.none_left, PATIENCE, "schedulers, workers, their jobs and Secrets are gone")
 

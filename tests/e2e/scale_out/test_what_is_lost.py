@@ -51,4 +51,3 @@ try:
 except Exception as error:
     answer = type(error).__name__
 """
-

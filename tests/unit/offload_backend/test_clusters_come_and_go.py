@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
+from offload_backend.app.absences import Absences
 from offload_backend.core import names
 
-from tests.fakes.cluster_api import ClusterApi
+from tests.fakes.cluster_api import ClusterApi, Object
 from tests.unit.offload_backend.conftest import Gateway, until
 from tests.unit.offload_backend.test_fates import ended, waiting
 
@@ -95,6 +96,48 @@ async def test_a_gap_that_a_departed_worker_leaves_is_filled(start: Start) -> No
     await until(lambda: gateway.cluster(name).workers[two].status >= 5)
     await gateway.report(name, 2, active=[one])
     await until(lambda: len(gateway.workers(name)) == 2)
+
+
+async def test_a_worker_whose_way_to_the_scheduler_broke_may_come_back(start: Start) -> None:
+    """As long as its pod runs: the relay was replaced, or the user restarts the workers."""
+    gateway = await start()
+    clock = gateway.backend.absences = Clock(gateway.backend.watch.get)
+    name = await gateway.make()
+    pods = await gateway.scaled(name, 2)
+    for pod in pods:
+        await gateway.api.become(pod["metadata"]["name"], "Running")
+    here, away = [names.label(pod, names.WORKER_LABEL) for pod in pods]
+    await until(lambda: gateway.backend.watch.get(names.worker_pod_name(away))["status"]["phase"] == "Running")
+    await gateway.report(name, 2, active=[here, away])
+    for clock.now in (10.0, 300.0):
+        await gateway.report(name, 2, active=[here], closed=[away])
+        assert gateway.cluster(name).workers[away].is_active()
+    await gateway.report(name, 2, active=[here, away])
+    for clock.now in (310.0, 600.0):
+        await gateway.report(name, 2, active=[here], closed=[away])
+        assert gateway.cluster(name).workers[away].is_active(), "it had been back"
+    clock.now = 611.0
+    await gateway.report(name, 2, active=[here], closed=[away])
+    await until(lambda: names.worker_pod_name(away) not in gateway.api.pods and len(gateway.workers(name)) == 2)
+    assert gateway.backend.absences._since == {}
+
+
+class Clock(Absences):
+    """Absences with a clock of the test's."""
+
+    def __init__(self, pod: Callable[[str], Object | None]) -> None:
+        super().__init__(pod, lambda: self.now)
+        self.now = 0.0
+
+
+async def test_a_worker_whose_pod_does_not_run_is_replaced_at_once(start: Start) -> None:
+    gateway = await start()
+    name = await gateway.make()
+    (pod,) = await gateway.scaled(name, 1)
+    worker = names.label(pod, names.WORKER_LABEL)
+    await gateway.report(name, 1, active=[worker])
+    await gateway.report(name, 1, closed=[worker])
+    await until(lambda: gateway.workers(name) and pod["metadata"]["name"] not in gateway.api.pods)
 
 
 async def test_workers_that_never_start_end_the_cluster_with_a_reason(start: Start) -> None:

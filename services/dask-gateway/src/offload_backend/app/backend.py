@@ -19,6 +19,7 @@ from traitlets import Instance
 
 from offload_backend import metrics
 from offload_backend.app import last_words, views
+from offload_backend.app.absences import Absences
 from offload_backend.app.housekeeping import Housekeeping
 from offload_backend.app.options import OfferedOptions
 from offload_backend.app.pod_changes import PodChanges
@@ -61,6 +62,7 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
         )
         self.warnings = Warnings(self.api, settings.namespace)
         self.submission = Submission(self, settings, self.objects, self.watch)
+        self.absences = Absences(self.watch.get)
         self.limited: dict[str, str] = {}
         app.add_routes(views.routes)
         app.middlewares.append(views.idleness)
@@ -134,6 +136,7 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
             if msg["count"] > allowed.workers:
                 self.limited[cluster_name] = allowed.reason
                 msg = {**msg, "count": allowed.workers}
+            msg = self.absences.excused(cluster, msg)
         await super().on_cluster_heartbeat(cluster_name, msg)
         # a worker that was sent away while another one failed leaves a gap that dask-gateway doesn't look at again
         if cluster is not None and self._runs(cluster) and len(cluster.active_workers()) < cluster.count:
@@ -156,6 +159,7 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
     async def do_stop_cluster(self, cluster: Cluster) -> None:
         """Also after a failure of whatever kind, which is explained while there is something to see."""
         self.submission.forget(cluster)
+        self.absences.forget(cluster.workers)
         self.limited.pop(cluster.name, None)
         if cluster.target == JobStatus.FAILED:
             pod = self.watch.get(names.scheduler_name(cluster.name))
@@ -164,6 +168,7 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
 
     async def do_stop_worker(self, worker: Worker) -> None:
         self.submission.forget(worker)
+        self.absences.forget([worker.name])
         name = names.worker_pod_name(worker.name)
         if worker.target == JobStatus.FAILED:
             await last_words.of_worker(self, worker, self.watch.get(name))

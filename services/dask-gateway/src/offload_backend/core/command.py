@@ -8,6 +8,8 @@ from offload_backend.model.facts import ClusterFacts
 
 SCHEDULER_COMMAND = ("dask", "scheduler")
 WORKER_COMMAND = ("dask", "worker")
+DEATH_SECONDS = 300
+"""How long a worker looks for its scheduler."""
 _ANY = "0.0.0.0"  # noqa: S104 - a pod's own address
 
 
@@ -40,7 +42,7 @@ def worker_command(facts: ClusterFacts, worker: str, scheduler: str, *, relay: b
         "--local-directory", places.SCRATCH,
         "--no-dashboard",
         # a scheduler that is gone takes its workers along, also where nobody deletes their pods
-        "--death-timeout", "300",
+        "--death-timeout", str(DEATH_SECONDS),
         *_lifetime(facts.wall_seconds),
     ]  # fmt: skip
 

@@ -1,0 +1,48 @@
+"""Workers that lost their scheduler while their pods run: they are expected back.
+
+The relay was replaced, or a user restarts the workers: the nanny starts the next process, under the same name. dask-gateway would
+replace the worker at once, and a job that had waited in a queue would be over for a connection of a few seconds.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from dask_gateway_server.backends.db_base import Cluster
+
+from offload_backend.core import names
+from offload_backend.core.command import DEATH_SECONDS
+from offload_backend.core.fate import Stage, fate
+from offload_backend.core.pod import JsonObject
+
+
+class Absences:
+    """`pod` is what is known of a pod, by its name."""
+
+    def __init__(self, pod: Callable[[str], JsonObject | None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._pod = pod
+        self._clock = clock
+        self._since: dict[str, float] = {}
+        """When each worker was first missed."""
+
+    def excused(self, cluster: Cluster, heartbeat: dict[str, Any]) -> dict[str, Any]:
+        """The scheduler's report, in which whoever is expected back has not gone."""
+        self.forget(heartbeat["active_workers"])
+        kept = [name for name in heartbeat["closed_workers"] if self._is_expected(cluster, name)]
+        if not kept:
+            return heartbeat
+        gone = [name for name in heartbeat["closed_workers"] if name not in kept]
+        return {**heartbeat, "active_workers": [*heartbeat["active_workers"], *kept], "closed_workers": gone}
+
+    def _is_expected(self, cluster: Cluster, name: str) -> bool:
+        worker = cluster.workers.get(name)
+        pod = self._pod(names.worker_pod_name(name))
+        if worker is None or worker.close_expected or pod is None or fate(pod).stage is not Stage.RUNNING:
+            return False
+        # by then its nanny has given up, too
+        return self._clock() - self._since.setdefault(name, self._clock()) < DEATH_SECONDS
+
+    def forget(self, workers: Iterable[str]) -> None:
+        """They are sent away, or their cluster has ended."""
+        for name in workers:
+            self._since.pop(name, None)
