@@ -114,7 +114,8 @@ def running(
             for number in range(workers):
                 cluster.start_worker(f"w{number}")
             with Client(scheduler, security=security, timeout=SECONDS, set_as_default=False) as cluster.client:
-                cluster.client.wait_for_workers(workers, timeout=SECONDS)
+                if workers:
+                    cluster.client.wait_for_workers(workers, timeout=SECONDS)
                 yield cluster
     finally:
         for made in cluster.processes:

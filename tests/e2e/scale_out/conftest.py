@@ -71,10 +71,12 @@ class Clusters:
         )
         self.kubectl(*words)
 
-    def restart(self, workload: str) -> None:
-        """Replace a part of the release, and wait until it is there again."""
-        self.kubectl("rollout", "restart", workload, f"--namespace={NAMESPACE}")
-        self.kubectl("rollout", "status", workload, f"--namespace={NAMESPACE}", "--timeout=150s", timeout=180)
+    def lose(self, component: str, workload: str) -> None:
+        """All pods of a part of the release, and wait until there are others."""
+        chosen = f"--selector=app.kubernetes.io/component={component}"
+        self.kubectl("delete", "pods", chosen, f"--namespace={NAMESPACE}", "--grace-period=1")
+        words = (f"{workload}/{component}", f"--namespace={NAMESPACE}", f"--timeout={PATIENCE}s")
+        self.kubectl("rollout", "status", *words, timeout=PATIENCE + 30)
 
 
 _OF_DASK = f'InterlinkNamespace == "{DASK_NAMESPACE}"'

@@ -23,12 +23,12 @@ answer = client.gather(client.map(slow, range(60), pure=False)) == [n ** 2 for n
 """Fifteen seconds for two workers."""
 
 
-@pytest.mark.parametrize("part", ["deployment/dask-gateway", "statefulset/relay"])
-def test_the_computation_goes_on_without(part: str, kernel: Notebook, clusters: Clusters) -> None:
+@pytest.mark.parametrize(("component", "workload"), [("dask-gateway", "deployment"), ("relay", "statefulset")])
+def test_the_computation_goes_on_without(component: str, workload: str, kernel: Notebook, clusters: Clusters) -> None:
     kernel.run(TWO_WORKERS)
     jobs = clusters.jobs()
     kernel.begin(SLOWLY)
-    clusters.restart(part)
+    clusters.lose(component, workload)
     assert kernel.finish()
     assert clusters.jobs() == jobs, "the jobs are the same"
     kernel.run("cluster.scale(1)")
