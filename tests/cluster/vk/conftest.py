@@ -5,7 +5,8 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from virtual_kubelet.io.api import ApiServer
+from kubernetes_client.api import ApiServer
+from virtual_kubelet import metrics
 
 from tests.cluster.vk.control_plane import ADMIN, VK, ControlPlane, control_plane, free_ports
 from tests.cluster.vk.rights import grant
@@ -22,7 +23,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 @pytest.fixture
 async def api(plane: ControlPlane) -> AsyncIterator[ApiServer]:
     """As an administrator."""
-    async with await ApiServer.connect(plane.kubeconfig(ADMIN)) as server:
+    async with await ApiServer.connect(plane.kubeconfig(ADMIN), "highrate-tests", metrics.API) as server:
         yield server
 
 

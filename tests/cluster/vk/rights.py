@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from virtual_kubelet.io.api import ApiServer
+from kubernetes_client.api import ApiServer
 
 from tests.cluster.vk.control_plane import NOBODY, VK
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from virtual_kubelet.io.api import ApiError
+from kubernetes_client.answer import ApiError
 
 from tests.cluster.vk.control_plane import NOBODY, VK, ControlPlane
 from tests.cluster.vk.rights import grant_logs
@@ -43,7 +43,7 @@ async def talking(vk: VirtualNode) -> VirtualNode:
 
 async def log_text(vk: VirtualNode, **query: str) -> str:
     path = f"{vk.pods}/talks/log"
-    lines = [line async for line in vk.api.stream(path, 20, container="main", **query)]
+    lines = [line async for line in vk.api.lines(path, 20, container="main", **query)]
     return b"\n".join(lines).decode()
 
 
@@ -81,7 +81,7 @@ async def test_following_streams_and_ends_with_the_log(talking: VirtualNode) -> 
     got: list[bytes] = []
 
     async def read() -> None:
-        async for line in talking.api.stream(f"{talking.pods}/talks/log", 20, container="main", follow="true"):
+        async for line in talking.api.lines(f"{talking.pods}/talks/log", 20, container="main", follow="true"):
             got.append(line)
 
     reading = asyncio.create_task(read())
@@ -97,9 +97,9 @@ async def test_following_streams_and_ends_with_the_log(talking: VirtualNode) -> 
 
 async def test_a_caller_that_leaves_frees_the_site(talking: VirtualNode) -> None:
     talking.site.follow_gate = asyncio.Event()
-    stream = talking.api.stream(f"{talking.pods}/talks/log", 20, container="main", follow="true")
+    stream = talking.api.lines(f"{talking.pods}/talks/log", 20, container="main", follow="true")
     assert await anext(stream) == b"one"
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()
     await asyncio.wait_for(talking.site.logs_cancelled.wait(), 10)
 
 
@@ -113,7 +113,7 @@ async def test_a_container_that_has_not_begun_has_no_log(talking: VirtualNode) -
     await talking.create("young")
     await talking.submitted("young")
     with pytest.raises(ApiError, match="waiting to start"):
-        [line async for line in talking.api.stream(f"{talking.pods}/young/log", 20)]
+        [line async for line in talking.api.lines(f"{talking.pods}/young/log", 20)]
 
 
 async def test_who_is_nobody_gets_nothing(talking: VirtualNode, plane: ControlPlane) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import ApiServer
 from virtual_kubelet.app import serve
-from virtual_kubelet.io.api import ApiError, ApiServer
 from virtual_kubelet.settings import Settings
 
 from tests.fakes.interlink_server import FakeInterlink

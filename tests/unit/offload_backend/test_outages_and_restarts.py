@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from dask_gateway_server.backends.db_base import JobStatus
+from kubernetes_client import watch
 from offload_backend.core import names
-from offload_backend.io import pod_watch
 from service_runtime.backoff import Backoff
 
 from tests.fakes.cluster_api import ClusterApi
@@ -18,8 +18,8 @@ Start = Callable[..., Awaitable[Gateway]]
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pod_watch, "_BACKOFF", Backoff(0.05, 0.1))
-    monkeypatch.setattr(pod_watch, "SHORT_SECONDS", 0.05)
+    monkeypatch.setattr(watch, "_BACKOFF", Backoff(0.05, 0.1))
+    monkeypatch.setattr(watch, "SHORT_SECONDS", 0.05)
 
 
 async def interrupted(api: ClusterApi) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from virtual_kubelet.io.api import ApiError
+from kubernetes_client.answer import ApiError
 from virtual_kubelet.io.certificate import KubeletFiles
 
 from tests.unit.vk.pods import Json

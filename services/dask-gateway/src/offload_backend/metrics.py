@@ -1,9 +1,12 @@
 """What the gateway's backend counts."""
 
+from kubernetes_client.api import RequestMetrics
 from prometheus_client import Counter, Gauge, Histogram
 
-API_REQUESTS = Counter("offload_api_requests_total", "Requests to the API server", ["method", "resource", "status"])
-API_SECONDS = Histogram("offload_api_request_seconds", "Duration of requests to the API server", ["method"])
+API = RequestMetrics(
+    Counter("offload_api_requests_total", "Requests to the API server", ["method", "resource", "status"]),
+    Histogram("offload_api_request_seconds", "Duration of requests to the API server", ["method"]),
+)
 CLUSTERS = Gauge("offload_clusters", "Clusters that have not ended, by status", ["status"])
 WORKERS = Gauge("offload_workers", "Workers that have not ended, by site and status", ["site", "status"])
 ENDED = Counter("offload_clusters_ended_total", "Clusters ended by the gateway, by cause", ["cause"])

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from interlink.protocol.client import InterlinkClient
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import ApiServer
 from service_runtime.boundary import keep_running
 from service_runtime.files import read_token
 from service_runtime.http_client import Deadlines, client_ssl_context
@@ -29,7 +31,6 @@ from virtual_kubelet.core.node_object import NodeIdentity
 from virtual_kubelet.core.polling import Cadence
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.core.volumes import VolumePolicy
-from virtual_kubelet.io.api import ApiError, ApiServer
 from virtual_kubelet.io.certificate import KubeletFiles
 from virtual_kubelet.io.events import EventRecorder
 from virtual_kubelet.io.kubelet_access import KubeletAccess
@@ -41,6 +42,7 @@ from virtual_kubelet.io.pod_watch import PodWatch
 from virtual_kubelet.model.known_pod import Stage
 from virtual_kubelet.settings import WITHOUT_EFFECT, Settings
 
+AGENT = "highrate-virtual-kubelet"
 DRAIN_SECONDS = 15.0
 GAUGE_SECONDS = 5.0
 API_RETRY_SECONDS = 2.0
@@ -84,7 +86,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         deadlines=Deadlines(first_byte=settings.create_timeout, total=None),
         log_streams=settings.log_streams,
     )
-    async with await ApiServer.connect(settings.kubeconfig) as api, client:
+    async with await ApiServer.connect(settings.kubeconfig, AGENT, metrics.API) as api, client:
         version = await _api_version(api, stop)
         if version is None:
             return

@@ -1,5 +1,6 @@
 """What the virtual kubelet counts."""
 
+from kubernetes_client.api import RequestMetrics
 from prometheus_client import Counter, Gauge, Histogram
 
 PODS = Gauge("virtual_kubelet_pods", "Pods bound to the node, by how far their hand-over got.", ["stage"])
@@ -9,10 +10,10 @@ QUEUE = Gauge(
     ["lane", "state"],
 )
 RETRIES = Counter("virtual_kubelet_retries_total", "Steps that failed and were put off.", ["kind"])
-API_REQUESTS = Counter(
-    "virtual_kubelet_api_requests_total", "Requests to the API server.", ["verb", "resource", "status"]
+API = RequestMetrics(
+    Counter("virtual_kubelet_api_requests_total", "Requests to the API server.", ["verb", "resource", "status"]),
+    Histogram("virtual_kubelet_api_seconds", "Duration of requests to the API server.", ["verb"]),
 )
-API_SECONDS = Histogram("virtual_kubelet_api_seconds", "Duration of requests to the API server.", ["verb"])
 CALLS = Counter("virtual_kubelet_interlink_calls_total", "Calls to the interLink API server.", ["operation", "outcome"])
 CALL_SECONDS = Histogram(
     "virtual_kubelet_interlink_seconds", "Duration of calls to the interLink API server.", ["operation"]

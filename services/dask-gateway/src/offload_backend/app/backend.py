@@ -12,6 +12,7 @@ from aiohttp import web
 from dask_gateway_server import models
 from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.backends.db_base import Cluster, DBBackendBase, JobStatus, Worker
+from kubernetes_client.api import ApiServer
 from service_runtime.boundary import keep_running
 from service_runtime.logs import get_logger
 from service_runtime.metrics import serve_observability
@@ -28,7 +29,6 @@ from offload_backend.app.submission import Submission
 from offload_backend.core import names
 from offload_backend.core.budget import too_many_clusters
 from offload_backend.core.offer import offer
-from offload_backend.io.api import ApiServer
 from offload_backend.io.cluster_objects import ClusterObjects
 from offload_backend.io.hub import Hub
 from offload_backend.io.nodes import Nodes
@@ -37,6 +37,7 @@ from offload_backend.io.warnings import Warnings
 from offload_backend.model.settings import Settings
 from offload_backend.model.values import seconds
 
+AGENT = "highrate-offload-backend"
 _SCHEDULER_DEADLINES = aiohttp.ClientTimeout(total=10, sock_connect=5)
 _SCHEDULER_TRIES = 3
 
@@ -54,7 +55,10 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
     async def setup(self, app: web.Application) -> None:
         """Everything is there before dask-gateway's own loops begin to use it."""
         settings = self.settings
-        self.api = await ApiServer.connect(settings.kubeconfig)
+        self._stack = contextlib.AsyncExitStack()
+        self.api = await self._stack.enter_async_context(
+            await ApiServer.connect(settings.kubeconfig, AGENT, metrics.API)
+        )
         self.objects = ClusterObjects(self.api, settings.namespace, settings.instance)
         self.changes = PodChanges(self)
         self.watch = PodWatch(
@@ -72,7 +76,6 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
         settings = self.settings
         self.shares = Shares(self.db, settings, Nodes(self.api))
         self.housekeeping = Housekeeping(self, settings, self.objects, self.watch)
-        self._stack = contextlib.AsyncExitStack()
         await self._stack.enter_async_context(serve_observability(settings.metrics, self.unready))
         loops = {"watch": self.watch.run, "sweep": self.housekeeping.sweep}
         if settings.relay is not None:
@@ -89,7 +92,6 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
     async def do_cleanup(self) -> None:
         if hasattr(self, "_stack"):
             await self._stack.aclose()
-        await self.api.close()
 
     def unready(self) -> str | None:
         return None if self.watch.synced.is_set() else "the pods were not listed yet"

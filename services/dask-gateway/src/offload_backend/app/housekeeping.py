@@ -10,12 +10,12 @@ from typing import Any
 import sqlalchemy
 from dask_gateway_server.backends import db_base
 from dask_gateway_server.backends.db_base import JobStatus
+from kubernetes_client.answer import ApiError
 from service_runtime.logs import get_logger
 
 from offload_backend import metrics
 from offload_backend.app.submission import Submission
 from offload_backend.core.orphans import orphans
-from offload_backend.io.api import ApiError
 from offload_backend.io.cluster_objects import ClusterObjects
 from offload_backend.io.hub import Hub
 from offload_backend.io.pod_watch import PodWatch

@@ -3,13 +3,13 @@
 from typing import Any
 
 from dask_gateway_server.backends.db_base import Cluster, JobStatus, Worker
+from kubernetes_client.answer import ApiError
 from service_runtime.logs import get_logger
 
 from offload_backend.core import cluster_end, report
 from offload_backend.core.cluster_end import LastSeen
 from offload_backend.core.fate import fate
 from offload_backend.core.pod import JsonObject
-from offload_backend.io.api import ApiError
 from offload_backend.io.pod_logs import tail
 
 LINES = 200

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from dask_gateway_server.backends.db_base import Cluster, JobStatus, Worker
+from kubernetes_client.answer import ApiError
 from service_runtime.backoff import Backoff
 from service_runtime.logs import get_logger
 
@@ -19,7 +20,6 @@ from offload_backend.core.relay_member import member
 from offload_backend.core.scheduler_pod import scheduler_pod
 from offload_backend.core.secret import secret
 from offload_backend.core.worker_pod import worker_pod
-from offload_backend.io.api import ApiError
 from offload_backend.io.cluster_objects import ClusterObjects, TakenError
 from offload_backend.io.pod_watch import PodWatch
 from offload_backend.io.tickets import KeyUnusable, TicketSigner
@@ -122,7 +122,7 @@ class Submission:
 
     def _later(self, thing: Cluster | Worker, error: Exception, since: int, limit: int) -> bool:
         """Whether to try again; then it is in the queue."""
-        passing = isinstance(error, KeyUnusable) or (isinstance(error, ApiError) and error.passing)
+        passing = isinstance(error, KeyUnusable) or (isinstance(error, ApiError) and _passes(error))
         if not passing or time.time() - since / 1000 > limit:
             self.forget(thing)
             log.warning("submission.failed", name=thing.name, error=str(error))
@@ -132,6 +132,12 @@ class Submission:
         log.log(30 if tries < 3 else 20, "submission.later", name=thing.name, error=str(error), tries=tries)
         self._gateway.queue.put_after(thing, _AGAIN.delay(tries))
         return True
+
+
+def _passes(error: ApiError) -> bool:
+    """The same request may well be taken later: the server is away or busy, or a quota is used up now."""
+    exhausted = error.status == 403 and "exceeded quota" in error.message
+    return error.away or error.conflict or error.status == 408 or exhausted
 
 
 def _words(error: Exception) -> str:

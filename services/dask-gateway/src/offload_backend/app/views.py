@@ -8,10 +8,10 @@ from typing import Any
 from aiohttp import web
 from dask_gateway_server.backends.db_base import Cluster, JobStatus
 from dask_gateway_server.routes import api_handler
+from kubernetes_client.answer import ApiError
 
 from offload_backend.core import names, report
 from offload_backend.core.report import WorkerView
-from offload_backend.io.api import ApiError
 from offload_backend.io.pod_logs import MOST_LINES, tail
 
 DEFAULT_LINES = 50

@@ -2,9 +2,11 @@
 
 from urllib.parse import quote
 
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import APPLY, ApiServer
+
 from offload_backend.core import names
 from offload_backend.core.pod import JsonObject
-from offload_backend.io.api import ApiError, ApiServer
 from offload_backend.model.facts import Owner
 
 MANAGER = "offload-backend"
@@ -23,7 +25,8 @@ class ClusterObjects:
 
     async def apply_secret(self, secret: JsonObject) -> Owner:
         """Make or renew the Secret of a cluster. Raises ApiError."""
-        made = await self._api.apply(f"{self._place}/secrets/{secret['metadata']['name']}", secret, MANAGER)
+        path = f"{self._place}/secrets/{secret['metadata']['name']}"
+        made = await self._api.patch(path, secret, APPLY, fieldManager=MANAGER, force="true")
         return Owner("Secret", made["metadata"]["name"], made["metadata"]["uid"])
 
     async def create_pod(self, pod: JsonObject) -> JsonObject:

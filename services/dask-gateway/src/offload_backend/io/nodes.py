@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable
 
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import ApiServer
 from service_runtime.logs import get_logger
 
 from offload_backend.core.pod import JsonObject
-from offload_backend.io.api import ApiError, ApiServer
 
 REMEMBERED_SECONDS = 30.0
 

@@ -2,8 +2,9 @@
 
 from collections import deque
 
+from kubernetes_client.api import ApiServer
+
 from offload_backend.core import names
-from offload_backend.io.api import ApiServer
 
 MOST_LINES = 1000
 MOST_BYTES = 256 * 1024
@@ -17,7 +18,7 @@ async def tail(api: ApiServer, namespace: str, pod: str, lines: int) -> str:
     wanted = max(1, min(lines, MOST_LINES))
     kept, size = deque[bytes](), 0
     query = {"container": names.CONTAINER, "tailLines": wanted}
-    async for chunk in api.stream(path, query, IDLE_SECONDS, TOTAL_SECONDS):
+    async for chunk in api.stream(path, IDLE_SECONDS, TOTAL_SECONDS, **query):
         kept.append(chunk)
         size += len(chunk)
         while size - len(kept[0]) >= MOST_BYTES:

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import ApiServer
 from service_runtime.logs import get_logger
-
-from offload_backend.io.api import ApiError, ApiServer
 
 REMEMBERED_SECONDS = 10.0
 MOST = 500

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from interlink.protocol.client import Ping
 from interlink.protocol.errors import InterlinkError
+from kubernetes_client.answer import ApiError
 from service_runtime.logs import get_logger
 
 from virtual_kubelet import metrics
@@ -15,7 +16,6 @@ from virtual_kubelet.core.capacity import capacity, ping_taints
 from virtual_kubelet.core.connectivity import CONNECTED, Connectivity, after_failure, is_expired
 from virtual_kubelet.core.field_reference import NodeFacts
 from virtual_kubelet.core.node_object import NodeIdentity, NodeState
-from virtual_kubelet.io.api import ApiError
 from virtual_kubelet.io.events import EventRecorder
 from virtual_kubelet.io.node_lease import RENEW_SECONDS, NodeLease
 from virtual_kubelet.io.node_registration import NodeRegistration

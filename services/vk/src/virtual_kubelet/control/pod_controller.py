@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import msgspec
 from interlink.protocol.errors import InterlinkError, LostTrack, NotNow
 from interlink.protocol.types import PodStatus
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import ApiServer
 from service_runtime.backoff import Backoff
 from service_runtime.logs import get_logger
 
@@ -19,9 +21,9 @@ from virtual_kubelet.core.create_request import as_sent
 from virtual_kubelet.core.next_step import Step, held_remotely, let_go, next_step
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.core.timestamp import rfc3339
-from virtual_kubelet.io.api import ApiError, ApiServer, pod_path
 from virtual_kubelet.io.events import EventRecorder
 from virtual_kubelet.model.known_pod import KnownPod
+from virtual_kubelet.model.pod import pod_path
 
 LANES = {"create": 32, "delete": 24, "write": 32}
 RETRY = Backoff(1.0, 60.0)

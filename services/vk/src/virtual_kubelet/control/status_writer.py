@@ -1,13 +1,14 @@
 """Writes pod statuses: a patch of what changed, by UID, and no request when nothing did."""
 
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import ApiServer
 from service_runtime.logs import get_logger
 
 from virtual_kubelet.core.patch import status_patch
 from virtual_kubelet.core.registry import Registry
-from virtual_kubelet.io.api import ApiError, ApiServer, pod_path
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.known_pod import KnownPod
-from virtual_kubelet.model.pod import JsonObject
+from virtual_kubelet.model.pod import JsonObject, pod_path
 
 log = get_logger(__name__)
 

@@ -5,6 +5,8 @@ import time
 
 from interlink.protocol.errors import InterlinkError
 from interlink.protocol.types import PodStatus
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import ApiServer
 from service_runtime.logs import get_logger
 
 from virtual_kubelet import metrics
@@ -12,7 +14,7 @@ from virtual_kubelet.control.remote import Remote
 from virtual_kubelet.core.create_request import slim
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.core.sweep import Suspects, suspects, to_sweep
-from virtual_kubelet.io.api import ApiError, ApiServer, pod_path
+from virtual_kubelet.model.pod import pod_path
 
 log = get_logger(__name__)
 

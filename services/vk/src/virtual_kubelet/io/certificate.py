@@ -19,12 +19,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import ApiServer
 from service_runtime.backoff import Backoff
 from service_runtime.files import write_atomically
 from service_runtime.logs import get_logger
 from service_runtime.tls import TlsFiles
-
-from virtual_kubelet.io.api import ApiError, ApiServer
 
 AUTHENTICATION_CONFIG = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
 _VALIDITY = timedelta(days=365)

@@ -10,11 +10,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
 
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import ApiServer
 from service_runtime.logs import get_logger
 
 from virtual_kubelet import metrics
 from virtual_kubelet.core.timestamp import rfc3339
-from virtual_kubelet.io.api import ApiError, ApiServer
 from virtual_kubelet.model.known_pod import KnownPod
 from virtual_kubelet.model.pod import JsonObject
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import ApiServer
 from service_runtime.logs import get_logger
 
-from virtual_kubelet.io.api import ApiError, ApiServer
 from virtual_kubelet.io.short_memory import ShortMemory
 from virtual_kubelet.model.pod import JsonObject
 

@@ -2,8 +2,10 @@
 
 import time
 
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import MERGE, ApiServer
+
 from virtual_kubelet.core.timestamp import rfc3339_micro
-from virtual_kubelet.io.api import ApiError, ApiServer
 from virtual_kubelet.model.pod import JsonObject
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
@@ -26,7 +28,7 @@ class NodeLease:
         owner: JsonObject = {"apiVersion": "v1", "kind": "Node", "name": self._node, "uid": node_uid}
         patch: JsonObject = {"metadata": {"ownerReferences": [owner]}, "spec": spec}
         try:
-            await self._api.patch(f"{LEASES}/{self._node}", patch, "application/merge-patch+json")
+            await self._api.patch(f"{LEASES}/{self._node}", patch, MERGE)
         except ApiError as error:
             if not error.absent:
                 raise

@@ -2,6 +2,8 @@
 
 import time
 
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import ApiServer
 from service_runtime.logs import get_logger
 
 from virtual_kubelet.core.node_object import (
@@ -14,7 +16,6 @@ from virtual_kubelet.core.node_object import (
 )
 from virtual_kubelet.core.patch import status_patch
 from virtual_kubelet.core.timestamp import rfc3339
-from virtual_kubelet.io.api import ApiError, ApiServer
 from virtual_kubelet.model.pod import JsonObject
 
 NODES = "/api/v1/nodes"

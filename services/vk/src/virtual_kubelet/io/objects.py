@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
+from kubernetes_client.answer import ApiError
+from kubernetes_client.api import ApiServer
+
 from virtual_kubelet.core.object_store import MissingObjectError, ObjectName, ObjectStore
-from virtual_kubelet.io.api import ApiError, ApiServer
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 

@@ -31,6 +31,11 @@ def name(pod: JsonObject) -> str:
     return value
 
 
+def pod_path(namespace: str, name: str) -> str:
+    """Where the API server has the pod of this name."""
+    return f"/api/v1/namespaces/{namespace}/pods/{name}"
+
+
 def annotations(pod: JsonObject) -> dict[str, str]:
     return pod["metadata"].get("annotations") or {}
 
