@@ -17,7 +17,7 @@ from devcluster.site.layout import PILOT
 from distributed import Security
 
 PORT = 18786
-SECONDS = 600
+SECONDS = 300
 
 _SUBMIT = """
 executable = /usr/bin/apptainer
@@ -37,7 +37,7 @@ from distributed import Client, Security
 folder, address, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 security = Security(tls_ca_file=f"{folder}/ca.pem", tls_client_cert=f"{folder}/cert.pem", tls_client_key=f"{folder}/key.pem")
 client = Client(address, security=security, timeout=60)
-client.wait_for_workers(count, timeout=600)
+client.wait_for_workers(count, timeout=240)
 answer = {"workers": time.time()}
 exec(open(f"{folder}/measure.py").read())
 print(json.dumps(answer))
@@ -109,7 +109,7 @@ _FILES = (("ca-file", "ca.pem"), ("cert", "cert.pem"), ("key", "key.pem"))
 @contextlib.contextmanager
 def plain_cluster(site: Site, image: str) -> Iterator[PlainCluster]:
     """With a scheduler that runs; it and all jobs end with the block."""
-    made = PlainCluster(site, image, f"/tmp/plain-{uuid.uuid4().hex[:8]}")
+    made = PlainCluster(site, image, f"/home/{PILOT}/plain-{uuid.uuid4().hex[:8]}")
     made.certificates()
     scheduler = subprocess.Popen(made.scheduler(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -73,7 +73,7 @@ class Clusters:
 
     def lose(self, component: str, workload: str) -> None:
         """All pods of a part of the release, and wait until there are others."""
-        chosen = f"--selector=app.kubernetes.io/component={component}"
+        chosen = f"--selector=app.kubernetes.io/name={component}"
         self.kubectl("delete", "pods", chosen, f"--namespace={NAMESPACE}", "--grace-period=1")
         words = (f"{workload}/{component}", f"--namespace={NAMESPACE}", f"--timeout={PATIENCE}s")
         self.kubectl("rollout", "status", *words, timeout=PATIENCE + 30)
