@@ -27,7 +27,7 @@ test-unit: environment ## the tiers that need no root and no cluster
 lint: environment ## what CI checks before any test
 	.venv/bin/tox run --quiet -e lint
 
-bench: environment ## measure the figures of docs/figures.md
+bench: environment ## measure the figures of docs/performance.md
 	.venv/bin/tox run --quiet -e bench
 
 environment: .venv/.made

@@ -89,6 +89,8 @@ class PlainCluster:
 
     def remove(self) -> None:
         self.site.run(["condor_rm", "-constraint", f'UserLog == "{self.folder}/jobs.log"'], check=False)
+        # what enters the site's machine is not the scheduler itself
+        self.site.run(["pkill", "-f", f"dask scheduler.*{self.folder}"], check=False)
         self.site.run(["rm", "-rf", self.folder])
 
     def _words(self) -> dict[str, str]:
@@ -96,7 +98,9 @@ class PlainCluster:
         return {"folder": self.folder, "image": self.image, "address": address, "port": str(PORT), "tls": self._tls()}
 
     def _tls(self) -> str:
-        return " ".join(f"--tls-{key} {self.folder}/{file}" for key, file in _FILES)
+        files = " ".join(f"--tls-{key} {self.folder}/{file}" for key, file in _FILES)
+        # without it, a scheduler with the image's Python loses workers whenever a connection breaks
+        return f"--preload highrate.relay.openssl_errors {files}"
 
     def _write(self, name: str, text: str) -> None:
         script = f"umask 077; mkdir -p {self.folder}; cat > {self.folder}/{name}"

@@ -21,7 +21,7 @@ from tests.e2e.watch import watching
 
 NAME = "mario"
 HUB_AWAY_SECONDS, ROUTES_AWAY_SECONDS = 30, 20
-"""Twice the budgets: how long it really was is printed, and stands in docs/figures.md."""
+"""Twice the budgets: how long it really was is printed, and stands in docs/performance.md."""
 SITE = "schedd"
 OFFLOADED = "outlives-an-upgrade"
 HUB, NODE = "component=hub", f"highrate/site={RELEASE}-{SITE}"

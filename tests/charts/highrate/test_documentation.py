@@ -68,7 +68,7 @@ def _examples() -> list[Values]:
 
 def test_every_figure_says_with_which_chart_of_jupyterhub_it_was_taken() -> None:
     """In a column of its table, or for the whole table in the paragraph before it."""
-    tables = list(_tables((ROOT / "docs" / "figures.md").read_text(encoding="utf-8")))
+    tables = list(_tables((ROOT / "docs" / "performance.md").read_text(encoding="utf-8")))
     assert tables
     for before, (head, *rows) in tables:
         if "JupyterHub's chart" in head:

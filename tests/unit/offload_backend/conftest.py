@@ -75,10 +75,14 @@ class Gateway:
             "metrics": "127.0.0.1:0",
             "kubeconfig": str(kubeconfig),
             "proxy": {"external": True, "token_file": str(token), "gateway_url": "http://gateway:8001"},
-            "database": {"url": f"sqlite:///{self.folder}/gateway.sqlite", "key_file": str(key)},
+            "database": {
+                "url": f"sqlite:///{self.folder}/gateway.sqlite",
+                "key_file": str(key),
+                **self.changes.get("database", {}),
+            },
             "hub": {"url": self.hub.url, "token_file": str(token), "remember": 0, **self.changes.get("hub", {})},
         }
-        return settings(base, **{key: value for key, value in self.changes.items() if key != "hub"})
+        return settings(base, **{key: value for key, value in self.changes.items() if key not in ("hub", "database")})
 
     async def ask(self, method: str, path: str, user: str = "anna", **body: Any) -> tuple[int, Any]:
         headers = {"Authorization": f"jupyterhub {TOKENS[user]}"}
