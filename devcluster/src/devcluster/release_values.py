@@ -125,7 +125,7 @@ def _catalogue(images: Mapping[str, Image]) -> Object:
         },
         "analysis": {
             "title": "Analysis",
-            "description": "JupyterLab with ROOT, uproot, awkward, coffea and Dask.",
+            "description": "JupyterLab with ROOT, uproot, awkward and coffea; Dask's workers are jobs of the site.",
             "image": offload.reference,
             "offload": True,
             "cvmfsPath": offload.unpacked,

@@ -9,6 +9,8 @@ from devcluster.iam import registry
 from devcluster.iam.service import secrets_file
 from devcluster.platform import Platform
 
+NOTEBOOK = "examples/2-dask-on-the-cluster-and-at-a-site.ipynb"
+
 
 def show(platform: Platform, console: Console) -> None:
     """The passwords are this checkout's own, and of no use anywhere else."""
@@ -20,6 +22,7 @@ def show(platform: Platform, console: Console) -> None:
         table.add_row(user.username, passwords[user.username], ", ".join(user.groups) or "none: will be refused")
     console.print(table)
     for line in (
+        f"With the image Analysis, {NOTEBOOK} runs Dask's workers as jobs of the site: Run, Run All Cells.",
         "A browser on this machine must know the names and the authority:",
         f"  echo '{address} {HUB_NAME} {IAM_NAME}' >> /etc/hosts",
         f"  import {authority} as an authority for web sites",

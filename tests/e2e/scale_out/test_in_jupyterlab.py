@@ -4,13 +4,13 @@ import re
 
 import pytest
 from devcluster.hub_address import URL
+from devcluster.way_in import NOTEBOOK
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.pages import START_MS, wait_for_lab
 from tests.e2e.scale_out.conftest import PATIENCE, PERSON, Clusters
 from tests.e2e.servers import Servers, until
 
-NOTEBOOK = "examples/2-dask-on-the-cluster-and-at-a-site.ipynb"
 RUN_MS = PATIENCE * 1000
 pytestmark = pytest.mark.timeout(600)
 
