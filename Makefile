@@ -6,7 +6,7 @@ DEVCLUSTER := $(PYTHON) -m devcluster
 # which of the site's two entrances the demo uses: schedd or ce
 ENDPOINT ?= schedd
 
-.PHONY: help demo down test test-unit lint bench environment lock
+.PHONY: help demo down test test-long test-unit lint bench environment lock
 .DEFAULT_GOAL := help
 
 help: ## show the targets
@@ -20,6 +20,9 @@ down: environment ## take everything away that demo or test brought up
 
 test: environment ## all test tiers, the real Kubernetes and HTCondor included
 	tools/test
+
+test-long: environment ## the tests that take too long for make test
+	tools/test long
 
 test-unit: environment ## the tiers that need no root and no cluster
 	.venv/bin/tox run --quiet -e unit,contract

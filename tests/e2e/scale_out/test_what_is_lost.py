@@ -9,10 +9,13 @@ from tests.e2e.servers import until
 pytestmark = pytest.mark.timeout(600)
 
 TWO_WORKERS = f"""
-{START}
+from dask_gateway import GatewayCluster
+cluster = GatewayCluster()
+client = cluster.get_client()
 cluster.scale(2)
 client.wait_for_workers(2, timeout={PATIENCE})
 """
+"""Made as dask-gateway's users make theirs."""
 SLOWLY = """
 import time
 def slow(number):
@@ -36,7 +39,7 @@ def test_the_computation_goes_on_without(component: str, workload: str, kernel: 
 
 
 def test_a_cluster_without_its_scheduler_ends_and_says_why(kernel: Notebook, clusters: Clusters) -> None:
-    kernel.run(TWO_WORKERS)
+    kernel.run(f"{START}\ncluster.scale(2); client.wait_for_workers(2, timeout={PATIENCE})")
     clusters.kill_scheduler()
     until(clusters.none_left, PATIENCE, "pods, jobs and Secrets are gone")
     said = kernel.run("answer = repr(cluster.workers())")

@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.notebook import Notebook
 from tests.e2e.scale_out.conftest import PATIENCE, SITE, START, Clusters
-from tests.e2e.servers import Servers, until
+from tests.e2e.servers import until
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -50,7 +50,20 @@ answer = [distributed == histogram(ROOT.RDataFrame("Events", FILE)), sum(distrib
 """
 
 
-def test_twenty_workers_come_work_and_go(kernel: Notebook, clusters: Clusters, servers: Servers) -> None:
+def test_three_workers_come_work_and_go(kernel: Notebook, clusters: Clusters) -> None:
+    kernel.run(START)
+    kernel.run(f"cluster.scale(3); client.wait_for_workers(3, timeout={PATIENCE})")
+    assert len(clusters.jobs()) == 3
+    assert kernel.run(SQUARES)
+    assert kernel.run(BETWEEN_WORKERS) == [3, 3_000_000.0]
+    assert kernel.run(CREDENTIALS) == [["0o600"], True]
+    kernel.run("cluster.scale(1)")
+    until(lambda: len(clusters.jobs()) == 1, PATIENCE, "two jobs are gone")
+    assert kernel.run(HISTOGRAM) == [True, True], "RDataFrame over the worker, and here"
+
+
+@pytest.mark.long
+def test_twenty_workers_come_work_and_go(kernel: Notebook, clusters: Clusters) -> None:
     kernel.run(START)
     kernel.run(f"cluster.scale({WORKERS}); client.wait_for_workers({WORKERS}, timeout={PATIENCE})")
     assert len(clusters.jobs()) == WORKERS
@@ -67,6 +80,7 @@ def test_twenty_workers_come_work_and_go(kernel: Notebook, clusters: Clusters, s
     assert kernel.run("answer = sorted({row.site for row in cluster.workers()})") == [SITE]
 
 
+@pytest.mark.long
 def test_as_many_as_the_work_needs(kernel: Notebook, clusters: Clusters) -> None:
     quick = {"TARGET_DURATION": "5s", "CHUNK": "2", "WAIT_PENDING": "1", "WAIT_CONNECTED": "1"}
     patience = {f"DASK_HIGHRATE__ADAPTIVE__{name}": value for name, value in quick.items()}
