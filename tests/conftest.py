@@ -1,9 +1,14 @@
 """What every tier needs."""
 
+import sys
+
 # Its plugin imports it only when a run ends. Assertion rewriting then parses it while the collector may format the
 # traceback of a dead task, which parses too: Python before 3.11.8 fails at that ("AST constructor recursion depth mismatch").
 import hypothesis.internal.observability  # noqa: F401
 from hypothesis import HealthCheck, settings
+
+# jsonschema imports it for a format that nothing here has, "iri": for three seconds it makes a parser, in every process.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment] # as the import system marks what there is not
 
 # Nothing here asserts how fast it is: a slow example on a busy machine is no failure.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,5 +1,8 @@
 """The charts, assembled once, and a Helm to render them with."""
 
+import os
+from pathlib import Path
+
 import pytest
 from devcluster.charts import assemble, jupyterhub_chart
 
@@ -18,18 +21,27 @@ from tests.charts.rendering import (
 
 
 @pytest.fixture(scope="session")
-def virtual_node(tmp_path_factory: pytest.TempPathFactory) -> Chart:
-    """charts/virtual-node."""
-    scratch = tmp_path_factory.mktemp("charts")
-    return Chart(programs(scratch)["helm"], assemble(VIRTUAL_NODE, scratch), scratch)
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What was rendered in this run: pytest-xdist's workers have their folders in one of the run."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "rendered"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def highrate(tmp_path_factory: pytest.TempPathFactory) -> Chart:
+def virtual_node(tmp_path_factory: pytest.TempPathFactory, kept: Path) -> Chart:
+    """charts/virtual-node."""
+    scratch = tmp_path_factory.mktemp("charts")
+    return Chart(programs(scratch)["helm"], assemble(VIRTUAL_NODE, scratch), kept)
+
+
+@pytest.fixture(scope="session")
+def highrate(tmp_path_factory: pytest.TempPathFactory, kept: Path) -> Chart:
     """charts/highrate with the chart of JupyterHub that the environment chooses: the stand-in, or the real one by Z2JH_CHART."""
     scratch = tmp_path_factory.mktemp("charts")
     jupyterhub = jupyterhub_chart(ROOT).folder
-    return Chart(programs(scratch)["helm"], assemble(HIGHRATE, scratch, {"jupyterhub": jupyterhub}), scratch)
+    return Chart(programs(scratch)["helm"], assemble(HIGHRATE, scratch, {"jupyterhub": jupyterhub}), kept)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """Helm as the tests use it: a chart and values go in, objects or the sentence of a refusal come out."""
 
+import hashlib
 import json
 import os
+import pickle
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,42 +54,84 @@ class Release:
 
 @dataclass(frozen=True)
 class Chart:
-    """An assembled chart and the Helm that renders it."""
+    """An assembled chart and the Helm that renders it.
+
+    Hundreds of tests ask for few renderings, which cost a program's start and keys of RSA each: an answer is kept in a
+    folder under what it depends on, and whoever asks the same of the same files gets objects of their own from it.
+    """
 
     helm: Path
     folder: Path
-    scratch: Path
+    kept: Path
 
     def render(self, values: Values, release: Release = Release(), options: Sequence[str] = ()) -> list[Object]:
         """The objects of a release, without NOTES. Raises Refused."""
-        text = self._run(self.folder, values, release, options)
-        return [document for document in yaml.load_all(text, LOADER) if document]
+        place = self.kept / self._key(values, release, options)
+        if not place.exists():
+            self._keep(place, self._answer(values, release, options))
+        answer: list[Object] | str = pickle.loads(place.read_bytes())
+        if isinstance(answer, str):
+            raise Refused(answer)
+        return answer
+
+    def render_anew(self, values: Values) -> list[Object]:
+        """The same by another run of Helm: what is made at random is another. Raises Refused."""
+        return self._documents(values, Release(), ())
 
     def notes(self, values: Values, release: Release = Release()) -> str:
         """What Helm prints after an install. Raises Refused."""
         template = self.folder / "templates" / "notes-as-object.yaml"
         template.write_text(NOTES_AS_OBJECT % (self.folder / "templates" / "NOTES.txt").read_text(encoding="utf-8"))
         try:
-            text = self._run(self.folder, values, release, ["--show-only", "templates/notes-as-object.yaml"])
+            (notes,) = self.render(values, release, ["--show-only", "templates/notes-as-object.yaml"])
         finally:
             template.unlink()
-        return str(yaml.safe_load(text)["data"]["notes"])
+        return str(notes["data"]["notes"])
 
     def lint(self, values: Values) -> str:
         """The output of `helm lint --strict`. Raises Refused."""
-        return self._helm("lint", "--strict", str(self.folder), "--values", str(self._write(values)))
+        return self._helm(values, "lint", "--strict", str(self.folder))
 
-    def _run(self, folder: Path, values: Values, release: Release, options: Sequence[str]) -> str:
+    def _answer(self, values: Values, release: Release, options: Sequence[str]) -> list[Object] | str:
+        """Objects, or the text of a refusal."""
+        try:
+            return self._documents(values, release, options)
+        except Refused as refused:
+            return str(refused)
+
+    def _documents(self, values: Values, release: Release, options: Sequence[str]) -> list[Object]:
         namespace = ("--namespace", release.namespace)
-        return self._helm("template", release.name, str(folder), *namespace, "-f", str(self._write(values)), *options)
+        text = self._helm(values, "template", release.name, str(self.folder), *namespace, *options)
+        return [document for document in yaml.load_all(text, LOADER) if document]
 
-    def _write(self, values: Values) -> Path:
-        path = self.scratch / "values.json"
-        path.write_text(json.dumps(values), encoding="utf-8")  # quotes every text, unlike PyYAML with "1e3"
-        return path
+    def _key(self, values: Values, release: Release, options: Sequence[str]) -> str:
+        """All that a rendering depends on: what is asked, and what is in the chart."""
+        asked = [str(self.helm), release.name, release.namespace, *options, json.dumps(values)]
+        digest = hashlib.sha256(json.dumps(asked).encode())
+        for file in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+            content = file.read_bytes()
+            digest.update(f"{file.relative_to(self.folder)}\0{len(content)}\0".encode() + content)
+        return digest.hexdigest()
 
-    def _helm(self, *arguments: str) -> str:
-        done = subprocess.run([self.helm, *arguments], capture_output=True, text=True, check=False, timeout=60)
+    def _keep(self, place: Path, answer: list[Object] | str) -> None:
+        """Whole or not at all: another worker may read it, or write it, too."""
+        own = place.with_suffix(f".{os.getpid()}")
+        own.write_bytes(pickle.dumps(answer))
+        own.replace(place)
+
+    def _helm(self, values: Values, *arguments: str) -> str:
+        done = subprocess.run(
+            [self.helm, *arguments, "--values", "-"],
+            input=json.dumps(values),  # quotes every text, unlike PyYAML with "1e3"
+            env={
+                **os.environ,
+                "GOGC": "off",
+            },  # it ends before what it would collect is worth the work: a third of its time
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
         if done.returncode != 0:
             raise Refused(done.stderr + done.stdout)
         return done.stdout
@@ -107,7 +151,7 @@ def ci_values(chart: Path) -> list[Path]:
 
 def read_values(path: Path) -> Values:
     """A file of values."""
-    loaded: Values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    loaded: Values = yaml.load(path.read_text(encoding="utf-8"), LOADER)
     return loaded
 
 

@@ -2,17 +2,17 @@
 
 import re
 
-import kubernetes_validate
 import yaml
 
 from tests.charts.rendering import VIRTUAL_NODE, Chart, Release, Values, merged, read_values
+from tests.schemas import validate
 
 REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
 
 
 def test_the_pod_to_try_is_valid_and_goes_to_the_node(chart: Chart) -> None:
     pod = yaml.safe_load(_manifest(chart.notes(merged(REMOTE, {"namespaces": ["users", "dask"]}))))
-    kubernetes_validate.validate(pod, "1.34", strict=True)
+    validate(pod)
     assert pod["spec"]["nodeSelector"] == {"kubernetes.io/hostname": "site-schedd"}
     assert pod["spec"]["tolerations"][0]["key"] == "virtual-node.interlink/no-schedule"
     assert pod["metadata"]["namespace"] == "users"

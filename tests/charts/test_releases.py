@@ -5,7 +5,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 from devcluster.charts import assemble
@@ -13,6 +12,7 @@ from devcluster.charts import assemble
 from tests.charts.identities import identities, immutable, selectors
 from tests.charts.navigation import of_kind, selects, workloads
 from tests.charts.rendering import VIRTUAL_NODE, WITH_MONITORS, Chart, Release, merged, read_values
+from tests.schemas import validate
 
 REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
 EVERYTHING = read_values(VIRTUAL_NODE / "ci" / "remote-everything-values.yaml")
@@ -64,7 +64,7 @@ def test_names_that_look_like_something_else_in_yaml_stay_text(chart: Chart) -> 
     )
     for obj in chart.render(values, Release("on", "42"), WITH_MONITORS):
         if obj["apiVersion"] != "monitoring.coreos.com/v1":
-            kubernetes_validate.validate(obj, "1.34", strict=True)
+            validate(obj)
 
 
 def test_two_releases_in_one_namespace_have_nothing_in_common(chart: Chart) -> None:
@@ -122,4 +122,4 @@ def _of_another_version(chart: Chart, folder: Path) -> Chart:
     about: dict[str, Any] = yaml.safe_load((copy / "Chart.yaml").read_text(encoding="utf-8"))
     about.update(version="99.0.0", appVersion="99.0.0")
     (copy / "Chart.yaml").write_text(yaml.safe_dump(about), encoding="utf-8")
-    return Chart(chart.helm, copy, folder)
+    return Chart(chart.helm, copy, chart.kept)

@@ -3,7 +3,6 @@
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from distributed import Client
@@ -14,12 +13,22 @@ from tests.fakes.relay_member import process
 pytestmark = pytest.mark.timeout(400)
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    (tmp_path / "relay").mkdir()
-    (tmp_path / "cluster").mkdir()
-    with process(tmp_path / "relay") as relay, running(relay, tmp_path / "cluster") as made:
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """With a relay of its own: the other tests' stays."""
+    with process(tmp_path_factory.mktemp("relay")) as relay, running(relay, tmp_path_factory.mktemp("cluster")) as made:
         yield made
+
+
+@pytest.fixture
+def cluster(processes: Cluster) -> Cluster:
+    """Whole, whatever became of the relay in a test before."""
+    processes.until(lambda: is_whole(processes), "client and workers are there")
+    return processes
+
+
+def is_whole(cluster: Cluster) -> bool:
+    return cluster.client.status == "running" and len(cluster.addresses()) == 2
 
 
 def slow(number: int) -> int:
@@ -30,8 +39,9 @@ def slow(number: int) -> int:
 def replace(cluster: Cluster, number: signal.Signals) -> None:
     relay = cluster.relay
     if number == signal.SIGTERM:
+        before = len(relay.log())
         relay.send(number)
-        cluster.until(lambda: "service.stopping" in relay.log(), "it is stopping")
+        cluster.until(lambda: "service.stopping" in relay.log()[before:], "it is stopping")
     relay.stop(number)  # a second SIGTERM ends the time for draining, which streams of workers would use up
     relay.start()
 
@@ -54,5 +64,5 @@ def test_a_client_that_came_by_the_relay_connects_again(cluster: Cluster) -> Non
     client = cluster.client
     assert client.submit(slow, 3).result(SECONDS) == 9
     replace(cluster, signal.SIGKILL)
-    cluster.until(lambda: client.status == "running" and len(cluster.addresses()) == 2, "client and workers are back")
+    cluster.until(lambda: is_whole(cluster), "client and workers are back")
     assert client.gather(client.map(slow, range(10), pure=False)) == [n * n for n in range(10)]

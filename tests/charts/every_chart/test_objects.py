@@ -2,11 +2,11 @@
 
 import re
 
-import kubernetes_validate
 import pytest
 
 from tests.charts.navigation import is_jupyterhubs
 from tests.charts.rendering import Object
+from tests.schemas import validate
 
 SUPPORTED = ("1.30", "1.32", "1.34", "1.37")
 CERTIFICATE_OR_TOKEN = re.compile(r"PRIVATE KEY|\beyJ[\w-]{10,}\.[\w-]+\.|(?i:client[-_]?secret:|refresh[-_]?token:)")
@@ -16,7 +16,7 @@ CERTIFICATE_OR_TOKEN = re.compile(r"PRIVATE KEY|\beyJ[\w-]{10,}\.[\w-]+\.|(?i:cl
 def test_is_what_kubernetes_knows(objects: list[Object], version: str) -> None:
     for obj in objects:
         if obj["apiVersion"] != "monitoring.coreos.com/v1":
-            kubernetes_validate.validate(obj, version, strict=True)
+            validate(obj, version)
 
 
 def test_says_whose_it_is(objects: list[Object]) -> None:

@@ -27,7 +27,7 @@ MADE_AT_RANDOM = ("auth_token", "cookie_secret", "CryptKeeper.keys", ".apiToken"
 @pytest.fixture(scope="session")
 def standing_in(chart: Chart, tmp_path_factory: pytest.TempPathFactory) -> Chart:
     scratch = tmp_path_factory.mktemp("charts")
-    return Chart(chart.helm, assemble(HIGHRATE, scratch, {"jupyterhub": STANDING_IN}), scratch)
+    return Chart(chart.helm, assemble(HIGHRATE, scratch, {"jupyterhub": STANDING_IN}), chart.kept)
 
 
 @pytest.fixture(scope="session")

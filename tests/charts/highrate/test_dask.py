@@ -14,11 +14,12 @@ from relay.core.verify import verified
 from relay.model.settings import Settings as RelaySettings
 from service_runtime.settings import Section, load_settings
 
+from tests.charts.highrate.keys_given import EDGE_CERTIFICATE, TOKENS_CERTIFICATE
 from tests.charts.highrate.mounted import Given, mount
 from tests.charts.navigation import Workload, of_kind, one, workloads
 from tests.charts.rendering import HIGHRATE, WITH_MONITORS, Chart, Object, Release, Values, merged, read_values
 
-TWO_SITES = read_values(HIGHRATE / "ci" / "two-sites-values.yaml")
+TWO_SITES = merged(read_values(HIGHRATE / "ci" / "two-sites-values.yaml"), {**TOKENS_CERTIFICATE, **EDGE_CERTIFICATE})
 EVERYTHING = read_values(HIGHRATE / "ci" / "everything-values.yaml")
 NO_POLICIES = read_values(HIGHRATE / "ci" / "no-policies-values.yaml")
 WITH_DASK = {"two-sites": TWO_SITES, "everything": EVERYTHING, "no-policies": NO_POLICIES}

@@ -4,14 +4,15 @@ import pytest
 from offload_backend.core import names, places
 
 from tests.charts.highrate.connections import NAMESPACE, Labels, Port, allowed, reaches_outside
+from tests.charts.highrate.keys_given import ALL_KEYS, DASK_KEYS
 from tests.charts.navigation import one, workloads
 from tests.charts.rendering import HIGHRATE, Chart, Object, Values, merged, read_values
 
 from .test_network_policies import HUB, NOTEBOOK, STRANGER, USER
 
-TWO_SITES = read_values(HIGHRATE / "ci" / "two-sites-values.yaml")
+TWO_SITES = merged(read_values(HIGHRATE / "ci" / "two-sites-values.yaml"), ALL_KEYS)
 # Without sites, whose workers can't be in the release's namespace.
-TOGETHER: Values = {**TWO_SITES, "dask": {"relay": TWO_SITES["dask"]["relay"]}}
+TOGETHER: Values = {**TWO_SITES, "dask": {"relay": TWO_SITES["dask"]["relay"], **DASK_KEYS["dask"]}}
 GATEWAY, PROXY, RELAY = Port(8001, "gateway"), Port(8000, "proxy"), Port(8443, "relay")
 SCHEDULER, DASHBOARD, API = (Port(number) for number in (places.SCHEDULER_PORT, places.DASHBOARD_PORT, places.API_PORT))
 CHANCE = Port(40_123)

@@ -11,22 +11,13 @@ from pydantic.alias_generators import to_camel
 from relay.model.settings import Limits as RelayLimits
 from service_runtime.settings import Section
 
+from tests.charts.highrate.keys_given import ALL_KEYS
 from tests.charts.refusals import assert_impossible_value, assert_unknown_key, remedies, the_only_problem
 from tests.charts.rendering import HIGHRATE, Chart, Values, merged, read_values
 
 from .test_refusals import MINIMAL
 
-SITES = read_values(HIGHRATE / "ci" / "two-sites-values.yaml")
-# Without certificates and keys, which take long to make.
-TWO_SITES = merged(
-    SITES,
-    {
-        "tokens": {"existingTlsSecret": "tls"},
-        "dask": {"existingSecret": "keys"},
-        "jupyterhub": {"custom": {"highrate": {"tokens": {"caConfigMap": "authority"}}}},
-        "sites": {"schedd": {"edge": {"existingTlsSecret": "edge-tls"}}},
-    },
-)
+TWO_SITES = merged(read_values(HIGHRATE / "ci" / "two-sites-values.yaml"), ALL_KEYS)
 # One site alone: the other would repeat what is wrong with both.
 WITHOUT_GPU = {
     **TWO_SITES,

@@ -3,11 +3,12 @@
 import pytest
 
 from tests.charts.highrate.connections import Labels, Port, allowed, reaches_outside
+from tests.charts.highrate.keys_given import ALL_KEYS
 from tests.charts.navigation import workloads
 from tests.charts.rendering import HIGHRATE, Chart, Object, merged, read_values
 
 MINIMAL = read_values(HIGHRATE / "ci" / "minimal-values.yaml")
-TWO_SITES = read_values(HIGHRATE / "ci" / "two-sites-values.yaml")
+TWO_SITES = merged(read_values(HIGHRATE / "ci" / "two-sites-values.yaml"), ALL_KEYS)
 # As KubeSpawner labels them; test_hub_configuration has the real ones.
 USER: Labels = {
     "app": "jupyterhub",

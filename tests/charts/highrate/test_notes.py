@@ -3,6 +3,7 @@
 import pytest
 from devcluster.charts import jupyterhub_chart
 
+from tests.charts.highrate.keys_given import TOKENS_CERTIFICATE
 from tests.charts.navigation import of_kind
 from tests.charts.rendering import HIGHRATE, ROOT, Chart, Release, Values, merged, read_values
 
@@ -30,6 +31,7 @@ def test_the_address_to_log_in_is_told(chart: Chart, values: Values, address: st
 @pytest.mark.parametrize("values", [EVERYTHING, TWO_SITES, MINIMAL], ids=["everything", "two sites", "minimal"])
 def test_commands_name_what_the_release_has(chart: Chart, values: Values) -> None:
     release = Release("platform", "somewhere")
+    values = merged(values, TOKENS_CERTIFICATE)
     notes = chart.notes(values, release)
     deployments = [each["metadata"]["name"] for each in of_kind(chart.render(values, release), "Deployment")]
     looked_at = [name for name in deployments if f"-n somewhere deploy/{name}" in notes]

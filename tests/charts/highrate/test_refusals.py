@@ -6,20 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.charts.highrate.hub import assert_every_volume_is_mounted
+from tests.charts.highrate.keys_given import ALL_KEYS, TOKENS_CERTIFICATE
 from tests.charts.refusals import assert_impossible_value, assert_unknown_key, refusal, remedies, the_only_problem
 from tests.charts.rendering import HIGHRATE, WITH_MONITORS, Chart, Values, merged, read_values
 
 FILE = read_values(HIGHRATE / "ci" / "minimal-values.yaml")
 WITHOUT_IMAGES = {**FILE, "jupyterhub": {key: below for key, below in FILE["jupyterhub"].items() if key != "custom"}}
-# without the certificate, which takes long to make
-MINIMAL = merged(
-    FILE,
-    {
-        "tokens": {"existingTlsSecret": "made-elsewhere"},
-        "jupyterhub": {"custom": {"highrate": {"tokens": {"caConfigMap": "made-elsewhere"}}}},
-    },
-)
-TWO_SITES = read_values(HIGHRATE / "ci" / "two-sites-values.yaml")
+MINIMAL = merged(FILE, TOKENS_CERTIFICATE)
+TWO_SITES = merged(read_values(HIGHRATE / "ci" / "two-sites-values.yaml"), ALL_KEYS)
 SITE = TWO_SITES["sites"]["remote"]
 
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from devcluster.charts import assemble, jupyterhub_chart
 
+from tests.charts.highrate.keys_given import ALL_KEYS
 from tests.charts.identities import identities, immutable, selectors
 from tests.charts.navigation import of_kind, one, selects, workloads
 from tests.charts.rendering import (
@@ -23,6 +24,7 @@ from tests.charts.rendering import (
 )
 
 TWO_SITES = read_values(HIGHRATE / "ci" / "two-sites-values.yaml")
+KEYS_GIVEN = merged(TWO_SITES, ALL_KEYS)
 MATRIX = {path.name.removesuffix("-values.yaml"): read_values(path) for path in ci_values(HIGHRATE)}
 CLUSTERWIDE = {
     "ClusterRole",
@@ -52,7 +54,7 @@ CHANGES: Values = {
     "name", ["a", "1", "no", "1e3", "site.one", "highrate", "jupyterhub", "x" * 53, "a." * 26 + "b"]
 )
 def test_any_release_name_gives_valid_names(chart: Chart, name: str) -> None:
-    for obj in chart.render(_without_certificates(TWO_SITES), Release(name)):
+    for obj in chart.render(KEYS_GIVEN, Release(name)):
         assert len(obj["metadata"]["name"]) <= 63
         assert all(isinstance(text, str) and len(text) <= 63 for text in obj["metadata"]["labels"].values())
         if obj["kind"] == "Service":
@@ -60,16 +62,14 @@ def test_any_release_name_gives_valid_names(chart: Chart, name: str) -> None:
 
 
 def test_the_same_release_in_two_namespaces_shares_nothing(chart: Chart) -> None:
-    first, second = (
-        chart.render(_without_certificates(TWO_SITES), Release("same", namespace)) for namespace in ("one", "two")
-    )
+    first, second = (chart.render(KEYS_GIVEN, Release("same", namespace)) for namespace in ("one", "two"))
     assert not _placed(first, "one") & _placed(second, "two")
     assert {"ClusterRole", "ValidatingAdmissionPolicy"} <= {kind for kind, _, _ in _placed(first, "one")}
 
 
 def test_two_releases_in_one_namespace_share_nothing_with_prefixes_of_their_own(chart: Chart) -> None:
     first, second = (
-        chart.render(merged(_without_certificates(TWO_SITES), _in_shared_namespace(name)), Release(name), WITH_MONITORS)
+        chart.render(merged(KEYS_GIVEN, _in_shared_namespace(name)), Release(name), WITH_MONITORS)
         for name in ("first", "second")
     )
     assert not identities(first) & identities(second)
@@ -87,7 +87,7 @@ def test_an_upgrade_touches_no_immutable_field(chart: Chart, tmp_path: Path, bef
 
 
 def test_a_new_chart_version_alone_replaces_no_pod_of_ours(chart: Chart, tmp_path: Path) -> None:
-    values = merged(_without_certificates(TWO_SITES), {"image": {"tag": "1.2.3"}})
+    values = merged(KEYS_GIVEN, {"image": {"tag": "1.2.3"}})
     before, after = (
         {w.name: w.object["spec"]["template"] for w in workloads(each.render(values)) if "component" not in w.labels}
         for each in (chart, _of_another_version(chart, tmp_path))
@@ -96,7 +96,7 @@ def test_a_new_chart_version_alone_replaces_no_pod_of_ours(chart: Chart, tmp_pat
 
 
 def test_only_the_token_service_is_replaced_when_its_profiles_change(chart: Chart) -> None:
-    values = merged(_without_certificates(TWO_SITES), _with_fixed_secrets())
+    values = merged(KEYS_GIVEN, _with_fixed_secrets())
     before, after = (
         {w.name: w.object["spec"]["template"] for w in workloads(chart.render(merged(values, changes)))}
         for changes in ({}, {"tokens": {"profiles": {"other": {"scope": "openid"}}}})
@@ -117,7 +117,7 @@ def test_only_the_token_service_is_replaced_when_its_profiles_change(chart: Char
 )
 def test_what_a_change_of_dask_replaces(chart: Chart, change: Values, replaced: set[str]) -> None:
     """What is connected through proxy and relay stays where the change is none of theirs."""
-    values = merged(_without_certificates(TWO_SITES), _with_fixed_secrets())
+    values = merged(KEYS_GIVEN, _with_fixed_secrets())
     values = merged(values, {"sites": {"schedd": {"namespaces": ["analysis", "users"]}}})
     before, after = (
         {w.name: w.object["spec"]["template"] for w in workloads(chart.render(merged(values, {"dask": changes})))}
@@ -128,8 +128,8 @@ def test_what_a_change_of_dask_replaces(chart: Chart, change: Values, replaced: 
 
 def test_a_second_rendering_differs_in_what_is_made_at_random_alone(chart: Chart) -> None:
     """With every secret given there is nothing at random: the second upgrade in a row changes nothing."""
-    values = merged(_without_certificates(TWO_SITES), _with_fixed_secrets())
-    assert chart.render(values) == chart.render(values)
+    values = merged(KEYS_GIVEN, _with_fixed_secrets())
+    assert chart.render(values) == chart.render_anew(values)
 
 
 def test_the_claim_of_the_hub_is_none_of_the_deployment(chart: Chart) -> None:
@@ -139,23 +139,13 @@ def test_the_claim_of_the_hub_is_none_of_the_deployment(chart: Chart) -> None:
 
 def test_the_hub_restarts_when_what_users_choose_from_changes(chart: Chart) -> None:
     """It reads its values only when it starts."""
-    values = merged(_without_certificates(TWO_SITES), _with_fixed_secrets())
+    values = merged(KEYS_GIVEN, _with_fixed_secrets())
     before, after = (
         one(chart.render(merged(values, changes)), "Deployment", "hub")["spec"]["template"]
         for changes in ({}, {"jupyterhub": {"custom": {"highrate": {"scratch": {"limit": "1Gi"}}}}})
     )
     assert before["metadata"]["annotations"]["checksum/secret"] != after["metadata"]["annotations"]["checksum/secret"]
     assert before["spec"] == after["spec"]
-
-
-def _without_certificates(values: Values) -> Values:
-    """They take long to make, and are others every time."""
-    given: Values = {
-        "tokens": {"existingTlsSecret": "tls"},
-        "dask": {"existingSecret": "keys"},
-        "jupyterhub": {"custom": {"highrate": {"tokens": {"caConfigMap": "authority"}}}},
-    }
-    return merged(merged(values, given), {"sites": {"schedd": {"edge": {"existingTlsSecret": "edge-tls"}}}})
 
 
 def _with_fixed_secrets() -> Values:
@@ -191,4 +181,4 @@ def _of_another_version(chart: Chart, folder: Path) -> Chart:
     about: dict[str, Any] = yaml.safe_load((copy / "Chart.yaml").read_text(encoding="utf-8"))
     about.update(version="99.0.0", appVersion="99.0.0")
     (copy / "Chart.yaml").write_text(yaml.safe_dump(about), encoding="utf-8")
-    return Chart(chart.helm, copy, folder)
+    return Chart(chart.helm, copy, chart.kept)

@@ -3,13 +3,12 @@
 import json
 from typing import Any
 
+from tests.charts.highrate.keys_given import ALL_KEYS
 from tests.charts.navigation import one, workloads
 from tests.charts.rendering import HIGHRATE, Chart, Object, Release, Values, merged, read_values
 
-TWO_SITES = merged(
-    read_values(HIGHRATE / "ci" / "two-sites-values.yaml"),
-    {"sites": {"schedd": {"edge": {"existingTlsSecret": "made-elsewhere"}}}},  # else another one every time
-)
+# the chart would make others every time
+TWO_SITES = merged(read_values(HIGHRATE / "ci" / "two-sites-values.yaml"), ALL_KEYS)
 FROM_THE_CHART = ("helm.sh/chart", "app.kubernetes.io/instance")
 
 

@@ -38,7 +38,7 @@ UNSUPPORTED: list[tuple[Values, str]] = [
 def stand_in(chart: Chart, tmp_path_factory: pytest.TempPathFactory) -> Chart:
     """The platform with the stand-in, whatever the environment chooses."""
     scratch: Path = tmp_path_factory.mktemp("charts")
-    return Chart(chart.helm, assemble(HIGHRATE, scratch, {"jupyterhub": ROOT / STAND_IN}), scratch)
+    return Chart(chart.helm, assemble(HIGHRATE, scratch, {"jupyterhub": ROOT / STAND_IN}), chart.kept)
 
 
 @pytest.mark.parametrize("changes", UNKNOWN, ids=str)

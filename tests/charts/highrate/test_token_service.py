@@ -8,12 +8,13 @@ from service_runtime.settings import load_settings
 from token_service.model.settings import Limits, Settings
 
 from tests.charts.highrate.hub import GIVEN
+from tests.charts.highrate.keys_given import DASK_KEYS, EDGE_CERTIFICATE
 from tests.charts.highrate.mounted import mount
 from tests.charts.navigation import Workload, one, workloads
 from tests.charts.rendering import HIGHRATE, Chart, Object, Values, merged, read_values
 
 CONFIG = "etc/highrate/config/token-service.yaml"
-TWO_SITES = read_values(HIGHRATE / "ci" / "two-sites-values.yaml")
+TWO_SITES = merged(read_values(HIGHRATE / "ci" / "two-sites-values.yaml"), {**DASK_KEYS, **EDGE_CERTIFICATE})
 MADE_BY_HAND = {**GIVEN, "tokens-certificate": {"tls.crt": "-----BEGIN", "tls.key": "-----BEGIN"}}
 
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import kubernetes_validate
 import pytest
 from hub_config.spawn.homes import ANNOTATION, NEXT, Whose, mark, whose
 from hub_config.spawn.refusal import Refusal
 from kubernetes_asyncio.client.rest import ApiException
 
+from tests.schemas import validate
 from tests.unit.hub_config.cluster import Cluster, joined, sent
 
 Make = Callable[..., Any]
@@ -78,7 +78,7 @@ async def test_a_claim_is_made_with_the_mark_and_opens_for_its_person_alone(
     cluster = joined(mine)
     await sent(mine)
     made = cluster.api_client.sanitize_for_serialization(cluster.claims["claim-mario"])
-    kubernetes_validate.validate(made, "1.34", strict=True)
+    validate(made)
     assert made["metadata"]["annotations"][ANNOTATION] == MARIO
     assert made["metadata"]["annotations"]["hub.jupyter.org/username"] == "mario", "KubeSpawner's own stay"
     await sent(mine)

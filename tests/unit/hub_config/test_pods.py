@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import kubernetes_validate
 import pytest
 from hub_config.spawn.refusal import Refusal
 
+from tests.schemas import validate
 from tests.unit.hub_config.cluster import Cluster, joined, sent
 from tests.unit.hub_config.conftest import configured
 from tests.unit.hub_config.test_options import REFUSED
@@ -43,7 +43,7 @@ def mounts(pod: dict[str, Any]) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("cvmfs", [{"mode": "none"}, {"mode": "pvc", "claim": "c"}, {"mode": "hostPath"}])
 async def test_every_choice_makes_a_pod_that_kubernetes_takes(spawner: Make, options: object, cvmfs: object) -> None:
     pod = await manifest(spawner(options, cvmfs=cvmfs))
-    kubernetes_validate.validate(pod, "1.34", strict=True)
+    validate(pod)
 
 
 async def test_cores_and_memory_are_limits_and_parts_of_them_are_reserved(spawner: Make) -> None:
@@ -94,7 +94,7 @@ async def test_files_stay_in_home_and_nowhere_else(spawner: Make) -> None:
 async def test_home_is_ten_gigabytes_for_each_user_and_outlives_the_user(spawner: Make) -> None:
     mine = spawner()
     claim = mine.api.api_client.sanitize_for_serialization(mine.get_pvc_manifest())
-    kubernetes_validate.validate(claim, "1.34", strict=True)
+    validate(claim)
     assert claim["metadata"]["name"] == "claim-mario"
     assert claim["spec"]["resources"]["requests"] == {"storage": "10Gi"}
     assert "storageClassName" not in claim["spec"]

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 from condor_sidecar.core.compile import compile_pod
 from condor_sidecar.core.policy import ImagePolicy, Policy
@@ -20,6 +19,7 @@ from offload_backend.core.worker_pod import worker_pod
 from offload_backend.model.facts import Credentials, Owner
 from offload_backend.model.settings import Settings
 
+from tests.schemas import validate
 from tests.unit.offload_backend.facts import AT_SITE, CLUSTER, FAR, RELAY, SMALLEST, settings
 from tests.unit.sidecar.compile.pods import UID, request
 
@@ -86,7 +86,7 @@ def test_a_pod_is_as_it_was_looked_at(name: str) -> None:
 
 @pytest.mark.parametrize("name", PODS)
 def test_a_pod_is_one_for_kubernetes(name: str) -> None:
-    kubernetes_validate.validate(PODS[name], "1.34", strict=True)
+    validate(PODS[name])
 
 
 @pytest.mark.parametrize("name", PODS)
@@ -156,7 +156,7 @@ def test_a_users_variables_arrive_byte_for_byte_and_never_in_the_place_of_ours()
 def test_every_file_that_a_variable_names_is_one_of_the_secret() -> None:
     credentials = Credentials(b"cert", b"key", "token", {"listen": "l", "dial": "d"}, b"ca")
     made = secret(EVERYTHING, CLUSTER, credentials)
-    kubernetes_validate.validate(made, "1.34", strict=True)
+    validate(made)
     for pod in PODS.values():
         named = {v for v in environment(pod).values() if str(v).startswith(places.CREDENTIALS)}
         assert named <= {places.credential(file) for file in places_of(pod)}
