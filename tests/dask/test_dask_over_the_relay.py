@@ -12,7 +12,7 @@ from tests.dask.conftest import SECONDS, Cluster, running
 from tests.fakes.relay_member import Process
 
 pytestmark = pytest.mark.timeout(300)
-LARGE = 100_000_000
+LARGE = 200_000_000
 """More than the 64 MiB that Dask sends in one piece."""
 
 
