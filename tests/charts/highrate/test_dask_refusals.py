@@ -200,7 +200,7 @@ def test_defaults_that_the_chart_repeats_are_those_of_the_service() -> None:
         timing.worker_start,
         timing.idle,
     )
-    assert {name: values["scheduler"][name] for name in ("cores", "memory")} == Scheduler().model_dump()
+    assert {name: values["scheduler"][name] for name in ("cores", "reserved", "memory")} == Scheduler().model_dump()
 
 
 def _schema() -> Values:
