@@ -117,8 +117,10 @@ def plain_cluster(site: Site, image: str) -> Iterator[PlainCluster]:
     made.certificates()
     scheduler = subprocess.Popen(made.scheduler(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
+        # the first to read an image waits for the disk
+        site.machine.run(made.inside(["python", "-c", "import distributed.cli.dask_worker"]), user=PILOT)
         yield made
     finally:
-        scheduler.terminate()
+        scheduler.kill()
         scheduler.wait(30)
         made.remove()

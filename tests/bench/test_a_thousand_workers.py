@@ -39,8 +39,9 @@ def test_heartbeats_and_tasks_of_a_thousand_workers(tmp_path: Path) -> None:
         there = 0
         for step in STEPS:
             began = time.monotonic()
-            for _ in range(PROCESSES):
-                _start(stack, cluster, (step - there) // PROCESSES)
+            more = step - there
+            for number in range(PROCESSES):
+                _start(stack, cluster, more // PROCESSES + (number < more % PROCESSES))
             there = step
             cluster.client.wait_for_workers(step, timeout=SECONDS)
             row = {"workers": step, "all there, s": time.monotonic() - began, **_measure(cluster)}
@@ -76,6 +77,7 @@ def _measure(cluster: Cluster) -> dict[str, float]:
         assert asked - began < SECONDS
         time.sleep(0.2)
     taken = time.monotonic() - began
+    assert client.gather(futures) == list(range(1, TASKS + 1)), "done is also what was lost"
     return {"5,000 tasks, s": taken, "oldest heartbeat, s": oldest, "slowest answer, s": answer}
 
 

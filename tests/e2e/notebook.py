@@ -29,6 +29,7 @@ class Notebook:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self._awaited = False
 
     def run(self, code: str, seconds: float = SECONDS) -> Any:
         """Raises AssertionError with the traceback if the code raises, or takes longer."""
@@ -38,8 +39,14 @@ class Notebook:
     def begin(self, code: str) -> None:
         """Let the code run while the test does something else; `finish` is to follow."""
         assert self._process.stdin is not None
+        self._awaited = True
         self._process.stdin.write(json.dumps(code) + "\n")
         self._process.stdin.flush()
+
+    def settle(self) -> None:
+        """Wait for what a test began and didn't finish. Raises AssertionError as `finish`."""
+        if self._awaited:
+            self.finish()
 
     def finish(self, seconds: float = SECONDS) -> Any:
         overdue = threading.Timer(seconds, self._process.kill)
@@ -48,6 +55,7 @@ class Notebook:
             reply = self._reply()
         finally:
             overdue.cancel()
+            self._awaited = False
         assert "error" not in reply, reply["error"]
         return reply["answer"]
 

@@ -1,5 +1,6 @@
 """A session of the analysis image, its Python, and what its clusters are for Kubernetes and at the site."""
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -46,18 +47,20 @@ class Clusters:
         items: list[dict[str, Any]] = json.loads(found)["items"]
         return items
 
-    def jobs(self) -> list[str]:
-        """Ids of jobs in the pool's queue that have not ended, whatever they are for."""
-        asked = ["condor_q", "-allusers", "-af:j", "JobStatus", "-constraint", f"{_OF_DASK} && JobStatus < 3"]
+    def jobs(self, chosen: str = "JobStatus < 3") -> list[str]:
+        """Ids of workers' jobs in the pool's queue; unless otherwise said, of those that have not ended."""
+        asked = ["condor_q", "-allusers", "-af:j", "JobStatus", "-constraint", f"{_OF_DASK} && {chosen}"]
         return [line.split()[0] for line in self.site.run(asked).stdout.splitlines() if line.strip()]
 
     def none_left(self) -> bool:
         secrets = self.kubectl("get", "secrets", f"--namespace={DASK_NAMESPACE}", "-o=name")
         return not self.pods() and not self.jobs() and "dask-" not in secrets
 
-    def kill_job(self) -> None:
-        """One that runs, as a site's administrator does it."""
-        self.site.run(["condor_rm", self.jobs()[0]])
+    def kill_job(self) -> str:
+        """One that runs, as a site's administrator does it; its id."""
+        killed = self.jobs("JobStatus == 2")[0]
+        self.site.run(["condor_rm", killed])
+        return killed
 
     def kill_scheduler(self) -> None:
         (pod,) = self.pods("dask-scheduler")
@@ -101,7 +104,11 @@ def clusters(servers: Servers, platform: Platform) -> Iterator[Clusters]:
     """Nothing may be left of them when the test ends."""
     found = Clusters(servers.kubectl, platform.site, platform.checkout.logs / "e2e")
     yield found
-    until(found.none_left, PATIENCE, "schedulers, workers, their jobs and Secrets are gone")
+    try:
+        until(found.none_left, PATIENCE, "schedulers, workers, their jobs and Secrets are gone")
+    finally:  # the next test's are its own
+        kubectl, chosen = servers.kubectl, "--selector=app.kubernetes.io/component=dask-scheduler"
+        kubectl("delete", "pods", chosen, f"--namespace={DASK_NAMESPACE}", "--wait=false")
 
 
 @pytest.fixture
@@ -112,4 +119,6 @@ def kernel(
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", request.node.name)
     with notebook(servers, PERSON, platform.checkout.logs / "e2e" / f"{name}.log") as found:
         yield found
-        found.run("'cluster' in globals() and cluster.close()")
+        with contextlib.suppress(OSError, AssertionError):  # what stays for that, `clusters` sees
+            found.settle()
+            found.run("'cluster' in globals() and cluster.close()")

@@ -10,6 +10,15 @@ pytestmark = pytest.mark.timeout(900)
 
 WORKERS = 20
 
+SLOWLY = """
+import time
+def slow(number):
+    time.sleep(0.5)
+    return number ** 2
+answer = client.gather(client.map(slow, range(WORKERS * 30), pure=False)) == [n ** 2 for n in range(WORKERS * 30)]
+"""
+"""Fifteen seconds for so many WORKERS."""
+
 SQUARES = """
 import time
 def square(number):
@@ -57,9 +66,19 @@ def test_three_workers_come_work_and_go(kernel: Notebook, clusters: Clusters) ->
     assert kernel.run(SQUARES)
     assert kernel.run(BETWEEN_WORKERS) == [3, 3_000_000.0]
     assert kernel.run(CREDENTIALS) == [["0o600"], True]
+    one_is_killed_meanwhile(3, kernel, clusters)
     kernel.run("cluster.scale(1)")
     until(lambda: len(clusters.jobs()) == 1, PATIENCE, "two jobs are gone")
     assert kernel.run(HISTOGRAM) == [True, True], "RDataFrame over the worker, and here"
+
+
+def one_is_killed_meanwhile(workers: int, kernel: Notebook, clusters: Clusters) -> None:
+    kernel.begin(f"WORKERS = {workers}\n{SLOWLY}")
+    killed = clusters.kill_job()
+    assert kernel.finish()
+    until(
+        lambda: killed not in clusters.jobs() and len(clusters.jobs()) == workers, PATIENCE, "another takes its place"
+    )
 
 
 @pytest.mark.long
@@ -73,10 +92,7 @@ def test_twenty_workers_come_work_and_go(kernel: Notebook, clusters: Clusters) -
     kernel.run("cluster.scale(10)")
     until(lambda: len(clusters.jobs()) == 10, PATIENCE, "ten jobs are gone")
     assert kernel.run(HISTOGRAM) == [True, True], "RDataFrame over ten workers, and here"
-    kernel.begin(SQUARES)
-    clusters.kill_job()
-    assert kernel.finish()
-    kernel.run(f"client.wait_for_workers(10, timeout={PATIENCE})")
+    one_is_killed_meanwhile(10, kernel, clusters)
     assert kernel.run("answer = sorted({row.site for row in cluster.workers()})") == [SITE]
 
 

@@ -1,10 +1,12 @@
 """Clusters from the request to the last pod, and everything in between that can end one."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
-from offload_backend.app.absences import Absences
+from dask_gateway_server.backends.db_base import JobStatus
+from offload_backend.app.absences import Absences, Pods
 from offload_backend.core import names
 
 from tests.fakes.cluster_api import ClusterApi, Object
@@ -101,13 +103,13 @@ async def test_a_gap_that_a_departed_worker_leaves_is_filled(start: Start) -> No
 async def test_a_worker_whose_way_to_the_scheduler_broke_may_come_back(start: Start) -> None:
     """As long as its pod runs: the relay was replaced, or the user restarts the workers."""
     gateway = await start()
-    clock = gateway.backend.absences = Clock(gateway.backend.watch.get)
+    clock = gateway.backend.absences = Clock(gateway.backend.watch)
     name = await gateway.make()
     pods = await gateway.scaled(name, 2)
     for pod in pods:
         await gateway.api.become(pod["metadata"]["name"], "Running")
     here, away = [names.label(pod, names.WORKER_LABEL) for pod in pods]
-    await until(lambda: gateway.backend.watch.get(names.worker_pod_name(away))["status"]["phase"] == "Running")
+    await until(lambda: all(phase(gateway, pod["metadata"]["name"]) == "Running" for pod in pods))
     await gateway.report(name, 2, active=[here, away])
     for clock.now in (10.0, 300.0):
         await gateway.report(name, 2, active=[here], closed=[away])
@@ -122,11 +124,57 @@ async def test_a_worker_whose_way_to_the_scheduler_broke_may_come_back(start: St
     assert gateway.backend.absences._since == {}
 
 
+async def test_a_worker_that_is_being_replaced_is_not_excused_again(start: Start) -> None:
+    """Its log is read while its pod still runs; the replacement would be one too many."""
+    gateway = await start()
+    clock = gateway.backend.absences = Clock(gateway.backend.watch)
+    name = await gateway.make()
+    (pod,) = await gateway.scaled(name, 1)
+    await gateway.api.become(pod["metadata"]["name"], "Running")
+    await until(lambda: phase(gateway, pod["metadata"]["name"]) == "Running")
+    worker = names.label(pod, names.WORKER_LABEL)
+    await gateway.report(name, 1, active=[worker])
+    await gateway.report(name, 1, closed=[worker])
+    clock.now = 301.0
+    gateway.cluster(name).workers[worker].target = JobStatus.FAILED
+    said = {"active_workers": [], "closed_workers": [worker]}
+    assert clock.excused(gateway.cluster(name), said) == said
+
+
+async def test_nobody_who_is_missed_is_replaced_before_the_pods_were_listed(start: Start) -> None:
+    gateway = await start()
+    name = await gateway.make()
+    (pod,) = await gateway.scaled(name, 1)
+    worker = names.label(pod, names.WORKER_LABEL)
+    await gateway.report(name, 1, active=[worker])
+    nothing = Nothing(gateway.backend.watch.get)
+    said = {"active_workers": [], "closed_workers": [worker]}
+    assert Clock(nothing).excused(gateway.cluster(name), said)["active_workers"] == [worker]
+    nothing.synced.set()
+    assert Clock(nothing).excused(gateway.cluster(name), said) == said
+
+
+class Nothing:
+    """A watch that has seen nothing yet."""
+
+    def __init__(self, _: object) -> None:
+        self.synced = asyncio.Event()
+
+    def get(self, name: str) -> Object | None:
+        return None
+
+
+def phase(gateway: Gateway, pod: str) -> str | None:
+    """As the gateway knows it."""
+    found = gateway.backend.watch.get(pod)
+    return None if found is None else found.get("status", {}).get("phase")
+
+
 class Clock(Absences):
     """Absences with a clock of the test's."""
 
-    def __init__(self, pod: Callable[[str], Object | None]) -> None:
-        super().__init__(pod, lambda: self.now)
+    def __init__(self, pods: Pods) -> None:
+        super().__init__(pods, lambda: self.now)
         self.now = 0.0
 
 

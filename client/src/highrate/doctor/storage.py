@@ -11,6 +11,7 @@ from highrate.doctor.finding import Finding, absent, bad, doubtful, good
 _GIB = 2**30
 _FULL, _NEARLY = 0.02, 0.10
 _REPOSITORIES = ("sft.cern.ch", "grid.cern.ch")
+_BROKEN = "Restart the server; if it stays, tell your administrators."
 
 
 def disk(place: Path, what: str) -> Finding:
@@ -45,8 +46,12 @@ def cvmfs(environ: Mapping[str, str], root: Path = Path("/cvmfs")) -> Finding:
     """A repository is mounted when it is first looked into, so that one has to look."""
     if not root.is_dir():
         return absent(f"there is no {root}")
-    grid, mounted = environ.get("X509_CERT_DIR", ""), sorted(root.iterdir())
-    wanted = [Path(grid)] if grid.startswith(f"{root}/") else mounted or [root / name for name in _REPOSITORIES]
+    grid = environ.get("X509_CERT_DIR", "")
+    try:
+        mounted = sorted(root.iterdir())
+    except OSError as problem:
+        return bad(f"{root}: {problem.strerror}", _BROKEN)
+    wanted = [Path(grid)] if grid.startswith(f"{root}/") else [*(root / name for name in _REPOSITORIES), *mounted]
     broken = []
     for place in wanted:
         try:
@@ -57,4 +62,4 @@ def cvmfs(environ: Mapping[str, str], root: Path = Path("/cvmfs")) -> Finding:
             broken.append(f"{place}: {problem.strerror}")
     if not grid and not mounted:
         return absent("the platform mounts no CVMFS")
-    return bad("; ".join(broken), "Restart the server; if it stays, tell your administrators.")
+    return bad("; ".join(broken), _BROKEN)

@@ -4,9 +4,10 @@ The relay was replaced, or a user restarts the workers: the nanny starts the nex
 replace the worker at once, and a job that had waited in a queue would be over for a connection of a few seconds.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from dask_gateway_server.backends.db_base import Cluster
 
@@ -16,11 +17,19 @@ from offload_backend.core.fate import Stage, fate
 from offload_backend.core.pod import JsonObject
 
 
-class Absences:
-    """`pod` is what is known of a pod, by its name."""
+class Pods(Protocol):
+    """What is known of them; of nobody, before they were listed."""
 
-    def __init__(self, pod: Callable[[str], JsonObject | None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._pod = pod
+    synced: asyncio.Event
+
+    def get(self, name: str) -> JsonObject | None: ...
+
+
+class Absences:
+    """Who is missed, and since when."""
+
+    def __init__(self, pods: Pods, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pods = pods
         self._clock = clock
         self._since: dict[str, float] = {}
         """When each worker was first missed."""
@@ -36,8 +45,11 @@ class Absences:
 
     def _is_expected(self, cluster: Cluster, name: str) -> bool:
         worker = cluster.workers.get(name)
-        pod = self._pod(names.worker_pod_name(name))
-        if worker is None or worker.close_expected or pod is None or fate(pod).stage is not Stage.RUNNING:
+        # one that is being replaced already would be counted beside its replacement, which would be taken back
+        if worker is None or not worker.is_active() or worker.close_expected:
+            return False
+        pod = self._pods.get(names.worker_pod_name(name))
+        if self._pods.synced.is_set() and (pod is None or fate(pod).stage is not Stage.RUNNING):
             return False
         # by then its nanny has given up, too
         return self._clock() - self._since.setdefault(name, self._clock()) < DEATH_SECONDS

@@ -66,7 +66,7 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
         )
         self.warnings = Warnings(self.api, settings.namespace)
         self.submission = Submission(self, settings, self.objects, self.watch)
-        self.absences = Absences(self.watch.get)
+        self.absences = Absences(self.watch)
         self.limited: dict[str, str] = {}
         app.add_routes(views.routes)
         app.middlewares.append(views.idleness)

@@ -1,6 +1,5 @@
 """dask-gateway's configuration, made of ours: the one place where its names are spelled."""
 
-import re
 from pathlib import Path
 
 from dask_gateway_server.backends.db_base import _normalize_encrypt_key
@@ -10,7 +9,7 @@ from traitlets.config import Config
 from offload_backend.app.authentication import HubAuthenticator
 from offload_backend.app.backend import OffloadBackend
 from offload_backend.app.cluster_config import OffloadClusterConfig
-from offload_backend.app.tables import fit_postgresql
+from offload_backend.app.tables import fit_postgresql, postgresql
 from offload_backend.io.tickets import KeyUnusable, read_key
 from offload_backend.model.settings import Settings
 from offload_backend.model.values import seconds
@@ -85,8 +84,8 @@ def _files(settings: Settings) -> tuple[list[str], str, str]:
     address = database.url or ""
     if database.url_file is not None:
         address = _read("database.url_file", database.url_file, problems).strip()
-    # as people write it; SQLAlchemy would look for another driver than the one that is there
-    address = re.sub(r"\Apostgres(ql)?://", "postgresql+psycopg://", address)
+    if address.startswith(("postgresql://", "postgres://")):
+        address = postgresql(address)
     token = ""
     if settings.proxy.token_file is not None:
         token = _read("proxy.token_file", settings.proxy.token_file, problems).strip()

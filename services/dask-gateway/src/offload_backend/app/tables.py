@@ -4,6 +4,15 @@ import sqlalchemy as sa
 from dask_gateway_server.backends import db_base
 
 POSTGRESQL = "postgresql"
+_DEADLINES = {"connect_timeout": "5", "tcp_user_timeout": "10000", "keepalives_idle": "30"}
+"""Seconds, milliseconds, seconds: dask-gateway waits for its database in its loop."""
+
+
+def postgresql(address: str) -> str:
+    """The address as SQLAlchemy needs it: with the driver that is there, and deadlines where it has none."""
+    found = sa.make_url(address.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg")
+    missing = {name: value for name, value in _DEADLINES.items() if name not in found.query}
+    return found.update_query_dict(missing).render_as_string(hide_password=False)
 
 
 def fit_postgresql() -> None:

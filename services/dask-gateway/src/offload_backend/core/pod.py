@@ -90,7 +90,6 @@ def volumes(settings: Settings, cluster: str, files: Sequence[str], scratch: str
     return [
         {"name": "credentials", "secret": credentials},
         {"name": "scratch", "emptyDir": {"sizeLimit": scratch}},
-        {"name": "tmp", "emptyDir": {"sizeLimit": scratch}},
         {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": _RUN_SIZE}},
     ]
 
@@ -105,7 +104,8 @@ def mounts() -> list[JsonObject]:
     return [
         {"name": "credentials", "mountPath": places.CREDENTIALS, "readOnly": True},
         {"name": "scratch", "mountPath": places.SCRATCH},
-        {"name": "tmp", "mountPath": places.TMP},
+        # of the same volume, so that both together have its size
+        {"name": "scratch", "mountPath": places.TMP, "subPath": ".tmp"},
         {"name": "run", "mountPath": places.RUN},
     ]
 
