@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import dask.config
 import pytest
 
 from tests.bench.figures import Figure, report
@@ -35,7 +36,8 @@ def worker_to_client(cluster: Cluster) -> float:
     there = client.submit(make, LARGE, workers=[where["w0"]], pure=False)
     client.submit(len, there, workers=[where["w0"]], pure=False).result(SECONDS)
     began = time.monotonic()
-    assert len(client.gather(there, direct=True)) == LARGE
+    with dask.config.set(cluster.config):
+        assert len(client.gather(there, direct=True)) == LARGE
     return time.monotonic() - began
 
 

@@ -31,6 +31,8 @@ class Cluster:
     environment: dict[str, str]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     scheduler: str = SCHEDULER
+    config: dict[str, Any] = field(default_factory=dict)
+    """Of Dask in this process, to reach it: another cluster's may be set meanwhile."""
     client: Client = field(init=False)
 
     def start(self, name: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
@@ -106,7 +108,12 @@ def running(
     config = {**relay.member.dask(name, **options), "distributed.comm.timeouts.connect": "60s"}
     variables = {f"DASK_{key.upper().replace('.', '__').replace('-', '_')}": value for key, value in config.items()}
     cluster = Cluster(
-        relay, folder, security, {**os.environ, **variables, "PYTHONPATH": str(ROOT)}, scheduler=scheduler
+        relay,
+        folder,
+        security,
+        {**os.environ, **variables, "PYTHONPATH": str(ROOT)},
+        scheduler=scheduler,
+        config=config,
     )
     try:
         with dask.config.set(config):
