@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shlex
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -74,7 +75,7 @@ def notebook(servers: Servers, person: str, log: Path) -> Iterator[Notebook]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as errors:
         process = subprocess.Popen(
-            servers.inside(person, "exec python -u -c " + _quoted(_KERNEL)),
+            servers.inside(person, f"exec python -u -c {shlex.quote(_KERNEL)}"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -85,7 +86,3 @@ def notebook(servers: Servers, person: str, log: Path) -> Iterator[Notebook]:
         finally:
             process.kill()
             process.wait()
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from yarl import URL
 
+from tests.fakes.served import served
+
 Answers = Callable[[web.Request], web.Response | None]
 """None: no answer ever."""
 
@@ -37,11 +39,5 @@ def in_turn(*answers: web.Response) -> Answers:
 async def between(answer: Answers) -> AsyncIterator[Between]:
     made, app = Between(answer), web.Application()
     app.router.add_route("*", "/{path:.*}", made.handle)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with served(app, cancels=True) as made.url:
         yield made
-    finally:
-        await runner.cleanup()

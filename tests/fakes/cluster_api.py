@@ -17,6 +17,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.fakes.served import served
+
 Object = dict[str, Any]
 _PATH = "/api/v1/namespaces/{namespace}/{kind}"
 
@@ -191,11 +193,5 @@ def _status(code: int, message: str) -> web.Response:
 @contextlib.asynccontextmanager
 async def running(api: ClusterApi) -> AsyncIterator[ClusterApi]:
     """Serve `api` on this machine and set its `url`."""
-    runner = web.AppRunner(api.app(), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    api.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with served(api.app()) as api.url:
         yield api
-    finally:
-        await runner.cleanup()

@@ -39,5 +39,5 @@ def _close_fd(stream: IOStream) -> None:
 
 
 def dask_setup(*_: object) -> None:
-    """Dask calls it where this module is among the preloads of a client."""
+    """Dask calls it where this module is among the preloads of a client, worker or nanny."""
     contain()
