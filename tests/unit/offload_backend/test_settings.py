@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from offload_backend.app.database import complete
 from offload_backend.model.settings import Settings
 from offload_backend.model.values import duration, seconds, size
 from service_runtime.settings import SettingsError, parse_settings
@@ -88,3 +89,28 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 @pytest.mark.parametrize(("text", "total"), [("20Gi", 20 * 2**30), ("5G", 5 * 10**9), ("7", 7)])
 def test_sizes_are_read_as_kubernetes_reads_them(text: str, total: int) -> None:
     assert size(text) == total
+
+
+@pytest.mark.parametrize(
+    ("written", "used"),
+    [
+        ("sqlite:////data/g.sqlite", "sqlite:////data/g.sqlite"),
+        (
+            "postgres://u:p@h/n",
+            "postgresql+psycopg://u:p@h/n?connect_timeout=5&keepalives_idle=30&tcp_user_timeout=10000",
+        ),
+        (
+            "postgresql+psycopg2://u:p@h/n?connect_timeout=1",
+            "postgresql+psycopg://u:p@h/n?connect_timeout=1&keepalives_idle=30&tcp_user_timeout=10000",
+        ),
+    ],
+)
+def test_a_database_is_asked_with_the_driver_that_is_there_and_with_deadlines(written: str, used: str) -> None:
+    assert complete(written) == used
+
+
+@pytest.mark.parametrize("address", ["", "host/secret", "postgresql://u:secret@host:port/name"])
+def test_what_is_no_database_is_told_without_the_password(address: str) -> None:
+    with pytest.raises(ValueError, match="is no address of a database") as refusal:
+        complete(address)
+    assert "secret" not in str(refusal.value)

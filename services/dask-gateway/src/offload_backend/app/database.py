@@ -1,4 +1,9 @@
-"""dask-gateway's tables with types that PostgreSQL has: it knows no BINARY, and its INTEGER can't hold milliseconds since 1970."""
+"""What dask-gateway's database needs where it is PostgreSQL: the driver, deadlines, and types that it has.
+
+PostgreSQL knows no BINARY, and its INTEGER can't hold milliseconds since 1970.
+"""
+
+import re
 
 import sqlalchemy as sa
 from dask_gateway_server.backends import db_base
@@ -8,9 +13,18 @@ _DEADLINES = {"connect_timeout": "5", "tcp_user_timeout": "10000", "keepalives_i
 """Seconds, milliseconds, seconds: dask-gateway waits for its database in its loop."""
 
 
-def postgresql(address: str) -> str:
-    """The address as SQLAlchemy needs it: with the driver that is there, and deadlines where it has none."""
-    found = sa.make_url(address.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg")
+def complete(address: str) -> str:
+    """The address as SQLAlchemy needs it: one of PostgreSQL with the driver that is there, and with deadlines.
+
+    Raises ValueError with a sentence, which doesn't repeat the address: there may be a password in it.
+    """
+    try:
+        found = sa.make_url(re.sub(r"\Apostgres://", f"{POSTGRESQL}://", address))
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise ValueError("is no address of a database, as in postgresql://user:password@host/name") from error
+    if found.get_backend_name() != POSTGRESQL:
+        return address
+    found = found.set(drivername=f"{POSTGRESQL}+psycopg")
     missing = {name: value for name, value in _DEADLINES.items() if name not in found.query}
     return found.update_query_dict(missing).render_as_string(hide_password=False)
 

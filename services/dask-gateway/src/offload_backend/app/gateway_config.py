@@ -9,7 +9,7 @@ from traitlets.config import Config
 from offload_backend.app.authentication import HubAuthenticator
 from offload_backend.app.backend import OffloadBackend
 from offload_backend.app.cluster_config import OffloadClusterConfig
-from offload_backend.app.tables import fit_postgresql, postgresql
+from offload_backend.app.database import complete, fit_postgresql
 from offload_backend.io.tickets import KeyUnusable, read_key
 from offload_backend.model.settings import Settings
 from offload_backend.model.values import seconds
@@ -84,8 +84,10 @@ def _files(settings: Settings) -> tuple[list[str], str, str]:
     address = database.url or ""
     if database.url_file is not None:
         address = _read("database.url_file", database.url_file, problems).strip()
-    if address.startswith(("postgresql://", "postgres://")):
-        address = postgresql(address)
+    try:
+        address = complete(address) if address else ""  # that it is missing was told
+    except ValueError as error:
+        problems.append(Problem("database.url_file" if database.url_file else "database.url", str(error)))
     token = ""
     if settings.proxy.token_file is not None:
         token = _read("proxy.token_file", settings.proxy.token_file, problems).strip()
