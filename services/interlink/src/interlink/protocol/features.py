@@ -12,6 +12,15 @@ LIST = "list"
 RETRY_CREATE = "retry-create"
 """`/create` is idempotent by UID; 503 with Retry-After means that nothing was done."""
 
+WATCH = "watch"
+"""`GET /watch?node=NAME` streams statuses as they change, one JSON object a line."""
+UPDATE = "update"
+"""`POST /update` takes a create's message of a pod that runs: new content of its volumes, labels, annotations, deadline."""
+EXEC = "exec"
+"""`GET /exec` is a WebSocket that runs a command in a container, or attaches to it (interlink.protocol.exec)."""
+STATS = "stats"
+"""`GET /stats?node=NAME` gives what the containers of running pods use."""
+
 
 def parse_features(header: str | None) -> frozenset[str]:
     """The names in a features header; the empty set where there is none."""

@@ -55,8 +55,25 @@ class CreateReply(msgspec.Struct):
     PodJID: str
 
 
+class SiteEvent(msgspec.Struct, omit_defaults=True):
+    """Something that happened to a pod at the site and that a kubelet would write an event about.
+
+    `number` counts a pod's events, so that each is written once; `kind` is Normal or Warning.
+    """
+
+    number: int
+    time: str
+    kind: str
+    reason: str
+    message: str
+    container: str = ""
+
+
 class PodStatus(msgspec.Struct):
-    """State of one pod at the plugin: Kubernetes container statuses, each with exactly one of waiting, running, terminated."""
+    """State of one pod at the plugin: Kubernetes container statuses, each with exactly one of waiting, running, terminated.
+
+    `events` (the latest few) and `podIP` (where others reach the pod, if the operator wants it told) are ours.
+    """
 
     name: str = ""
     UID: str = ""
@@ -64,6 +81,8 @@ class PodStatus(msgspec.Struct):
     JID: str = ""
     containers: list[ContainerStatus] | None = None
     initContainers: list[ContainerStatus] | None = None
+    events: list[SiteEvent] | msgspec.UnsetType = msgspec.UNSET
+    podIP: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class LogOptions(msgspec.Struct):
@@ -118,3 +137,22 @@ class PingReply(msgspec.Struct):
     status: str = ""
     resources: PingResources | None = None
     taints: list[PingTaint] | None = None
+
+
+class ContainerUsage(msgspec.Struct):
+    """What one container uses: CPU in nanocores and, since its start, in nanoseconds; memory and root file system in bytes."""
+
+    name: str
+    cpuNanoCores: int = 0
+    cpuNanoSeconds: int = 0
+    memoryBytes: int = 0
+    rootfsBytes: int = 0
+
+
+class PodUsage(msgspec.Struct):
+    """What one pod's containers use, `/stats`; `time` is when it was measured (RFC 3339), `started` when the pod began."""
+
+    UID: str
+    time: str
+    started: str
+    containers: list[ContainerUsage]

@@ -14,9 +14,11 @@ CONTAINER_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class ContainerKind(StrEnum):
-    """Init containers run one after the other before the main ones, which run side by side."""
+    """Init containers run one after the other before the main ones, which run side by side; sidecars start in the order of the
+    init containers, among which the pod lists them, and run until the main ones have ended."""
 
     INIT = "init"
+    SIDECAR = "sidecar"
     MAIN = "main"
 
 

@@ -30,6 +30,30 @@ class JobPhase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierEnd:
+    """How a container that was started again had ended."""
+
+    exit_code: int
+    reason: str
+    message: str = ""
+    signal: int | None = None
+    started: str | None = None
+    finished: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteEvent:
+    """Something that a kubelet would write an event about. `number` counts a pod's events, from 1; `kind` is Normal or Warning."""
+
+    number: int
+    time: str
+    kind: str
+    reason: str
+    message: str
+    container: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerResult:
     """One container. Times are RFC 3339 in UTC; `exit_code` is set exactly when the state is terminated.
 
@@ -49,6 +73,10 @@ class ContainerResult:
     message: str = ""
     image: str = ""
     image_id: str = ""
+    restart_count: int = 0
+    ready: bool = False
+    started_up: bool = False
+    last: EarlierEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +97,7 @@ class JobResult:
     host: str = ""
     address: str = ""
     logs: Mapping[str, bytes] = field(default_factory=dict)
+    events: tuple[SiteEvent, ...] = ()
 
     @property
     def ended(self) -> bool:

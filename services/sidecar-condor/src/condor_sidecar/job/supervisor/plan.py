@@ -11,7 +11,10 @@ PLAN_FILE = "plan.json"
 VOLUMES = "volumes"  # folder of the payload: volumes/<volume>/<path of the file in the volume>
 
 INIT = "init"
+SIDECAR = "sidecar"  # an init container with restartPolicy Always: runs beside the others until they have ended
 MAIN = "main"
+
+ALWAYS, ON_FAILURE, NEVER = "Always", "OnFailure", "Never"  # a pod's restartPolicy
 
 FILES = "files"  # ConfigMap, Secret, projected and downward API volumes: files of the payload, never writable
 EMPTY = "empty"  # emptyDir
@@ -50,10 +53,40 @@ class Image(NamedTuple):
     pull: str = ""
 
 
+class Action(NamedTuple):
+    """What a probe or a hook does: `kind` is "exec" (`command`), "http" (all but `command`), "tcp" (`host`, `port`), "grpc"
+    (`port`, `service`) or "sleep" (`seconds`). An empty `host` is the pod's own address."""
+
+    kind: str
+    command: List[str] = []
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    scheme: str = "http"
+    headers: List[Tuple[str, str]] = []
+    service: str = ""
+    seconds: int = 0
+
+
+class Probe(NamedTuple):
+    """A probe with Kubernetes' defaults filled in; times in seconds, thresholds in consecutive results.
+
+    `grace_seconds` replaces the pod's grace period when this probe ends the container; None: the pod's.
+    """
+
+    action: Action
+    initial_delay: int = 0
+    period: int = 10
+    timeout: int = 1
+    success_threshold: int = 1
+    failure_threshold: int = 3
+    grace_seconds: Optional[int] = None
+
+
 class Container(NamedTuple):
     """A container, with `$(VAR)` already expanded. An empty `command` or `args` means the image's.
 
-    `command`, `args`, values of `env` and sub-paths may hold OWN_ADDRESS.
+    `command`, `args`, values of `env` and sub-paths may hold OWN_ADDRESS. Limits are in bytes.
     """
 
     name: str
@@ -68,6 +101,16 @@ class Container(NamedTuple):
     gpu: str = ""  # "nvidia", "amd"
     message_path: str = "/dev/termination-log"
     message_from_log: bool = False
+    startup: Optional[Probe] = None
+    readiness: Optional[Probe] = None
+    liveness: Optional[Probe] = None
+    post_start: Optional[Action] = None
+    pre_stop: Optional[Action] = None
+    memory_limit: Optional[int] = None
+    storage_limit: Optional[int] = None
+    stdin: bool = False
+    stdin_once: bool = False
+    tty: bool = False
 
 
 def with_address(container: Container, address: str) -> Container:
@@ -91,6 +134,15 @@ class HostAlias(NamedTuple):
     hostnames: List[str]
 
 
+class Channel(NamedTuple):
+    """Where the job reports to while it runs: a wss:// URL, the ticket that opens it, the authorities to trust (PEM; empty: the
+    machine's)."""
+
+    url: str
+    ticket: str
+    authorities: str = ""
+
+
 class Pod(NamedTuple):
     """The whole plan. The pod is ended `deadline_seconds` after the supervisor's start, `deadline_message` says why."""
 
@@ -107,6 +159,8 @@ class Pod(NamedTuple):
     host_aliases: List[HostAlias]
     volumes: List[Volume]
     containers: List[Container]
+    restart_policy: str = NEVER
+    channel: Optional[Channel] = None
 
 
 class UnreadablePlan(Exception):
@@ -130,6 +184,7 @@ def decode(data: bytes) -> Pod:
                 host_aliases=[HostAlias(**alias) for alias in raw["host_aliases"]],
                 volumes=[Volume(**volume) for volume in raw["volumes"]],
                 containers=[_container(container) for container in raw["containers"]],
+                channel=Channel(**raw["channel"]) if raw.get("channel") else None,
             )
         )
     except (ValueError, KeyError, TypeError) as error:
@@ -143,13 +198,31 @@ def _container(raw: Dict[str, Any]) -> Container:
             image=Image(**raw["image"]),
             env=[(name, value) for name, value in raw["env"]],
             mounts=[Mount(**mount) for mount in raw["mounts"]],
+            **{name: _probe(raw.get(name)) for name in ("startup", "readiness", "liveness")},
+            **{name: _action(raw.get(name)) for name in ("post_start", "pre_stop")},
         )
     )
 
 
+def _probe(raw: Optional[Dict[str, Any]]) -> Optional[Probe]:
+    if raw is None:
+        return None
+    action = _action(raw["action"])
+    return Probe(**dict(raw, action=action))
+
+
+def _action(raw: Optional[Dict[str, Any]]) -> Optional[Action]:
+    if raw is None:
+        return None
+    return Action(**dict(raw, headers=[(name, value) for name, value in raw.get("headers", [])]))
+
+
 def _plain(value: Any) -> Any:
+    """As JSON has it; what has its default is left out."""
     if hasattr(value, "_asdict"):
-        return {key: _plain(item) for key, item in value._asdict().items()}
+        defaults = type(value)._field_defaults
+        fields = value._asdict().items()
+        return {key: _plain(item) for key, item in fields if key not in defaults or item != defaults[key]}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value

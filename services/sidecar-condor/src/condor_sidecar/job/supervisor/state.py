@@ -28,6 +28,21 @@ class ContainerState:
         self.finished: Optional[float] = None
         self.exit_code: Optional[int] = None
         self.signal: Optional[int] = None
+        self.restart_count = 0
+        self.ready = False
+        self.started_up = False  # its startup probe passed, or it has none and runs
+        self.last: Optional[Dict[str, Any]] = None  # how it ended before, in the fields of `end`
+
+    def end(self) -> Dict[str, Any]:
+        """How it ended, as `last` stands in the record."""
+        return {
+            "exit_code": self.exit_code,
+            "signal": self.signal,
+            "reason": self.reason,
+            "message": self.message,
+            "started": None if self.started is None else stamp(self.started),
+            "finished": None if self.finished is None else stamp(self.finished),
+        }
 
     def as_json(self) -> Dict[str, Any]:
         """As it stands in the record."""
@@ -43,7 +58,14 @@ class ContainerState:
             "finished": None if self.finished is None else stamp(self.finished),
             "exit_code": self.exit_code,
             "signal": self.signal,
+            "restart_count": self.restart_count,
+            "ready": self.ready,
+            "started_up": self.started_up,
+            "last": self.last,
         }
+
+
+EVENTS_KEPT = 20
 
 
 class PodState:
@@ -59,6 +81,21 @@ class PodState:
         self.containers: List[ContainerState] = [
             ContainerState(container.name, container.kind, container.image.name) for container in pod.containers
         ]
+        self._events: List[Dict[str, Any]] = []
+        self._event_count = 0
+
+    def event(self, kind: str, reason: str, message: str, container: str, now: float) -> None:
+        """Something that a kubelet would write an event about; `kind` is Normal or Warning. The latest few are in the record."""
+        self._event_count += 1
+        event = {
+            "number": self._event_count,
+            "time": stamp(now),
+            "kind": kind,
+            "reason": reason,
+            "message": clipped(message),
+            "container": container,
+        }
+        self._events = [*self._events[1 - EVENTS_KEPT :], event]
 
     def container(self, name: str) -> ContainerState:
         """The container called `name`."""
@@ -85,6 +122,7 @@ class PodState:
                 "host": self.host,
                 "address": self.address,
                 "containers": [container.as_json() for container in self.containers],
+                "events": self._events,
             },
             separators=(",", ":"),
         ).encode("ascii")
