@@ -35,6 +35,7 @@ class FakePlugin:
         app.router.add_get("/status", self._json)
         app.router.add_get("/pods", self._json)
         app.router.add_get("/getLogs", self._logs)
+        app.router.add_get("/watch", self._logs)
         return app
 
     async def _record(self, request: web.Request) -> Any:

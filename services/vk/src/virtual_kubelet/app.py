@@ -20,12 +20,14 @@ from service_runtime.settings import warn_without_effect
 
 from virtual_kubelet import __version__, metrics
 from virtual_kubelet.control.handover import Handover
+from virtual_kubelet.control.hearing import Hearing
 from virtual_kubelet.control.node_controller import NodeController
 from virtual_kubelet.control.pod_controller import Hands, PodController
 from virtual_kubelet.control.poller import Poller
 from virtual_kubelet.control.remote import Remote
 from virtual_kubelet.control.status_writer import StatusWriter
 from virtual_kubelet.control.sweeper import Sweeper
+from virtual_kubelet.control.watcher import Watcher
 from virtual_kubelet.core.create_request import Translation
 from virtual_kubelet.core.node_object import NodeIdentity
 from virtual_kubelet.core.polling import Cadence
@@ -59,6 +61,7 @@ class _Parts:
     node: NodeController
     pods: PodController
     poller: Poller
+    watcher: Watcher
     sweeper: Sweeper
     watch: PodWatch
     port: KubeletPort
@@ -170,13 +173,16 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
     )
     pods = PodController(registry, Hands(api, remote, events, handover, writer), wanted.set, address)
     cadence = Cadence(settings.status_poll.minimum, settings.status_poll.maximum)
-    poller = Poller(registry, remote, pods.queue, cadence, wanted, events=events)
+    hearing = Hearing(remote, pods.queue, events)
+    watcher = Watcher(registry, remote, hearing, wanted.set)
+    poller = Poller(registry, remote, hearing, cadence, wanted, watcher=watcher)
     return _Parts(
         registry=registry,
         events=events,
         node=node,
         pods=pods,
         poller=poller,
+        watcher=watcher,
         sweeper=Sweeper(api, registry, remote, settings.sweep_interval),
         watch=PodWatch(api, name, registry, pods.queue.add),
         port=KubeletPort(registry, client, KubeletAccess(api, name)),
@@ -226,6 +232,7 @@ async def _run(parts: _Parts, stop: asyncio.Event) -> None:
         "events": parts.events.run,
         "watch": parts.watch.run,
         "poller": lambda: _after(parts.watch.synced, parts.poller.run),
+        "watcher": lambda: _after(parts.watch.synced, parts.watcher.run),
         "sweeper": lambda: _after(parts.watch.synced, parts.sweeper.run),
         "gauges": lambda: _count(parts),
     }

@@ -19,6 +19,7 @@ CALL_SECONDS = Histogram(
     "virtual_kubelet_interlink_seconds", "Duration of calls to the interLink API server.", ["operation"]
 )
 POLL_WAIT = Gauge("virtual_kubelet_poll_wait_seconds", "Present wait between polls for job states.")
+WATCHING = Gauge("virtual_kubelet_watching", "1 while the other side tells of changes by itself.")
 LAST_POLL = Gauge("virtual_kubelet_last_poll_timestamp_seconds", "Time of the last poll that was answered.")
 LAST_PING = Gauge("virtual_kubelet_last_ping_timestamp_seconds", "Time of the last ping that was answered.")
 CONNECTED = Gauge("virtual_kubelet_interlink_connected", "1 if the interLink API server is believed to be there.")

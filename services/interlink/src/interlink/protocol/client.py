@@ -17,8 +17,9 @@ from service_runtime.http_client import Deadlines
 from interlink.protocol.decode import MalformedError, decode, encode
 from interlink.protocol.errors import LostTrack, NoConnection, NotNow
 from interlink.protocol.features import SESSION_HEADER
-from interlink.protocol.transport import LOG_STREAMS, Transport
+from interlink.protocol.transport import LOG_STREAMS, Transport, followed
 from interlink.protocol.types import CreateReply, CreateRequest, LogRequest, PingReply, Pod, PodStatus
+from interlink.protocol.watch import SILENCE_SECONDS, Change, changes
 
 T = TypeVar("T")
 
@@ -105,9 +106,18 @@ class InterlinkClient:
         """
         headers = self._headers("GetLogs", True)
         async with self._transport.stream(
-            "/getLogs", "/getLogs", headers=headers, data=encode(request), follow=request.Opts.Follow
+            "/getLogs", "/getLogs", headers=headers, data=encode(request), follow=followed(request)
         ) as chunks:
             yield chunks
+
+    @contextlib.asynccontextmanager
+    async def watch(self, node: str, since: str) -> AsyncIterator[AsyncIterator[Change]]:
+        """Statuses as they change after the revision `since` ("": all of them first), while the context lasts (feature `watch`)."""
+        path = f"/watch?node={quote(node, safe='')}&since={quote(since, safe='')}"
+        async with self._transport.stream(
+            "/watch", path, headers=self._headers("Watch", False), data=b"", follow=SILENCE_SECONDS
+        ) as chunks:
+            yield changes(chunks)
 
     async def _call(self, method: str, path: str, operation: str, data: bytes) -> tuple[bytes, frozenset[str]]:
         headers = self._headers(operation, bool(data))

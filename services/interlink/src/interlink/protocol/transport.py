@@ -11,6 +11,7 @@ from service_runtime.http_client import Deadlines, HttpClient
 
 from interlink.protocol.errors import InterlinkError, LostTrack, NoConnection, NotNow, from_status
 from interlink.protocol.features import FEATURES_HEADER, parse_features
+from interlink.protocol.types import LogRequest
 
 ERROR_BODY_LIMIT = 64 * 1024
 REPLY_LIMIT = 64 * 1024 * 1024  # statuses of tens of thousands of pods
@@ -65,12 +66,14 @@ class Transport:
 
     @contextlib.asynccontextmanager
     async def stream(
-        self, what: str, path: str, *, headers: Mapping[str, str], data: bytes, follow: bool
+        self, what: str, path: str, *, headers: Mapping[str, str], data: bytes, follow: float | None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """A reply chunk by chunk as it comes; with `follow` it may last for days. Raises NotNow (429) if too many run."""
+        """A reply chunk by chunk as it comes; with `follow` it may last for days, and is silent for so many seconds at most.
+
+        Raises NotNow (429) if too many run.
+        """
         connect = self._deadlines.connect
-        endless = Deadlines(connect=connect, first_byte=FOLLOW_SILENCE_SECONDS, total=None)
-        deadlines = endless if follow else None
+        deadlines = None if follow is None else Deadlines(connect=connect, first_byte=follow, total=None)
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(self._place(what))
             with mapped_errors(what):
@@ -83,12 +86,19 @@ class Transport:
     @contextlib.contextmanager
     def _place(self, what: str) -> Iterator[None]:
         if self._open_streams >= self._log_streams:
-            raise NotNow(f"{what}: {self._open_streams} logs are being read already; try again later", http_status=429)
+            raise NotNow(
+                f"{what}: {self._open_streams} streams are being read already; try again later", http_status=429
+            )
         self._open_streams += 1
         try:
             yield
         finally:
             self._open_streams -= 1
+
+
+def followed(request: LogRequest) -> float | None:
+    """How long the log of this request may be silent; None if it is not followed."""
+    return FOLLOW_SILENCE_SECONDS if request.Opts.Follow else None
 
 
 async def _check(response: aiohttp.ClientResponse) -> None:

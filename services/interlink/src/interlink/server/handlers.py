@@ -7,7 +7,7 @@ from service_runtime.logs import get_logger
 
 from interlink.protocol.decode import encode
 from interlink.protocol.errors import InterlinkError, Rejected
-from interlink.protocol.features import FEATURES_HEADER, LIST, RETRY_CREATE, STATUS_BATCH, format_features
+from interlink.protocol.features import FEATURES_HEADER, LIST, RETRY_CREATE, STATUS_BATCH, WATCH, format_features
 from interlink.protocol.serving import error_middleware, error_response, json_response, read_json, session_of
 from interlink.protocol.types import CreateReply, CreateRequest, JsonObject, LogRequest, Pod, RetrievedPodData
 from interlink.protocol.uid import required_uid
@@ -20,7 +20,7 @@ from interlink.server.settings import ServerSettings
 from interlink.server.status_cache import StatusCache
 
 # what we can pass on, if the plugin can do it
-_FORWARDED_FEATURES = frozenset({STATUS_BATCH, LIST, RETRY_CREATE})
+_FORWARDED_FEATURES = frozenset({STATUS_BATCH, LIST, RETRY_CREATE, WATCH})
 
 log = get_logger(__name__)
 
@@ -44,6 +44,7 @@ class ApiServer:
             "/pinglink": self.ping,
             "/updateCache": self.update_cache,
             "/pods": self.list_pods,
+            "/watch": self.watch,
         }
         for path, handler in calls.items():
             for method in ("GET", "POST", "DELETE"):
@@ -113,6 +114,15 @@ class ApiServer:
             async for chunk in chunks:
                 await response.write(chunk)
             await response.write_eof()
+        return response
+
+    async def watch(self, request: web.Request) -> web.StreamResponse:
+        """GET /watch: the plugin's statuses as they change (feature `watch`), each piece flushed as it comes."""
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        async with self._plugin.watch(request.query_string, session_of(request)) as chunks:
+            await response.prepare(request)
+            async for chunk in chunks:
+                await response.write(chunk)
         return response
 
     async def ping(self, request: web.Request) -> web.Response:

@@ -13,8 +13,9 @@ from service_runtime.logs import get_logger
 from interlink.protocol.decode import MalformedError, decode, encode
 from interlink.protocol.errors import InterlinkError, LostTrack, NotNow, Rejected
 from interlink.protocol.features import SESSION_HEADER, STATUS_BATCH
-from interlink.protocol.transport import REPLY_LIMIT, Transport
+from interlink.protocol.transport import REPLY_LIMIT, Transport, followed
 from interlink.protocol.types import CreateReply, LogRequest, Pod, PodStatus, RetrievedPodData
+from interlink.protocol.watch import SILENCE_SECONDS
 from interlink.server.status_cache import uid_of
 
 CALL = Deadlines(connect=5, first_byte=100, total=110)  # the Go virtual kubelet waits 120 s for a reply
@@ -140,7 +141,15 @@ class Plugin:
         # plugins made with the Python SDK look for LimitBytes, the Go ones for Bytes
         body = {**_as_dict(request), "Opts": {**_as_dict(request.Opts), "LimitBytes": request.Opts.Bytes}}
         async with self._transport.stream(
-            "plugin /getLogs", "/getLogs", headers=_headers(session), data=encode(body), follow=request.Opts.Follow
+            "plugin /getLogs", "/getLogs", headers=_headers(session), data=encode(body), follow=followed(request)
+        ) as chunks:
+            yield chunks
+
+    @contextlib.asynccontextmanager
+    async def watch(self, query: str, session: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The plugin's watch, chunk by chunk; `query` as the caller sent it."""
+        async with self._transport.stream(
+            "plugin /watch", f"/watch?{query}", headers=_headers(session), data=b"", follow=SILENCE_SECONDS
         ) as chunks:
             yield chunks
 

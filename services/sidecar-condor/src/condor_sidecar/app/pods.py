@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from interlink.protocol.types import PodStatus
 
 from condor_sidecar import metrics
+from condor_sidecar.app.changes import Changes
 from condor_sidecar.core.adoption import adopt
 from condor_sidecar.core.container_status import pod_status
 from condor_sidecar.core.duplicates import choose
@@ -87,6 +88,7 @@ class PodTable:
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
+        self.changes = Changes()
         self.pods: dict[str, Pod] = {}
         self.tombstones: dict[str, Tombstone] = {}
         self.clock_offset = 0.0
@@ -116,6 +118,7 @@ class PodTable:
         self._orders += 1
         pod = Pod(record, Stage.QUEUED, time.monotonic(), payload_size=payload_size, order=self._orders)
         self.pods[record.uid] = pod
+        self.changes.note(record.uid)
         if payload_size is not None:
             self.payload_bytes += payload_size
             self.payload_count += 1
@@ -131,6 +134,11 @@ class PodTable:
     def get(self, uid: str) -> Pod | None:
         """The pod, if it is known."""
         return self.pods.get(uid)
+
+    def touch(self, pod: Pod) -> None:
+        """The pod changed: whoever follows it or all pods is told."""
+        pod.touch()
+        self.changes.note(pod.uid)
 
     def now(self) -> float:
         """The schedd's clock, as far as it is known."""
@@ -211,7 +219,7 @@ class PodTable:
         """A newer word from the running supervisor, whichever way it came."""
         if record is not None and (pod.live is None or record.revision >= pod.live.revision):
             pod.live = record
-            pod.touch()
+            self.touch(pod)
 
     def show(self, pod: Pod) -> None:
         """Bring the pod's view up to date with what is known."""
@@ -221,7 +229,7 @@ class PodTable:
         view = latch(pod.view, seen)
         if view != pod.view:
             pod.view = view
-            pod.touch()
+            self.touch(pod)
 
     async def end(self, pod: Pod, final: JobResult | None, end: JobEnd | None) -> None:
         """Journal how the pod ended, then show it. Raises JournalError."""
@@ -231,7 +239,7 @@ class PodTable:
         pod.view = view
         self.without_payload(pod)
         pod.enter(Stage.ENDED)
-        pod.touch()
+        self.touch(pod)
 
     def status(self, pod: Pod) -> PodStatus | None:
         """The wire's message, made once per change; None for a pod of before a restart that the schedd has not been
@@ -252,6 +260,7 @@ class PodTable:
         if pod is not None:
             self.without_payload(pod)
             pod.touch()
+            self.changes.forget(uid)
 
     def count(self) -> None:
         """Bring the gauges up to date."""

@@ -12,6 +12,7 @@ from interlink.protocol.types import CreateReply, JsonObject, LogRequest, PodSta
 from interlink.protocol.uid import required_uid
 
 from condor_sidecar import metrics
+from condor_sidecar.app import watch
 from condor_sidecar.app.announcement import announcement
 from condor_sidecar.app.health import Health
 from condor_sidecar.app.intake import Intake
@@ -21,7 +22,8 @@ from condor_sidecar.app.remover import Remover
 from condor_sidecar.io.journal import JournalError
 from condor_sidecar.settings import Resources
 
-ANNOUNCED = features.format_features((features.STATUS_BATCH, features.LIST, features.RETRY_CREATE))
+ANNOUNCED = features.format_features((features.STATUS_BATCH, features.LIST, features.RETRY_CREATE, features.WATCH))
+MOST_WATCHERS = 20
 
 
 class Rest:
@@ -45,6 +47,7 @@ class Rest:
         self._health = health
         self._resources = resources
         self._node = node
+        self._watchers = 0
 
     def application(self, max_body_bytes: int) -> web.Application:
         """The aiohttp application."""
@@ -55,6 +58,7 @@ class Rest:
             app.router.add_route(method, "/status", self.status)
             app.router.add_route(method, "/getLogs", self.get_logs)
         app.router.add_get("/pods", self.list_pods)
+        app.router.add_get("/watch", self.watch)
         return app
 
     async def create(self, request: web.Request) -> web.Response:
@@ -98,9 +102,28 @@ class Rest:
         if not self._health.knows_all:
             # after a start without a journal only the schedd knows the pods; half a list would be taken for a whole one
             raise NotNow("the schedd has not been asked yet which pods it has", 5)
-        held = self._table.pods.values() if request.query.get("node", self._node) == self._node else ()
+        held = self._table.pods.values() if self._is_ours(request) else ()
         statuses = (self._table.status(pod) for pod in held if not pod.deleting)
         return serving.json_response([status for status in statuses if status is not None])
+
+    def _is_ours(self, request: web.Request) -> bool:
+        return request.query.get("node", self._node) == self._node
+
+    async def watch(self, request: web.Request) -> web.StreamResponse:
+        """Statuses as they change, until the caller goes away."""
+        if not self._is_ours(request):
+            raise NotNow(f"this endpoint serves node {self._node}", http_status=404)
+        if self._watchers >= MOST_WATCHERS:
+            raise NotNow(f"{self._watchers} watch this node already", 30, 429)
+        self._watchers += 1
+        try:
+            response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+            await response.prepare(request)
+            async for piece in watch.lines(self._table, request.query.get("since", "")):
+                await response.write(piece)
+            return response
+        finally:
+            self._watchers -= 1
 
     async def get_logs(self, request: web.Request) -> web.StreamResponse:
         """A container's log. The reply's head is sent at once: callers give a silent one up after seconds."""
@@ -130,5 +153,5 @@ async def measured(request: web.Request, handler: serving.Handler) -> web.Stream
         raise
     finally:
         metrics.CALLS.labels(path, status).inc()
-        if path != "/getLogs":
+        if path not in ("/getLogs", "/watch"):
             metrics.CALL_SECONDS.labels(path).observe(time.monotonic() - began)

@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from interlink.protocol.client import InterlinkClient, Ping
 from interlink.protocol.errors import InterlinkError, LostTrack
-from interlink.protocol.features import LIST, RETRY_CREATE, STATUS_BATCH
+from interlink.protocol.features import LIST, RETRY_CREATE, STATUS_BATCH, WATCH
 from interlink.protocol.types import CreateReply, CreateRequest, PodStatus
+from interlink.protocol.watch import Change
 
 from virtual_kubelet import metrics
 from virtual_kubelet.model.pod import JsonObject
@@ -45,6 +47,15 @@ class Remote:
     def idempotent(self) -> bool:
         """Can a create be repeated without making a second job?"""
         return RETRY_CREATE in self._features
+
+    @property
+    def watches(self) -> bool:
+        """Does the server tell of changes by itself?"""
+        return WATCH in self._features
+
+    def watch(self, since: str) -> AbstractAsyncContextManager[AsyncIterator[Change]]:
+        """Statuses as they change after the revision `since`."""
+        return self._client.watch(self._node, since)
 
     async def create(self, request: CreateRequest) -> CreateReply:
         return await _timed("create", self._create_seconds, lambda: self._client.create(request))
