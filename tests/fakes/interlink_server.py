@@ -22,6 +22,7 @@ from aiohttp import web
 
 JsonObject = dict[str, Any]
 ALL_FEATURES = "list, retry-create, status-batch"
+WATCHED = ALL_FEATURES + ", watch"
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Job:
     state: JsonObject = field(default_factory=lambda: {"waiting": {"reason": "Queued"}})
     said: JsonObject | None = None
     moved: float = 0.0
+    restarts: int = 0
 
 
 @dataclass
@@ -71,6 +73,7 @@ class FakeInterlink:
         self.logs_cancelled = asyncio.Event()
         self.latency = 0.0
         self.create_gate: asyncio.Event | None = None
+        self._moved = asyncio.Event()
 
     # what a test does to the site
 
@@ -80,9 +83,16 @@ class FakeInterlink:
     def ended(self, uid: str | None = None, code: int = 0, **more: Any) -> None:
         self._move({"terminated": {"exitCode": code, "startedAt": _now(), "finishedAt": _now(), **more}}, uid)
 
+    def restarted(self, uid: str) -> None:
+        """A container of the pod was started again."""
+        self.jobs[uid].restarts += 1
+        self.running(uid)
+
     def _move(self, state: JsonObject, uid: str | None) -> None:
         for job in self.jobs.values() if uid is None else [self.jobs[uid]]:
             job.state, job.moved = state, time.time()
+        self._moved.set()
+        self._moved = asyncio.Event()
 
     def say(self, uid: str, **keys: Any) -> None:
         """Answer exactly these keys (`containers`, `initContainers`) about a pod."""
@@ -105,6 +115,7 @@ class FakeInterlink:
         for path, handler in routes.items():
             app.router.add_route("*", path, self._answering(path, handler))
         app.router.add_route("*", "/getLogs", self._get_logs)
+        app.router.add_route("*", "/watch", self._watch)
         app.router.add_route("*", "/control", self._control)
         return app
 
@@ -166,7 +177,10 @@ class FakeInterlink:
         begun = "waiting" not in job.state
         passed = {"terminated": {"exitCode": 0}} if begun else job.state
         said = job.said or {
-            "containers": [{"name": n, "state": job.state, "ready": "running" in job.state} for n in job.containers],
+            "containers": [
+                {"name": n, "state": job.state, "ready": "running" in job.state, "restartCount": job.restarts}
+                for n in job.containers
+            ],
             "initContainers": [{"name": n, "state": passed} for n in job.inits] or None,
         }
         return {"name": job.name, "UID": job.uid, "namespace": job.namespace, "JID": f"job-{job.uid[:8]}", **said}
@@ -194,6 +208,20 @@ class FakeInterlink:
             raise
         await response.write_eof()
         return response
+
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        """Each job's state whenever it moved, whatever the caller saw before."""
+        self.calls["/watch"] += 1
+        response = web.StreamResponse()
+        await response.prepare(request)
+        shown = dict[str, float]()
+        while True:
+            moved = self._moved
+            news = [job for job in self.jobs.values() if shown.get(job.uid) != job.moved]
+            shown |= {job.uid: job.moved for job in news}
+            lines = [json.dumps({"status": self._state(job)}) for job in news]
+            await response.write("\n".join([*lines, json.dumps({"revision": f"fake.{time.time()}"}), ""]).encode())
+            await moved.wait()
 
     async def _control(self, request: web.Request) -> web.Response:
         if request.method == "POST":

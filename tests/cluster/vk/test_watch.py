@@ -1,0 +1,38 @@
+"""Where the site tells of changes by itself, a pod's status follows without polls."""
+
+from tests.cluster.vk.virtual_node import VirtualNode, eventually
+from tests.fakes.interlink_server import ALL_FEATURES, WATCHED
+
+SELDOM = {"Min": 60, "Max": 600}
+
+
+async def test_a_change_is_shown_without_a_poll(vk: VirtualNode) -> None:
+    vk.site.features = WATCHED
+    await vk.start(StatusPoll=SELDOM)
+    await vk.create("watched")
+    await vk.submitted("watched")
+    vk.site.running()
+    await vk.until("watched", "Running")
+    polls = vk.site.calls["/status"]
+    vk.site.ended(code=3)
+    pod = await vk.until("watched", "Failed")
+    assert pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 3
+    assert vk.site.calls["/status"] == polls
+
+
+async def test_polls_take_over_where_the_watch_is_gone(vk: VirtualNode) -> None:
+    vk.site.features = WATCHED
+    await vk.start()
+
+    async def watched() -> bool:
+        return bool(vk.site.calls["/watch"])
+
+    await eventually(watched)
+    vk.site.features = ALL_FEATURES
+    await vk.stop()
+    await vk.start()
+    await vk.create("polled")
+    await vk.submitted("polled")
+    vk.site.running()
+    await vk.until("polled", "Running")
+    assert vk.site.calls["/status"] > 0
