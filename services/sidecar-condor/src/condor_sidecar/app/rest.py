@@ -14,6 +14,7 @@ from interlink.protocol.uid import required_uid
 from condor_sidecar import metrics
 from condor_sidecar.app import watch
 from condor_sidecar.app.announcement import announcement
+from condor_sidecar.app.exec import Commands
 from condor_sidecar.app.health import Health
 from condor_sidecar.app.intake import Intake
 from condor_sidecar.app.log_stream import LogStreams
@@ -22,7 +23,8 @@ from condor_sidecar.app.remover import Remover
 from condor_sidecar.io.journal import JournalError
 from condor_sidecar.settings import Resources
 
-ANNOUNCED = features.format_features((features.STATUS_BATCH, features.LIST, features.RETRY_CREATE, features.WATCH))
+ANNOUNCED = (features.STATUS_BATCH, features.LIST, features.RETRY_CREATE, features.WATCH)
+NO_CHANNEL = "no commands can be run in containers here: the sidecar's configuration has no job channel (`channel`)\n"
 MOST_WATCHERS = 20
 
 
@@ -39,6 +41,7 @@ class Rest:
         health: Health,
         resources: Resources,
         node: str,
+        commands: Commands | None = None,
     ) -> None:
         self._table = table
         self._intake = intake
@@ -48,6 +51,8 @@ class Rest:
         self._resources = resources
         self._node = node
         self._watchers = 0
+        self._commands = commands
+        self._announced = features.format_features(ANNOUNCED + ((features.EXEC,) if commands is not None else ()))
 
     def application(self, max_body_bytes: int) -> web.Application:
         """The aiohttp application."""
@@ -59,6 +64,7 @@ class Rest:
             app.router.add_route(method, "/getLogs", self.get_logs)
         app.router.add_get("/pods", self.list_pods)
         app.router.add_get("/watch", self.watch)
+        app.router.add_get("/exec", self.exec)
         return app
 
     async def create(self, request: web.Request) -> web.Response:
@@ -90,7 +96,7 @@ class Rest:
         pods = await serving.read_json(request, list[JsonObject])
         if not pods:
             reply = announcement(self._resources, self._health)
-            return serving.json_response(reply, {features.FEATURES_HEADER: ANNOUNCED})
+            return serving.json_response(reply, {features.FEATURES_HEADER: self._announced})
         return serving.json_response([s for s in (self._status_of(pod) for pod in pods) if s is not None])
 
     def _status_of(self, asked: JsonObject) -> PodStatus | None:
@@ -125,6 +131,12 @@ class Rest:
         finally:
             self._watchers -= 1
 
+    async def exec(self, request: web.Request) -> web.StreamResponse:
+        """A WebSocket to a command in a container (feature `exec`)."""
+        if self._commands is None:
+            return web.Response(status=501, text=NO_CHANNEL)
+        return await self._commands.handle(request)
+
     async def get_logs(self, request: web.Request) -> web.StreamResponse:
         """A container's log. The reply's head is sent at once: callers give a silent one up after seconds."""
         asked = await serving.read_json(request, LogRequest)
@@ -155,5 +167,5 @@ async def measured(request: web.Request, handler: serving.Handler) -> web.Stream
         raise
     finally:
         metrics.CALLS.labels(path, status).inc()
-        if path not in ("/getLogs", "/watch"):
+        if path not in ("/getLogs", "/watch", "/exec"):
             metrics.CALL_SECONDS.labels(path).observe(time.monotonic() - began)

@@ -1,7 +1,7 @@
 """Makes ready all that a container needs to start; runs beside the main loop, since images can take their time."""
 
 import os
-from typing import List, Mapping, NamedTuple
+from typing import List, Mapping, NamedTuple, Tuple
 
 from . import apptainer, launcher, mounts, rootfs
 from .command import NoCommand, Process, encoded, process
@@ -21,6 +21,9 @@ class Launch(NamedTuple):
     image_id: str
     status_file: str
     message_file: str
+    folder: str
+    env: List[Tuple[str, str]]
+    work_dir: str
 
 
 class CannotStart(Exception):
@@ -99,6 +102,9 @@ def _lay_out(
         image.image_id,
         os.path.join(start, STATUS),
         os.path.join(start, MESSAGE),
+        start,
+        target.env,
+        work_dir,
     )
 
 
