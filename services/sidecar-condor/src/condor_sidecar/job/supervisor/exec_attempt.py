@@ -2,22 +2,20 @@
 
 import itertools
 import os
-import subprocess
 import sys
-import tempfile
 import threading
-from typing import Dict, List, Mapping
+from typing import List, Mapping
 
 from . import enter, launcher
 from .attempts import Outcome
 from .command import encoded, paths
 from .containers import Containers, Running
 from .mounts import START_FOLDER
-from .processes import Processes, kill_tree, outcome
+from .processes import Processes, outcome
 from .words import duration
 
 MOST_OUTPUT = 10 * 1024  # bytes that are told, a kubelet's number
-LINGER = 2.0  # seconds to wait for a killed command to go
+NEVER_CANCELLED = threading.Event()  # a hook of a pod that ends is run, too; what is left at the very end is killed
 
 
 class Commands:
@@ -37,7 +35,8 @@ class Commands:
         program, status = (os.path.join(running.launch.start, each) for each in (label, label + "-status"))
         try:
             self._write(running, command, program, status)
-            argv = enter.command(sys.executable, _archive(), first, START_FOLDER + "/" + label)
+            program_inside = START_FOLDER + "/" + label
+            argv = enter.command(sys.executable, _archive(), first, program_inside, running.launch.work_dir)
             return self._wait(argv, command, status, timeout)
         except (OSError, launcher.UnknownMachine) as error:
             return Outcome(None, str(error))
@@ -64,29 +63,17 @@ class Commands:
         os.chmod(program, 0o500)
 
     def _wait(self, argv: List[str], command: List[str], status: str, timeout: float) -> Outcome:
-        ended = threading.Event()
-        codes: Dict[str, int] = {}
-
-        def on_exit(code: int) -> None:
-            codes["wait"] = code
-            ended.set()
-
-        with tempfile.TemporaryFile(dir=self._folder) as output:
-            pid = self._processes.start(argv, self._environment, on_exit, output.fileno(), subprocess.STDOUT)
-            in_time = ended.wait(timeout)
-            if not in_time:
-                kill_tree(pid, including_root=True)
-                ended.wait(LINGER)
-            output.seek(0)
-            text = output.read(MOST_OUTPUT).decode("utf-8", "replace")
-        if not in_time:
+        code, output = self._processes.run(argv, self._environment, self._folder, NEVER_CANCELLED, timeout)
+        text = output[:MOST_OUTPUT].decode("utf-8", "replace")
+        if code is None:
             return Outcome(False, 'command timed out: "%s" timed out after %s' % (" ".join(command), duration(timeout)))
         with open(status, "rb") as file:
             why = launcher.failure(file.read(), command[0] if command else "")
         if why:
             return Outcome(None, why)
-        code, _ = outcome(codes["wait"])
-        return Outcome(code == 0, "" if code == 0 else text or "command exited with code %d" % code)
+        if code == 0:
+            return Outcome(True, "")
+        return Outcome(False, text or "command exited with code %d" % outcome(code)[0])
 
 
 def _archive() -> str:

@@ -7,7 +7,7 @@ then on nothing is probed.
 import signal
 from typing import Callable, List, Optional
 
-from .actions import LIVENESS, POST_START, PRE_STOP, Action, Attempt, Signal
+from .actions import POST_START, PRE_STOP, Action, Attempt, Signal
 from .plan import NEVER, Container
 from .state import ContainerState
 from .stopping import Stopping
@@ -15,6 +15,7 @@ from .thresholds import Probes
 from .words import NORMAL, WARNING, probe_failed
 
 LONGEST_HOOK = 24 * 3600.0  # seconds: a kubelet waits for a postStart hook as long as it takes
+HOOK_NAMES = {PRE_STOP: "PreStopHook", POST_START: "PostStartHook"}
 TOLD = {PRE_STOP: "FailedPreStopHook", POST_START: "FailedPostStartHook"}
 
 Tell = Callable[[str, str, str, float], None]
@@ -50,7 +51,7 @@ class Run:
             return []
         if what in TOLD:
             if not good:
-                self._tell(WARNING, TOLD[what], message, now)
+                self._tell(WARNING, TOLD[what], "%s failed: %s" % (HOOK_NAMES[what], message), now)
             return self._after_start(bool(good), now) if what == POST_START else self._before_end(now)
         if self._probes is None or self._stopping is not None:
             return []
@@ -100,7 +101,7 @@ class Run:
             return []
         if good:
             return self._begin_probes(now)
-        return self._fail("FailedPostStartHook", self._grace, now)
+        return self._fail(TOLD[POST_START], self._grace, now)
 
     def _before_end(self, now: float) -> List[Action]:
         return self._stopping.hooked(now) if self._stopping is not None else []
@@ -117,10 +118,10 @@ class Run:
         if not standing.failed:
             return []
         own = self._probes.probe(standing.failed).grace_seconds
-        what = "liveness probe" if standing.failed == LIVENESS else "startup probe"
-        return self._fail("Container %s failed %s" % (self._container.name, what), self._grace if own is None else own, now)
+        again = "" if self._policy == NEVER else ", will be restarted"
+        words = "Container %s failed %s probe%s" % (self._container.name, standing.failed, again)
+        return self._fail(words, self._grace if own is None else own, now)
 
     def _fail(self, words: str, grace: int, now: float) -> List[Action]:
         self.ended_by_us = True
-        again = "" if self._policy == NEVER else ", will be restarted"
-        return self.stop(float(grace), True, words + again, now)
+        return self.stop(float(grace), True, words, now)

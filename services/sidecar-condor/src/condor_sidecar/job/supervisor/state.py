@@ -34,6 +34,11 @@ class ContainerState:
         self.last: Optional[Dict[str, Any]] = None  # how it ended before, in the fields of `end`
         self._before: Optional[Tuple[Any, ...]] = None  # what `wait` took away: the end, and the end before that
 
+    @property
+    def next_run(self) -> int:
+        """The number of the run that comes next, from 0."""
+        return self.restart_count + (self.state == TERMINATED or self._before is not None)
+
     def run(self, now: float) -> None:
         """It runs, for the first time or again."""
         if self.state == TERMINATED:
@@ -113,7 +118,7 @@ class PodState:
         self.containers: List[ContainerState] = [
             ContainerState(container.name, container.kind, container.image.name) for container in pod.containers
         ]
-        self._events: List[Dict[str, Any]] = []
+        self.events: List[Dict[str, Any]] = []
         self._event_count = 0
 
     def wall(self, now: float) -> float:
@@ -131,7 +136,7 @@ class PodState:
             "message": clipped(message),
             "container": container,
         }
-        self._events = [*self._events[1 - EVENTS_KEPT :], event]
+        self.events = [*self.events[1 - EVENTS_KEPT :], event]
 
     def container(self, name: str) -> ContainerState:
         """The container called `name`."""
@@ -158,7 +163,7 @@ class PodState:
                 "host": self.host,
                 "address": self.address,
                 "containers": [container.as_json() for container in self.containers],
-                "events": self._events,
+                "events": self.events,
             },
             separators=(",", ":"),
         ).encode("ascii")
