@@ -116,7 +116,11 @@ class TestRestarts:
 
     @pytest.mark.parametrize(
         ("policy", "ending", "actions"),
-        [(plan.ALWAYS, GOOD, [Prepare("m")]), (plan.ALWAYS, BAD, [Prepare("i")]), (plan.ON_FAILURE, BAD, [Prepare("i")])],
+        [
+            (plan.ALWAYS, GOOD, [Prepare("m")]),
+            (plan.ALWAYS, BAD, [Prepare("i")]),
+            (plan.ON_FAILURE, BAD, [Prepare("i")]),
+        ],
     )
     def test_init_containers_come_again_when_they_failed(
         self, policy: str, ending: Ending, actions: list[Action]

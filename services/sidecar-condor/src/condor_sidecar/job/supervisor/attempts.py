@@ -101,7 +101,9 @@ def _grpc(host: str, action: Action, timeout: float) -> Outcome:
     try:
         status = grpc_health.check(host, action.port, action.service, timeout)
     except socket.timeout:
-        return Outcome(False, 'timeout: failed to connect service "%s:%d" within %s' % (host, action.port, duration(timeout)))
+        return Outcome(
+            False, 'timeout: failed to connect service "%s:%d" within %s' % (host, action.port, duration(timeout))
+        )
     except OSError as error:
         return Outcome(False, "error: " + _complaint(error, "%s:%d" % (host, action.port)))
     except grpc_health.NoAnswer as error:

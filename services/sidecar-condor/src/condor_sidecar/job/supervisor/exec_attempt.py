@@ -21,7 +21,9 @@ NEVER_CANCELLED = threading.Event()  # a hook of a pod that ends is run, too; wh
 class Commands:
     """Commands of probes and hooks."""
 
-    def __init__(self, containers: Containers, processes: Processes, environment: Mapping[str, str], folder: str) -> None:
+    def __init__(
+        self, containers: Containers, processes: Processes, environment: Mapping[str, str], folder: str
+    ) -> None:
         self._containers, self._processes, self._environment, self._folder = containers, processes, environment, folder
         self._numbers = itertools.count()
 

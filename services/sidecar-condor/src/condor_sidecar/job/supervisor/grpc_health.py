@@ -42,7 +42,9 @@ def check(host: str, port: int, service: str, timeout: float) -> str:
                     return STATUSES.get(_status(message[5:]), "UNKNOWN")
             if stream == 1 and kind in (DATA, HEADERS) and flags & END_STREAM:
                 break
-        raise NoAnswer("the server doesn't implement the gRPC health protocol (grpc.health.v1.Health), or not for this service")
+        raise NoAnswer(
+            "the server doesn't implement the gRPC health protocol (grpc.health.v1.Health), or not for this service"
+        )
 
 
 def request(authority: str, service: str) -> bytes:

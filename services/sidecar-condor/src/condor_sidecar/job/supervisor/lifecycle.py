@@ -81,9 +81,7 @@ class Lifecycle:
             self.state.phase = RUNNING
         return actions + self._advance(now)
 
-    def attempted(
-        self, name: str, what: str, run: int, good: Optional[bool], message: str, now: float
-    ) -> List[Action]:
+    def attempted(self, name: str, what: str, run: int, good: Optional[bool], message: str, now: float) -> List[Action]:
         """A probe or a hook of `name` ended."""
         return self._by_name[name].attempted(what, run, good, message, now) + self._advance(now)
 

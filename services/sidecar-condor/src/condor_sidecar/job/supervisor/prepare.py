@@ -53,9 +53,7 @@ class Machine(NamedTuple):
     environment: Mapping[str, str]
 
 
-def prepare(
-    pod: Pod, container: Container, sandbox: Sandbox, images: Images, machine: Machine, tell: Tell
-) -> Launch:
+def prepare(pod: Pod, container: Container, sandbox: Sandbox, images: Images, machine: Machine, tell: Tell) -> Launch:
     """All ready to run `container`; `tell` gets what happens to its image. Raises CannotStart."""
     container = with_address(container, machine.address or "127.0.0.1")  # as in /etc/hosts
     try:

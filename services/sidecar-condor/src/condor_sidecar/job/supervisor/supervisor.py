@@ -62,6 +62,7 @@ class Supervisor:
             sandbox.logs,
             pod.kept_log_bytes,
             self._reporter.stream.line,
+            self._reporter.stream.restarted,
         )
         commands = Commands(self._containers, self._processes, self._runtime_env, sandbox.runtime)
         self._attempts = Attempts(self._mailbox, commands.run, self._state.address)
@@ -85,7 +86,9 @@ class Supervisor:
         self._processes.end_all(LEAVING)
         self._reporter.save(self._containers.logs, self._containers.previous)
         self._reporter.close()
-        codes = [each.exit_code for each in self._state.containers if each.kind != SIDECAR and each.exit_code is not None]
+        codes = [
+            each.exit_code for each in self._state.containers if each.kind != SIDECAR and each.exit_code is not None
+        ]
         return min(max(codes, default=1), 255)
 
     def _loop(self) -> None:
