@@ -35,6 +35,11 @@ def test_probes_of_each_kind(probe: Json, action: Action) -> None:
     assert found == Probe(action)
 
 
+def test_dollars_of_a_probe_s_command_are_as_a_kubelet_takes_them_also_without_variables() -> None:
+    found = taken(livenessProbe={"exec": {"command": ["$$(A) $(B)"]}}).liveness
+    assert found is not None and found.action.command == ["$(A) $(B)"]
+
+
 def test_a_probe_s_numbers_and_kubernetes_defaults_for_them() -> None:
     numbers = {
         "initialDelaySeconds": 1, "periodSeconds": 2, "timeoutSeconds": 3, "successThreshold": 4, "failureThreshold": 5,

@@ -106,6 +106,7 @@ def _ask(url: Url, headers: Dict[str, str], deadline: _Deadline) -> Tuple[int, s
         connection.endheaders()
         response = connection.getresponse()
         body = response.read(MOST_BODY).decode("utf-8", "replace")
+        deadline.check()  # a connection that is cut off may look like one that has come to its end
         return response.status, response.getheader("Location") or "", body
     except (OSError, http.client.HTTPException):
         deadline.check()  # what went wrong went wrong because the time was up
