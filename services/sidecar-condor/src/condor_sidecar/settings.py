@@ -148,6 +148,8 @@ class PodPolicy(Section):
     user_annotations: tuple[str, ...] = tuple(sorted(policy.Policy().user_annotations))
     """Keys under `htcondor-job.vk.io/` that pods may set."""
     max_grace_seconds: Positive = 600
+    patience_seconds: Positive = 300
+    """How long a container is tried that can't be made, for want of its image or by its configuration; then its pod fails."""
     accept_user_ids: bool = False
     """Take pods that ask for user and group ids although they run as the job's account."""
     keep_service_account_token: bool = False
@@ -293,6 +295,7 @@ def site_policy(settings: Settings, channel: policy.ChannelAccess | None = None)
         host_paths=tuple(policy.HostPathRule(**rule.model_dump()) for rule in settings.hostpath),
         user_annotations=frozenset(settings.policy.user_annotations),
         max_grace_seconds=settings.policy.max_grace_seconds,
+        patience_seconds=settings.policy.patience_seconds,
         accept_user_ids=settings.policy.accept_user_ids,
         keep_service_account_token=settings.policy.keep_service_account_token,
         submit_extra=dict(settings.endpoint.submit),

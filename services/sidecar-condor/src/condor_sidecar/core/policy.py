@@ -103,7 +103,8 @@ class Policy:
     `accept_user_ids`: take pods that ask for user and group ids (runAsUser, runAsGroup, fsGroup, supplementalGroups)
     although containers run as the job's account; such pods are rejected otherwise. `keep_service_account_token`: hand
     the pod's default Kubernetes token (the `kube-api-access-*` volume) to the site. `user_annotations`: which keys
-    under `htcondor-job.vk.io/` pods may set. `submit_extra`: the operator's own lines for every submit description.
+    under `htcondor-job.vk.io/` pods may set. `patience_seconds`: how long a container is tried whose image can't be had
+    or that can't be made otherwise, before its pod fails. `submit_extra`: the operator's own lines for every submit description.
     """
 
     mode: EndpointMode = EndpointMode.SCHEDD
@@ -115,6 +116,7 @@ class Policy:
     host_paths: tuple[HostPathRule, ...] = (HostPathRule("/cvmfs"),)
     user_annotations: frozenset[str] = frozenset({"max-walltime", "request-disk"})
     max_grace_seconds: int = 600
+    patience_seconds: int = 300
     accept_user_ids: bool = False
     keep_service_account_token: bool = False
     submit_extra: Mapping[str, str] = field(default_factory=dict)

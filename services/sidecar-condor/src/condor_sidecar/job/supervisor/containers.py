@@ -2,12 +2,13 @@
 
 import os
 import signal
-from typing import Callable, Dict, Mapping, NamedTuple, Optional
+from typing import Callable, Dict, List, Mapping, Optional
 
 from . import launcher
 from .channel_logs import LATEST, PREVIOUS, Run
-from .lifecycle import NOT_STARTED
-from .logs import LogFile, Pump, kept_log
+from .inside import Inside
+from .life import NOT_STARTED, Ending
+from .logs import LogFile, Pump
 from .mailbox import Exited, Mailbox
 from .plan import Container
 from .prepare import Launch
@@ -18,20 +19,11 @@ DRAIN = 3.0  # seconds to wait for the rest of a log after its container ended
 FALLBACK_LINES, FALLBACK_BYTES = 80, 2048  # of the log, for a container that left no message (Kubernetes' numbers)
 
 
-class Ending(NamedTuple):
-    """How a container ended."""
-
-    exit_code: int
-    signal: Optional[int]
-    reason: str
-    message: str
-
-
 class Running:
     """One container from its start to its end."""
 
-    def __init__(self, container: Container, launch: Launch, pid: int, pump: Pump, log: LogFile) -> None:
-        self.container, self.launch, self.pid, self.pump, self.log = container, launch, pid, pump, log
+    def __init__(self, container: Container, run: int, launch: Launch, pid: int, pump: Pump, log: LogFile) -> None:
+        self.container, self.run, self.launch, self.pid, self.pump, self.log = container, run, launch, pid, pump, log
 
 
 class Containers:
@@ -45,19 +37,18 @@ class Containers:
         logs: str,
         kept_bytes: int,
         on_line: Callable[[str, bytes], None],
+        on_restart: Callable[[str], None],
     ) -> None:
         self._processes, self._mailbox, self._environment = processes, mailbox, environment
-        self._log_folder, self._kept_bytes, self._on_line = logs, kept_bytes, on_line
+        self._log_folder, self._kept_bytes, self._on_line, self._on_restart = logs, kept_bytes, on_line, on_restart
         self._running: Dict[str, Running] = {}
-        self.logs: Dict[str, LogFile] = {}
-        self._runs: Dict[str, int] = {}
+        self._latest: Dict[str, Run] = {}
+        self._previous: Dict[str, Run] = {}
 
-    def start(self, container: Container, launch: Launch) -> None:
-        """Start the container's process. Raises OSError."""
+    def start(self, container: Container, run: int, launch: Launch) -> None:
+        """Start the container's process, its run number `run`. Raises OSError."""
         name = container.name
-        log = LogFile(os.path.join(self._log_folder, name + ".log"), self._kept_bytes)
-        self.logs[name] = log
-        self._runs[name] = self._runs.get(name, -1) + 1
+        log = self._next_log(name, run)
         outputs = [os.pipe(), os.pipe()]
 
         def on_line(line: bytes) -> None:
@@ -77,18 +68,51 @@ class Containers:
             pump.start()
             for _, write_end in outputs:
                 os.close(write_end)
-        self._running[name] = Running(container, launch, pid, pump, log)
+        self._running[name] = Running(container, run, launch, pid, pump, log)
+
+    def find(self, name: str) -> Optional[Running]:
+        """The container's run, while there is one."""
+        return self._running.get(name)
+
+    def all(self) -> List[Running]:
+        """All that run."""
+        return list(self._running.values())
+
+    def inside(self, name: str, run: Optional[int] = None) -> Optional[Inside]:
+        """What a further program in the container needs, while that runs (in its run number `run`). Safe in threads."""
+        running = self._running.get(name)
+        if running is None or run not in (None, running.run):
+            return None
+        return Inside(running.pid, running.launch.start, running.launch.env, running.launch.work_dir)
+
+    def _next_log(self, name: str, run: int) -> LogFile:
+        """A new log for the next run; the one of the latest run is kept, the one before that is not."""
+        if name in self._previous:
+            self._previous.pop(name).log.delete()
+        if name in self._latest:
+            self._previous[name] = self._latest.pop(name)
+            self._on_restart(name)
+        label = "%s.%d.log" % (name, run) if run else name + ".log"
+        log = LogFile(os.path.join(self._log_folder, label), self._kept_bytes)
+        self._latest[name] = Run(run, log)
+        return log
+
+    @property
+    def logs(self) -> Dict[str, LogFile]:
+        """The log of each container's latest run."""
+        return {name: run.log for name, run in list(self._latest.items())}
+
+    @property
+    def previous(self) -> Dict[str, LogFile]:
+        """The log of the run before that, of those that were started again."""
+        return {name: run.log for name, run in list(self._previous.items())}
 
     def find_log(self, name: str, restart: int) -> Optional[Run]:
         """The log of a container's run (channel_logs.Find): the latest and the one before are kept. Safe in threads."""
-        latest, log = self._runs.get(name), self.logs.get(name)
-        if latest is None or log is None:
-            return None
-        wanted = {LATEST: latest, PREVIOUS: latest - 1}.get(restart, restart)
-        if wanted == latest:
-            return Run(latest, log)
-        path = os.path.join(self._log_folder, name + ".previous.log")
-        return Run(wanted, kept_log(path)) if wanted == latest - 1 and os.path.exists(path) else None
+        latest, previous = self._latest.get(name), self._previous.get(name)
+        if restart in (LATEST, latest.restart if latest else None):
+            return latest
+        return previous if restart in (PREVIOUS, previous.restart if previous else None) else None
 
     def pids(self) -> Dict[str, int]:
         """The first process of each container that runs. Safe in threads."""
@@ -99,7 +123,10 @@ class Containers:
 
         Apptainer hands a signal on, but can't be handed SIGKILL: its container is killed, and Apptainer reports that.
         """
-        pid = self._running[name].pid
+        running = self._running.get(name)
+        if running is None:
+            return  # it ended, which the mailbox will tell
+        pid = running.pid
         if signum != signal.SIGKILL:
             send(pid, signum)
         elif descendants(pid):

@@ -59,7 +59,7 @@ class LogFile:
     Offsets count what was ever written; each lies between two lines.
     """
 
-    def __init__(self, path: str, limit: int, existing: bool = False) -> None:
+    def __init__(self, path: str, limit: int) -> None:
         self._paths = [path, path + ".older", path + ".newer"]
         self._limit = limit
         self._head_limit = min(HEAD, limit // 2)
@@ -69,11 +69,13 @@ class LogFile:
         self._dropped = 0
         self._current = 0
         self._size = 0
-        self._file: BinaryIO = open(path, "rb") if existing else open(path, "wb")
+        self._file: BinaryIO = open(path, "wb")
 
     def write(self, line: bytes) -> None:
         """Add a line: to the first file until that is full, then to two more that take turns."""
         with self._lock:
+            if self._file.closed:
+                return  # it was deleted, and something of a container that ended long ago still writes
             room = self._limit if self._current == 0 else (self._limit - self._head_limit) // 2
             if self._size and self._size + len(line) > room:
                 self._file.close()
@@ -141,16 +143,21 @@ class LogFile:
         left_out += excess
         return head + _gap(tail[excess:], left_out) + tail[excess:]
 
+    def size(self) -> int:
+        """Bytes that it takes on the disk."""
+        return sum(os.path.getsize(path) for path in self._paths if os.path.exists(path))
+
+    def delete(self) -> None:
+        """Nobody wants it any more."""
+        with self._lock:
+            self._file.close()
+            for path in self._paths:
+                if os.path.exists(path):
+                    os.unlink(path)
+
     def last_lines(self, lines: int, size: int) -> bytes:
         """The text of the last `lines` lines, at most `size` bytes of it: what a kubelet shows when a container left no message."""
         return b"".join(_text(line) for line in self.content().split(b"\n")[-lines - 1 : -1])[-size:]
-
-
-def kept_log(path: str) -> LogFile:
-    """A log that was written before."""
-    log = LogFile(path, os.path.getsize(path), existing=True)
-    log.end()
-    return log
 
 
 def _gap(later: bytes, left_out: int) -> bytes:

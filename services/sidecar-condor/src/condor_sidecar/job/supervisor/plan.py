@@ -46,11 +46,15 @@ class Mount(NamedTuple):
 
 
 class Image(NamedTuple):
-    """An image as the pod names it, the directories to look for it in that order, and what to pull if none is there."""
+    """An image as the pod names it, the directories to look for it in that order, and what to pull if none is there.
+
+    `never_pull`: the pod doesn't want it pulled.
+    """
 
     name: str
     candidates: List[str]
     pull: str = ""
+    never_pull: bool = False
 
 
 class Action(NamedTuple):
@@ -111,6 +115,7 @@ class Container(NamedTuple):
     stdin: bool = False
     stdin_once: bool = False
     tty: bool = False
+    stop_signal: int = 15  # SIGTERM, on every Linux
 
 
 def with_address(container: Container, address: str) -> Container:
@@ -144,7 +149,10 @@ class Channel(NamedTuple):
 
 
 class Pod(NamedTuple):
-    """The whole plan. The pod is ended `deadline_seconds` after the supervisor's start, `deadline_message` says why."""
+    """The whole plan. The pod is ended `deadline_seconds` after the supervisor's start, `deadline_message` says why.
+
+    It is ended, too, when a container couldn't be made for `patience_seconds`, for want of its image or by its configuration.
+    """
 
     version: int
     uid: str
@@ -160,6 +168,7 @@ class Pod(NamedTuple):
     volumes: List[Volume]
     containers: List[Container]
     restart_policy: str = NEVER
+    patience_seconds: int = 300
     channel: Optional[Channel] = None
 
 

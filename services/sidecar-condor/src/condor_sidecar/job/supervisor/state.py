@@ -1,7 +1,7 @@
 """The record of the pod that the supervisor keeps and publishes: one JSON object, and a compact form for a job attribute."""
 
 import json
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from .logs import stamp
 from .plan import Pod
@@ -32,6 +32,52 @@ class ContainerState:
         self.ready = False
         self.started_up = False  # its startup probe passed, or it has none and runs
         self.last: Optional[Dict[str, Any]] = None  # how it ended before, in the fields of `end`
+        self._before: Optional[Tuple[Any, ...]] = None  # what `wait` took away: the end, and the end before that
+
+    @property
+    def next_run(self) -> int:
+        """The number of the run that comes next, from 0."""
+        return self.restart_count + (self.state == TERMINATED or self._before is not None)
+
+    def run(self, now: float) -> None:
+        """It runs, for the first time or again."""
+        if self.state == TERMINATED:
+            self.wait("", "")
+        if self._before is not None:
+            self.restart_count += 1
+            self._before = None
+        self.state, self.reason, self.message, self.started = RUNNING, "", "", now
+
+    def finish(self, exit_code: int, signal: Optional[int], reason: str, message: str, now: float) -> None:
+        """It ended."""
+        self.state, self.finished, self.exit_code, self.signal = TERMINATED, now, exit_code, signal
+        self.reason = reason or ("Completed" if exit_code == 0 else "Error")
+        self.message = clipped(message)
+        self.ready = self.started_up = False
+
+    def wait(self, reason: str, message: str) -> None:
+        """It waits for what it will be started for; how it ended before is its last end."""
+        if self.state == TERMINATED:
+            self._before = (
+                self.exit_code,
+                self.signal,
+                self.reason,
+                self.message,
+                self.started,
+                self.finished,
+                self.last,
+            )
+            self.last = self.end()
+            self.started = self.finished = self.exit_code = self.signal = None
+        self.state, self.reason, self.message = WAITING, reason, clipped(message)
+
+    def settle(self) -> None:
+        """It won't be started again: its last end is its end."""
+        if self.state == WAITING and self._before is not None:
+            self.exit_code, self.signal, self.reason, self.message, self.started, self.finished, self.last = (
+                self._before
+            )
+            self.state, self._before = TERMINATED, None
 
     def end(self) -> Dict[str, Any]:
         """How it ended, as `last` stands in the record."""
@@ -66,13 +112,18 @@ class ContainerState:
 
 
 EVENTS_KEPT = 20
+EVENTS_AT_ONCE, EVENT_EVERY = (
+    25,
+    300.0,
+)  # a kubelet's limit: so many events of a pod at once, then one in so many seconds
 
 
 class PodState:
     """What happened to the pod so far. `revision` grows with every change that is published."""
 
-    def __init__(self, pod: Pod, host: str, address: str) -> None:
+    def __init__(self, pod: Pod, host: str, address: str, epoch: float = 0.0) -> None:
         self.uid = pod.uid
+        self._epoch = epoch
         self.host, self.address = host, address
         self.revision = 0
         self.phase = STARTING
@@ -81,11 +132,24 @@ class PodState:
         self.containers: List[ContainerState] = [
             ContainerState(container.name, container.kind, container.image.name) for container in pod.containers
         ]
-        self._events: List[Dict[str, Any]] = []
+        self.events: List[Dict[str, Any]] = []
         self._event_count = 0
+        self._room, self._room_since = float(EVENTS_AT_ONCE), 0.0
+
+    def wall(self, now: float) -> float:
+        """The time on the wall clock when the monotonic one shows `now`; `epoch` is what lies between them."""
+        return now + self._epoch
 
     def event(self, kind: str, reason: str, message: str, container: str, now: float) -> None:
-        """Something that a kubelet would write an event about; `kind` is Normal or Warning. The latest few are in the record."""
+        """Something that a kubelet would write an event about; `kind` is Normal or Warning. The latest few are in the record.
+
+        What happens again and again is dropped, or a probe that fails every second would fill the submit machine's disk.
+        """
+        self._room = min(EVENTS_AT_ONCE, self._room + max(0.0, now - self._room_since) / EVENT_EVERY)
+        self._room_since = now
+        if self._room < 1:
+            return
+        self._room -= 1
         self._event_count += 1
         event = {
             "number": self._event_count,
@@ -95,7 +159,7 @@ class PodState:
             "message": clipped(message),
             "container": container,
         }
-        self._events = [*self._events[1 - EVENTS_KEPT :], event]
+        self.events = [*self.events[1 - EVENTS_KEPT :], event]
 
     def container(self, name: str) -> ContainerState:
         """The container called `name`."""
@@ -122,27 +186,33 @@ class PodState:
                 "host": self.host,
                 "address": self.address,
                 "containers": [container.as_json() for container in self.containers],
-                "events": self._events,
+                "events": self.events,
             },
             separators=(",", ":"),
         ).encode("ascii")
 
     def compact(self) -> str:
-        """The record without texts, for the job attribute `ChirpIL`: `1;<revision>;<phase>;<reason>;<container>;...`.
+        """The record without texts, for the job attribute `ChirpIL`: `2;<revision>;<phase>;<reason>;<container>;...`.
 
-        Containers stand in the pod's order, as `w`, `r:<started>` or `t:<exit code>:<started>:<finished>:<reason>`, times in
-        seconds since 1970, 0 for none.
+        Containers stand in the pod's order: `w:<reason>`, `r:<started>:<flags>` (`s`: it has started up, `r`: it is ready) or
+        `t:<exit code>:<started>:<finished>:<reason>`, times in seconds since 1970, 0 for none. One that ended before has
+        `/<restart count>:<exit code>:<reason>` behind it, of that end.
         """
-        parts = ["1", str(self.revision), self.phase, self.reason]
-        for container in self.containers:
-            started, finished = int(container.started or 0), int(container.finished or 0)
-            if container.state == RUNNING:
-                parts.append("r:%d" % started)
-            elif container.state == TERMINATED:
-                parts.append("t:%d:%d:%d:%s" % (container.exit_code or 0, started, finished, container.reason))
-            else:
-                parts.append("w")
-        return ";".join(parts)
+        return ";".join(["2", str(self.revision), self.phase, self.reason, *map(_compact, self.containers)])
+
+
+def _compact(container: ContainerState) -> str:
+    started, finished = int(container.started or 0), int(container.finished or 0)
+    if container.state == RUNNING:
+        flags = ("s" if container.started_up else "") + ("r" if container.ready else "")
+        text = "r:%d:%s" % (started, flags)
+    elif container.state == TERMINATED:
+        text = "t:%d:%d:%d:%s" % (container.exit_code or 0, started, finished, container.reason)
+    else:
+        text = "w:" + container.reason
+    if container.last is None:
+        return text
+    return "%s/%d:%d:%s" % (text, container.restart_count, container.last["exit_code"], container.last["reason"])
 
 
 def clipped(text: str) -> str:
