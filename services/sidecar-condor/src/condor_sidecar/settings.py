@@ -148,8 +148,11 @@ class PodPolicy(Section):
     user_annotations: tuple[str, ...] = tuple(sorted(policy.Policy().user_annotations))
     """Keys under `htcondor-job.vk.io/` that pods may set."""
     max_grace_seconds: Positive = 600
-    accept_user_ids: bool = False
-    """Take pods that ask for user and group ids although they run as the job's account."""
+    user_ids: bool = True
+    """Run containers as the user that the pod or the image names, in a user namespace; false: as the job's account, and pods that
+    name one are rejected."""
+    ignore_groups: bool = False
+    """Take pods that ask for supplementalGroups although a container has one group."""
     keep_service_account_token: bool = False
     """Hand a pod's default Kubernetes token to the site."""
 
@@ -260,7 +263,8 @@ def site_policy(settings: Settings) -> policy.Policy:
         host_paths=tuple(policy.HostPathRule(**rule.model_dump()) for rule in settings.hostpath),
         user_annotations=frozenset(settings.policy.user_annotations),
         max_grace_seconds=settings.policy.max_grace_seconds,
-        accept_user_ids=settings.policy.accept_user_ids,
+        user_ids=settings.policy.user_ids,
+        ignore_groups=settings.policy.ignore_groups,
         keep_service_account_token=settings.policy.keep_service_account_token,
         submit_extra=dict(settings.endpoint.submit),
     )

@@ -72,7 +72,9 @@ OCI = {"Entrypoint": ["/e"], "Cmd": ["c", ""], "Env": ["A=b=c", "E="], "User": "
 
 @pytest.mark.parametrize("document", [OCI, {"architecture": "amd64", "config": OCI}])
 def test_an_oci_configuration_is_read(document: object) -> None:
-    assert from_oci(json.dumps(document)) == ImageConfig(["/e"], ["c", ""], [("A", "b=c"), ("E", "")], "7:8", "/w")
+    assert from_oci(json.dumps(document)) == ImageConfig(
+        ["/e"], ["c", ""], [("A", "b=c"), ("E", "")], "7:8", "/w", True
+    )
 
 
 @pytest.mark.parametrize("document", ['{"Entrypoint": "x"}', "[]", "{", '{"Env": [1]}', "7"])

@@ -68,7 +68,6 @@ class ImagePolicy:
 
     `unpacked_roots` are searched on the worker node for an image's name, in order; `path_prefixes` are where a pod
     may name an unpacked image by its path; `docker_fallback` lets a worker node pull what it doesn't find.
-    `entrypoint_user` is not honoured: containers run as the job's account.
     """
 
     unpacked_roots: tuple[str, ...] = ("/cvmfs/unpacked.cern.ch", "/cvmfs/singularity.opensciencegrid.org")
@@ -90,8 +89,9 @@ class LogLimits:
 class Policy:
     """One endpoint's rules.
 
-    `accept_user_ids`: take pods that ask for user and group ids (runAsUser, runAsGroup, fsGroup, supplementalGroups)
-    although containers run as the job's account; such pods are rejected otherwise. `keep_service_account_token`: hand
+    `user_ids`: containers run as the user and group that the pod or the image names, in a user namespace within the container's
+    (worker nodes have to allow that); else images' users count for nothing and pods that ask for ids are rejected.
+    `ignore_groups`: take pods that ask for supplementalGroups although a container has one group. `keep_service_account_token`: hand
     the pod's default Kubernetes token (the `kube-api-access-*` volume) to the site. `user_annotations`: which keys
     under `htcondor-job.vk.io/` pods may set. `submit_extra`: the operator's own lines for every submit description.
     """
@@ -105,6 +105,7 @@ class Policy:
     host_paths: tuple[HostPathRule, ...] = (HostPathRule("/cvmfs"),)
     user_annotations: frozenset[str] = frozenset({"max-walltime", "request-disk"})
     max_grace_seconds: int = 600
-    accept_user_ids: bool = False
+    user_ids: bool = True
+    ignore_groups: bool = False
     keep_service_account_token: bool = False
     submit_extra: Mapping[str, str] = field(default_factory=dict)

@@ -46,7 +46,8 @@ def compile_pod(request: RetrievedPodData, policy: Policy) -> Plan | Rejection:
     nodes += [(each, ContainerKind.MAIN) for each in spec["containers"].elements()]
     volumes = compile_volumes(spec, mounted_names([node for node, _ in nodes]), delivered, policy)
     declared = {node["name"].text() for node in spec["volumes"].elements()}
-    compiled = [compile_container(node, kind, volumes, declared, policy) for node, kind in nodes]
+    shared = spec["securityContext"]
+    compiled = [compile_container(node, kind, shared, volumes, declared, policy) for node, kind in nodes]
     _check_containers(spec, [container.name for container, _ in compiled])
 
     asked = annotations.read(metadata, policy)

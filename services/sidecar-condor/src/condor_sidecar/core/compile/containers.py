@@ -16,9 +16,9 @@ MESSAGE_PATH: Final = "/dev/termination-log"
 
 
 def compile_container(
-    node: Node, kind: ContainerKind, volumes: Volumes, declared: set[str], policy: Policy
+    node: Node, kind: ContainerKind, shared: Node, volumes: Volumes, declared: set[str], policy: Policy
 ) -> tuple[job.Container, resources.Amounts]:
-    """The container, and what it asks of the job; complains about what can't be had."""
+    """The container, and what it asks of the job; complains about what can't be had. `shared` is the pod's security context."""
     supported.check(node, supported.CONTAINER)
     security.check_container(node["securityContext"], policy)
     _check_ports(node)
@@ -27,6 +27,7 @@ def compile_container(
         node["name"].reject(f'"{name}" can\'t be the name of a container: use lower case letters, digits and hyphens')
     variables = environment(node)
     amounts = resources.amounts(node["resources"])
+    run_as = security.run_as(shared, node["securityContext"], policy)
     container = job.Container(
         name=name,
         kind=job.INIT if kind is ContainerKind.INIT else job.MAIN,
@@ -40,6 +41,10 @@ def compile_container(
         gpu=resources.gpu_kind(amounts),
         message_path=_message_path(node["terminationMessagePath"]),
         message_from_log=_message_from_log(node["terminationMessagePolicy"]),
+        user=run_as.user,
+        group=run_as.group,
+        image_user=run_as.image_user,
+        non_root=run_as.non_root,
     )
     return container, amounts
 

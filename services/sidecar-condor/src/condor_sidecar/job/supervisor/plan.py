@@ -86,7 +86,8 @@ class Probe(NamedTuple):
 class Container(NamedTuple):
     """A container, with `$(VAR)` already expanded. An empty `command` or `args` means the image's.
 
-    `command`, `args`, values of `env` and sub-paths may hold OWN_ADDRESS. Limits are in bytes.
+    `command`, `args`, values of `env` and sub-paths may hold OWN_ADDRESS. Limits are in bytes. `user` and `group` are numbers that
+    the pod asks for; without, the image's user counts if `image_user`, else the job's account; `non_root` forbids number 0.
     """
 
     name: str
@@ -111,6 +112,10 @@ class Container(NamedTuple):
     stdin: bool = False
     stdin_once: bool = False
     tty: bool = False
+    user: Optional[int] = None
+    group: Optional[int] = None
+    image_user: bool = False
+    non_root: bool = False
 
 
 def with_address(container: Container, address: str) -> Container:
