@@ -91,8 +91,8 @@ class Policy:
 
     `user_ids`: containers run as the user and group that the pod or the image names, in a user namespace within the container's
     (worker nodes have to allow that); else images' users count for nothing and pods that ask for ids are rejected.
-    `ignore_groups`: take pods that ask for supplementalGroups although a container has one group. `keep_service_account_token`: hand
-    the pod's default Kubernetes token (the `kube-api-access-*` volume) to the site. `user_annotations`: which keys
+    `ignore_groups`: take pods that ask for supplementalGroups although a container has one group. `keep_service_account_token`:
+    hand the pod's default Kubernetes token (the `kube-api-access-*` volume) to the site. `user_annotations`: which keys
     under `htcondor-job.vk.io/` pods may set. `submit_extra`: the operator's own lines for every submit description.
     """
 

@@ -1,8 +1,8 @@
 """What a pod's and its containers' security contexts ask for, against what a job's containers are.
 
 They run as the job's unprivileged account in a user namespace, with no capabilities, no way to gain any (`no_new_privs`), and the
-machine's own restrictions. In a namespace of its own a container may bear another user's and group's number, 0 included, which gives
-it no rights. What all that satisfies is accepted; the rest is rejected, never honoured by half. The table for readers is in
+machine's own restrictions. In a namespace of its own a container may bear another user's and group's number, 0 included, which
+gives it no rights. What all that satisfies is accepted; the rest is rejected, never honoured by half. The table for readers is in
 docs/pods-at-a-site.md.
 """
 

@@ -1,7 +1,7 @@
 """As whom a container runs: the user that the pod names, else the image's, else the job's own account.
 
-Another user than the job's exists in a user namespace alone (launcher.py): what it writes belongs to the job's account outside, and it
-has one group, since an account may bear one number of each kind.
+Another user than the job's exists in a user namespace alone (launcher.py): what it writes belongs to the job's account outside, and
+it has one group, since an account may bear one number of each kind.
 """
 
 import os
