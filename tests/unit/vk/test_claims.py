@@ -13,7 +13,11 @@ from tests.unit.vk.pods import UID, Json, pod
 
 CLAIMED: Json = {"name": "data", "persistentVolumeClaim": {"claimName": "c"}}
 EPHEMERAL: Json = {"name": "scratch", "ephemeral": {"volumeClaimTemplate": {"spec": {}}}}
-PV: Json = {"spec": {"csi": {"driver": "cvmfs.csi.cern.ch", "volumeHandle": "all"}}}
+PV: Json = {
+    "spec": {
+        "csi": {"driver": "cvmfs.csi.cern.ch", "volumeHandle": "all", "volumeAttributes": {"repository": "a.cern.ch"}}
+    }
+}
 
 
 def claim(**more: Any) -> Json:
@@ -40,6 +44,7 @@ def test_a_claim_is_told_with_all_that_a_site_can_know_it_by() -> None:
         {
             "volume": "data", "claim": "c", "storageClass": "fast", "accessModes": ["ReadOnlyMany"],
             "volumeMode": "Filesystem", "boundTo": "pv-1", "driver": "cvmfs.csi.cern.ch", "handle": "all",
+            "attributes": {"repository": "a.cern.ch"},
         }
     ]  # fmt: skip
 

@@ -30,6 +30,22 @@ class HostPathRule:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeRule:
+    """A row of the site's table of volumes: which claims and CSI volumes are where on the worker nodes.
+
+    All that is given of `driver` (CSI driver, also of a claim's volume), `storage_class` and `claim` (`namespace/name`, with stars)
+    has to fit. `path` may hold `{namespace}`, `{claim}` and `{volume}`; `create`: the job makes the directory if it is missing.
+    """
+
+    path: str
+    driver: str = ""
+    storage_class: str = ""
+    claim: str = ""
+    read_only: bool = True
+    create: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceDefaults:
     """What a pod gets that asks for nothing, and what every job gets on top for the supervisor and the container runtime."""
 
@@ -103,6 +119,7 @@ class Policy:
     images: ImagePolicy = ImagePolicy()
     logs: LogLimits = LogLimits()
     host_paths: tuple[HostPathRule, ...] = (HostPathRule("/cvmfs"),)
+    volumes: tuple[VolumeRule, ...] = (VolumeRule("/cvmfs", driver="cvmfs.csi.cern.ch"),)
     user_annotations: frozenset[str] = frozenset({"max-walltime", "request-disk"})
     max_grace_seconds: int = 600
     user_ids: bool = True

@@ -46,6 +46,7 @@ def _claim(pod: JsonObject, volume: JsonObject, name: str, store: ObjectStore) -
         "boundTo": spec["volumeName"],
         "driver": csi.get("driver", ""),
         "handle": csi.get("volumeHandle", ""),
+        "attributes": csi.get("volumeAttributes") or {},
     }
 
 

@@ -16,7 +16,7 @@ MESSAGE_PATH: Final = "/dev/termination-log"
 
 
 def compile_container(
-    node: Node, kind: ContainerKind, shared: Node, volumes: Volumes, declared: set[str], policy: Policy
+    node: Node, kind: ContainerKind, *, shared: Node, volumes: Volumes, declared: set[str], policy: Policy
 ) -> tuple[job.Container, resources.Amounts]:
     """The container, and what it asks of the job; complains about what can't be had. `shared` is the pod's security context."""
     supported.check(node, supported.CONTAINER)
@@ -31,7 +31,7 @@ def compile_container(
     container = job.Container(
         name=name,
         kind=job.INIT if kind is ContainerKind.INIT else job.MAIN,
-        image=image(node["image"], policy.images),
+        image=image(node, policy.images),
         command=expanded(node["command"], variables),
         args=expanded(node["args"], variables),
         env=list(variables.items()),

@@ -66,7 +66,7 @@ POD: Final[Mapping[str, Check]] = {
     "automountServiceAccountToken": KUBERNETES,
     "enableServiceLinks": KUBERNETES,
     "readinessGates": KUBERNETES,
-    "imagePullSecrets": harmless,  # tried without: a registry that wants them says so in the pod's message
+    "imagePullSecrets": READ,  # as they came with the pod
     "hostNetwork": harmless,  # a job always has its machine's network
     "hostUsers": harmless,  # a container's users are never the machine's
     "subdomain": harmless,  # a name in the cluster's DNS, which a site doesn't have
@@ -104,7 +104,7 @@ CONTAINER: Final[Mapping[str, Check]] = {
     "ports": READ,
     "terminationMessagePath": READ,
     "terminationMessagePolicy": READ,
-    "imagePullPolicy": harmless,  # an unpacked image changes under its name as its publisher does
+    "imagePullPolicy": READ,  # of Always: an unpacked image changes under its name as its publisher does
     "resizePolicy": harmless,  # says how a later change of resources would be made
     "restartPolicy": rejected(
         "containers are not restarted at this site, nor run beside the others as sidecars: remove it"

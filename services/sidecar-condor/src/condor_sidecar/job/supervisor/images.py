@@ -57,6 +57,11 @@ class Images:
             for candidate in image.candidates:
                 if _exists(candidate):
                     return Unpacked(candidate, os.path.realpath(candidate), read(candidate))
+            if image.never:
+                raise NoImage(
+                    "ErrImageNeverPull",
+                    'Container image "%s" is not present with pull policy of Never' % image.name,
+                )
             if not image.pull:
                 looked = ", ".join(image.candidates) or "nowhere"
                 raise NoImage(
@@ -70,8 +75,9 @@ class Images:
     def _pull(self, image: Image, target: str) -> None:
         packed = target + ".sif"
         for attempt in range(1, ATTEMPTS + 1):
+            login = ["--authfile", os.path.join(self._folder, image.auth)] if image.auth else []
             code, output = self._run(
-                [self._program, "--silent", "pull", "--force", "--disable-cache", packed, image.pull]
+                [self._program, "--silent", "pull", "--force", "--disable-cache", *login, packed, image.pull]
             )
             if code == 0:
                 break

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 VERSION = 1
 PLAN_FILE = "plan.json"
+REGISTRY = "registry"  # folder of the payload: credentials for pulls
 VOLUMES = "volumes"  # folder of the payload: volumes/<volume>/<path of the file in the volume>
 
 INIT = "init"
@@ -26,7 +27,8 @@ OWN_ADDRESS = "\0"
 
 
 class Volume(NamedTuple):
-    """A volume of the pod. `path` and `path_type` (as in a hostPath volume) belong to HOST, the others to EMPTY."""
+    """A volume of the pod. `path` and `path_type` (as in a hostPath volume: "", Directory, File, DirectoryOrCreate,
+    FileOrCreate) belong to HOST, the others to EMPTY."""
 
     name: str
     kind: str
@@ -46,11 +48,16 @@ class Mount(NamedTuple):
 
 
 class Image(NamedTuple):
-    """An image as the pod names it, the directories to look for it in that order, and what to pull if none is there."""
+    """An image as the pod names it, the directories to look for it in that order, and what to pull if none is there.
+
+    `auth` is the payload's file of credentials for that; `never`: the pod forbids to pull.
+    """
 
     name: str
     candidates: List[str]
     pull: str = ""
+    auth: str = ""
+    never: bool = False
 
 
 class Action(NamedTuple):
