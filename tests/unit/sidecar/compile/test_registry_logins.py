@@ -2,7 +2,6 @@
 
 import base64
 import json
-from typing import Any
 
 import pytest
 from condor_sidecar.core.policy import ImagePolicy, Policy
@@ -12,8 +11,8 @@ from tests.unit.sidecar.compile.pods import Json, compiled, container, files, jo
 HUB = "https://index.docker.io/v1/"
 
 
-def secret(kind: str = ".dockerconfigjson", **entries: Any) -> Json:
-    """A Secret of these entries, whose keys are written with `_` for what Python's names lack."""
+def secret(entries: Json, kind: str = ".dockerconfigjson") -> Json:
+    """A Secret of these entries."""
     content = {"auths": entries} if kind == ".dockerconfigjson" else entries
     return {"metadata": {"name": "s"}, "data": {kind: base64.b64encode(json.dumps(content).encode()).decode()}}
 
@@ -53,30 +52,30 @@ def given(image: str, *secrets: Json) -> Json | None:
     ],
 )
 def test_the_entry_for_an_image_is_found_by_a_kubelet_s_rules(image: str, key: str, expected: str | None) -> None:
-    found = given(image, secret(**{key: {"auth": "dTpw"}}))
+    found = given(image, secret({key: {"auth": "dTpw"}}))
     assert found == ({"auths": {expected: {"auth": "dTpw"}}} if expected else None)
 
 
 def test_the_most_specific_entry_counts() -> None:
     entries = {"quay.io": {"auth": "d2lkZQ=="}, "quay.io/a": {"auth": "bmFycm93"}, "*.io": {"auth": "c3Rhcg=="}}
-    assert given("quay.io/a/b", secret(**entries)) == {"auths": {"quay.io": {"auth": "bmFycm93"}}}
+    assert given("quay.io/a/b", secret(entries)) == {"auths": {"quay.io": {"auth": "bmFycm93"}}}
 
 
 def test_user_and_password_of_the_old_form_become_one_field() -> None:
-    old = secret(".dockercfg", **{"quay.io": {"username": "u", "password": "p:w", "email": "x"}})
+    old = secret({"quay.io": {"username": "u", "password": "p:w", "email": "x"}}, ".dockercfg")
     assert given("quay.io/a", old) == {"auths": {"quay.io": {"auth": base64.b64encode(b"u:p:w").decode()}}}
 
 
 def test_images_with_the_same_login_share_its_file() -> None:
     images = [container("a", image="quay.io/a"), container("b", image="quay.io/b"), container("c", image="busybox")]
-    plan = compiled(pod(*images), pull_secrets=[secret(**{"quay.io": {"auth": "dTpw"}})])
+    plan = compiled(pod(*images), pull_secrets=[secret({"quay.io": {"auth": "dTpw"}})])
     assert [each.image.auth for each in job_of(plan).containers] == ["registry/0.json", "registry/0.json", ""]
     assert len(files(plan)) == 1
 
 
 def test_a_password_is_in_no_digest_and_no_submit_command() -> None:
     plans = [
-        compiled(pod(container(image="quay.io/a")), pull_secrets=[secret(**{"quay.io": {"auth": auth}})])
+        compiled(pod(container(image="quay.io/a")), pull_secrets=[secret({"quay.io": {"auth": auth}})])
         for auth in ("T05F", "VFdP")
     ]
     assert plans[0].plan_hash == plans[1].plan_hash
@@ -97,7 +96,7 @@ def test_a_site_that_pulls_nothing_gets_no_credentials() -> None:
     plan = compiled(
         pod(container(image="quay.io/a")),
         Policy(images=ImagePolicy(docker_fallback=False)),
-        pull_secrets=[secret(**{"quay.io": {"auth": "dTpw"}})],
+        pull_secrets=[secret({"quay.io": {"auth": "dTpw"}})],
     )
     assert files(plan) == {}
 

@@ -20,8 +20,8 @@ class CreateRequest(msgspec.Struct):
 
     ConfigMaps and Secrets are whole objects (Secret data in base64); an entry of `projectedvolumesmaps` looks like a ConfigMap,
     is named after the volume, and maps path to content. `claims` (per volume that is a claim: `volume`, `claim`, `storageClass`,
-    `accessModes`, `volumeMode`, `boundTo`, `driver`, `handle`, `attributes`) and `pullSecrets` (Secrets with registry credentials) are
-    ours; Go peers don't know them and drop them.
+    `accessModes`, `volumeMode`, `boundTo`, `driver`, `handle`, `attributes`) and `pullSecrets` (Secrets with registry credentials)
+    are ours; Go peers don't know them and drop them.
     """
 
     pod: Pod
