@@ -37,6 +37,8 @@ def main(argv: list[str]) -> int:
     match words:
         case ["exec", *rest]:
             execute(rest)
+        case ["enter", program]:
+            enter(Path(program).name)
         case ["pull", *_, "slow" | "docker://slow" as uri]:
             time.sleep(len(uri) * 100)
         case ["pull", *_, target, _]:
@@ -84,11 +86,21 @@ def execute(words: list[str]) -> NoReturn:
     os._exit(os.WEXITSTATUS(status))
 
 
+def enter(program: str) -> NoReturn:
+    """Run a program that was laid into a container's folder, as one does that enters a container."""
+    start = next((Path(os.environ["HOME"]).parent / "containers").glob(f"*/start/{program}")).parent
+    run(start / program, start / f"{program}-status")
+
+
 def become(words: list[str]) -> NoReturn:
     """Become the container's program."""
     start = Path(mounts(words)["/.highrate"]["source"])
-    paths, argv, env = vectors((start / "launch").read_bytes())
-    status = start / "status"
+    run(start / "launch", start / "status")
+
+
+def run(launcher: Path, status: Path) -> NoReturn:
+    """Do what the launcher says."""
+    paths, argv, env = vectors(launcher.read_bytes())
     status.write_bytes(MARK)
     for path in paths:
         try:

@@ -99,8 +99,3 @@ def test_a_site_that_pulls_nothing_gets_no_credentials() -> None:
         pull_secrets=[secret({"quay.io": {"auth": "dTpw"}})],
     )
     assert files(plan) == {}
-
-
-def test_an_image_that_may_not_be_pulled_isn_t() -> None:
-    made = job_of(compiled(pod(container(imagePullPolicy="Never")))).containers[0].image
-    assert (made.pull, made.never) == ("", True) and made.candidates

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +22,28 @@ from tests.fakes import apptainer
 
 PATIENCE = 30.0
 NOT_AS_ROOT = "import os, runpy, sys; os.getuid = lambda: 1000; runpy.run_path(sys.argv[1], run_name='__main__')"
+
+
+# beside a container of the fake, which has no namespaces, the fake runs a program itself
+FAKE_ENTER = """
+def first_process(pid):
+    return pid
+
+def command(python, archive, container_pid, program, work_dir="/", terminal=None):
+    return [{runtime!r}, "enter", program]
+"""
+
+
+def entering_by(runtime: str) -> bytes:
+    """The job's executable with the fake of how a container is entered."""
+    original = executable()
+    head = original[: original.index(b"PK\x03\x04")]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(original)) as source, zipfile.ZipFile(archive, "w") as target:
+        for name in source.namelist():
+            fake = name == "supervisor/enter.py"
+            target.writestr(name, FAKE_ENTER.format(runtime=runtime) if fake else source.read(name))
+    return head + archive.getvalue()
 
 
 def container(name: str, *command: str, **fields: Any) -> plan.Container:
@@ -41,6 +64,11 @@ def init(name: str, *command: str, **fields: Any) -> plan.Container:
     return container(name, *command, kind=plan.INIT, **fields)
 
 
+def sidecar(name: str, script: str, **fields: Any) -> plan.Container:
+    """A native sidecar that runs a shell script."""
+    return shell(name, script, kind=plan.SIDECAR, **fields)
+
+
 def shell(name: str, script: str, **fields: Any) -> plan.Container:
     """A container that runs a shell script."""
     return container(name, "/bin/sh", "-c", script, **fields)
@@ -51,7 +79,7 @@ def pod(*containers: plan.Container, **fields: Any) -> plan.Pod:
     values: dict[str, Any] = {
         "version": plan.VERSION, "uid": "uid", "namespace": "default", "name": "pod", "hostname": "pod",
         "deadline_seconds": 3600, "deadline_message": "too late", "grace_seconds": 20, "kept_log_bytes": 1 << 20,
-        "streamed_log_bytes": 1 << 20, "host_aliases": [], "volumes": [],
+        "streamed_log_bytes": 1 << 20, "host_aliases": [], "volumes": [], "patience_seconds": 0,
     }  # fmt: skip
     return plan.Pod(containers=list(containers), **(values | fields))
 
@@ -72,7 +100,7 @@ class Job:
                 member.size, member.mode = len(content), 0o640
                 archive.addfile(member, io.BytesIO(content))
         self.run_file = scratch / "run.sh"
-        self.run_file.write_bytes(executable())
+        self.run_file.write_bytes(entering_by(str(scratch / "bin" / "apptainer")))
         programs = scratch / "bin"
         programs.mkdir()
         runtime = programs / "apptainer"

@@ -183,7 +183,7 @@ def test_credentials_are_only_the_job_s_to_read(tmp_path: Path) -> None:
 
 
 def test_an_image_that_may_not_be_pulled_ends_in_a_kubelet_s_words(tmp_path: Path) -> None:
-    main = container("m", "true", image=plan.Image("x:1", ["a"], never=True))
+    main = container("m", "true", image=plan.Image("x:1", ["a"], never_pull=True))
     ended = by_name(Job(tmp_path, pod(main)).run())["m"]
     assert (ended.reason, ended.message) == (
         "ErrImageNeverPull", 'Container image "x:1" is not present with pull policy of Never',

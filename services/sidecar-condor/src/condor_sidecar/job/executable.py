@@ -5,7 +5,18 @@ import zipfile
 from functools import cache
 from importlib import resources
 
-ENTRY = "from supervisor.main import main\n\nraise SystemExit(main())\n"
+ENTRY = """\
+import sys
+
+if sys.argv[1:2] == ["enter"]:
+    from supervisor import enter
+
+    raise SystemExit(enter.main(sys.argv[2:]))
+
+from supervisor.main import main
+
+raise SystemExit(main())
+"""
 BEGINNING = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip archive can hold
 
 

@@ -31,7 +31,7 @@ def compile_container(
     container = job.Container(
         name=name,
         kind=job.INIT if kind is ContainerKind.INIT else job.MAIN,
-        image=image(node, policy.images),
+        image=image(node["image"], policy.images),
         command=expanded(node["command"], variables),
         args=expanded(node["args"], variables),
         env=list(variables.items()),

@@ -22,14 +22,8 @@ DOCKER_HUB: Final = ("docker.io", "registry.hub.docker.com", "index.docker.io", 
 NOTHING: Final = Image("", [])
 
 
-def image(container: Node, policy: ImagePolicy) -> Image:
-    """The image of `container`. With imagePullPolicy Never the worker node must have it."""
-    found = _image(container["image"], policy)
-    never = container["imagePullPolicy"].text() == "Never"
-    return found._replace(pull="", never=True) if never and found.name else found
-
-
-def _image(node: Node, policy: ImagePolicy) -> Image:
+def image(node: Node, policy: ImagePolicy) -> Image:
+    """The image that the field `node` names."""
     name = node.text()
     if not name:
         node.reject("a container needs an image: name one")

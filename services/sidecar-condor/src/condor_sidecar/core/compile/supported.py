@@ -104,7 +104,7 @@ CONTAINER: Final[Mapping[str, Check]] = {
     "ports": READ,
     "terminationMessagePath": READ,
     "terminationMessagePolicy": READ,
-    "imagePullPolicy": READ,  # of Always: an unpacked image changes under its name as its publisher does
+    "imagePullPolicy": harmless,  # an unpacked image changes under its name as its publisher does
     "resizePolicy": harmless,  # says how a later change of resources would be made
     "restartPolicy": rejected(
         "containers are not restarted at this site, nor run beside the others as sidecars: remove it"

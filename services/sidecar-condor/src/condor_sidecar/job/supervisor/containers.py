@@ -2,10 +2,10 @@
 
 import os
 import signal
-from typing import Callable, Dict, Mapping, NamedTuple, Optional
+from typing import Callable, Dict, List, Mapping, Optional
 
 from . import launcher
-from .lifecycle import NOT_STARTED
+from .life import NOT_STARTED, Ending
 from .logs import LogFile, Pump
 from .mailbox import Exited, Mailbox
 from .plan import Container
@@ -17,20 +17,11 @@ DRAIN = 3.0  # seconds to wait for the rest of a log after its container ended
 FALLBACK_LINES, FALLBACK_BYTES = 80, 2048  # of the log, for a container that left no message (Kubernetes' numbers)
 
 
-class Ending(NamedTuple):
-    """How a container ended."""
-
-    exit_code: int
-    signal: Optional[int]
-    reason: str
-    message: str
-
-
 class Running:
     """One container from its start to its end."""
 
-    def __init__(self, container: Container, launch: Launch, pid: int, pump: Pump, log: LogFile) -> None:
-        self.container, self.launch, self.pid, self.pump, self.log = container, launch, pid, pump, log
+    def __init__(self, container: Container, run: int, launch: Launch, pid: int, pump: Pump, log: LogFile) -> None:
+        self.container, self.run, self.launch, self.pid, self.pump, self.log = container, run, launch, pid, pump, log
 
 
 class Containers:
@@ -48,13 +39,13 @@ class Containers:
         self._processes, self._mailbox, self._environment = processes, mailbox, environment
         self._log_folder, self._kept_bytes, self._on_line = logs, kept_bytes, on_line
         self._running: Dict[str, Running] = {}
-        self.logs: Dict[str, LogFile] = {}
+        self.logs: Dict[str, LogFile] = {}  # of the latest run of each
+        self.previous: Dict[str, LogFile] = {}  # of the run before that
 
-    def start(self, container: Container, launch: Launch) -> None:
-        """Start the container's process. Raises OSError."""
+    def start(self, container: Container, run: int, launch: Launch) -> None:
+        """Start the container's process, its run number `run`. Raises OSError."""
         name = container.name
-        log = LogFile(os.path.join(self._log_folder, name + ".log"), self._kept_bytes)
-        self.logs[name] = log
+        log = self._next_log(name, run)
         outputs = [os.pipe(), os.pipe()]
 
         def on_line(line: bytes) -> None:
@@ -74,14 +65,35 @@ class Containers:
             pump.start()
             for _, write_end in outputs:
                 os.close(write_end)
-        self._running[name] = Running(container, launch, pid, pump, log)
+        self._running[name] = Running(container, run, launch, pid, pump, log)
+
+    def find(self, name: str) -> Optional[Running]:
+        """The container's run, while there is one."""
+        return self._running.get(name)
+
+    def all(self) -> List[Running]:
+        """All that run."""
+        return list(self._running.values())
+
+    def _next_log(self, name: str, run: int) -> LogFile:
+        """A new log for the next run; the one of the latest run is kept, the one before that is not."""
+        if name in self.previous:
+            self.previous.pop(name).delete()
+        if name in self.logs:
+            self.previous[name] = self.logs.pop(name)
+        label = "%s.%d.log" % (name, run) if run else name + ".log"
+        self.logs[name] = LogFile(os.path.join(self._log_folder, label), self._kept_bytes)
+        return self.logs[name]
 
     def signal(self, name: str, signum: int) -> None:
         """Pass a signal on to the container's first process; SIGKILL takes everything in the container.
 
         Apptainer hands a signal on, but can't be handed SIGKILL: its container is killed, and Apptainer reports that.
         """
-        pid = self._running[name].pid
+        running = self._running.get(name)
+        if running is None:
+            return  # it ended, which the mailbox will tell
+        pid = running.pid
         if signum != signal.SIGKILL:
             send(pid, signum)
         elif descendants(pid):

@@ -8,12 +8,15 @@ from typing import Callable, Dict, List, NamedTuple, Tuple
 
 from .image_config import CONFIG, ImageConfig, UnreadableConfig, read
 from .plan import Image
+from .sandbox import remove_tree
+from .words import NORMAL
 
-ATTEMPTS = 3  # of a pull
-PAUSE = 5.0  # seconds between two, longer each time
+PRESENT = 'Container image "%s" already present on machine'
 AUTOFS_WAIT = 5.0  # a file system that is mounted on first use may need a moment
 
 Run = Callable[[List[str]], Tuple[int, bytes]]
+Tell = Callable[[str, str, str], None]
+"""Takes an event: kind, reason, message."""
 
 
 class Unpacked(NamedTuple):
@@ -35,56 +38,59 @@ class NoImage(Exception):
 class Images:
     """The images of one pod: each is looked for once, also when several containers start at the same time."""
 
-    def __init__(self, program: str, folder: str, run: Run, cancelled: threading.Event) -> None:
-        self._program, self._folder, self._run, self._cancelled = program, folder, run, cancelled
+    def __init__(self, program: str, folder: str, run: Run) -> None:
+        self._program, self._folder, self._run = program, folder, run
         self._lock = threading.Lock()
         self._asked: Dict[str, Tuple[threading.Lock, str]] = {}
         self._found: Dict[str, Unpacked] = {}
 
-    def get(self, image: Image) -> Unpacked:
+    def get(self, image: Image, tell: Tell) -> Unpacked:
         """The image, unpacked on this machine. Raises NoImage."""
         with self._lock:
             if image.name not in self._asked:
                 self._asked[image.name] = threading.Lock(), os.path.join(self._folder, str(len(self._asked)))
             lock, target = self._asked[image.name]
         with lock:
-            if image.name not in self._found:
-                self._found[image.name] = self._find(image, target)
+            if image.name in self._found:
+                tell(NORMAL, "Pulled", PRESENT % image.name)
+            else:
+                self._found[image.name] = self._find(image, target, tell)
             return self._found[image.name]
 
-    def _find(self, image: Image, target: str) -> Unpacked:
+    def _find(self, image: Image, target: str, tell: Tell) -> Unpacked:
         try:
             for candidate in image.candidates:
                 if _exists(candidate):
+                    tell(NORMAL, "Pulled", PRESENT % image.name)
                     return Unpacked(candidate, os.path.realpath(candidate), read(candidate))
-            if image.never:
-                raise NoImage(
-                    "ErrImageNeverPull",
-                    'Container image "%s" is not present with pull policy of Never' % image.name,
-                )
+            if image.never_pull:
+                words = 'Container image "%s" is not present with pull policy of Never'
+                raise NoImage("ErrImageNeverPull", words % image.name)
             if not image.pull:
                 looked = ", ".join(image.candidates) or "nowhere"
                 raise NoImage(
                     "ErrImagePull", 'image "%s" is not unpacked on this machine (looked at: %s)' % (image.name, looked)
                 )
+            tell(NORMAL, "Pulling", 'Pulling image "%s"' % image.name)
+            began = time.monotonic()
             self._pull(image, target)
+            took = time.monotonic() - began
+            tell(NORMAL, "Pulled", 'Successfully pulled image "%s" in %.1fs' % (image.name, took))
             return Unpacked(target, image.pull, read(target))
         except UnreadableConfig as error:
             raise NoImage("InvalidImageConfig", 'image "%s": %s' % (image.name, error)) from error
 
     def _pull(self, image: Image, target: str) -> None:
         packed = target + ".sif"
-        for attempt in range(1, ATTEMPTS + 1):
-            login = ["--authfile", os.path.join(self._folder, image.auth)] if image.auth else []
-            code, output = self._run(
-                [self._program, "--silent", "pull", "--force", "--disable-cache", *login, packed, image.pull]
-            )
-            if code == 0:
-                break
-            if attempt == ATTEMPTS or self._cancelled.wait(PAUSE * attempt):
-                words = output.decode("utf-8", "replace").strip()
-                raise NoImage("ErrImagePull", 'image "%s" can\'t be pulled: %s' % (image.name, words[-2000:]))
+        login = ["--authfile", os.path.join(self._folder, image.auth)] if image.auth else []
+        code, output = self._run(
+            [self._program, "--silent", "pull", "--force", "--disable-cache", *login, packed, image.pull]
+        )
+        if code != 0:
+            words = output.decode("utf-8", "replace").strip()
+            raise NoImage("ErrImagePull", 'image "%s" can\'t be pulled: %s' % (image.name, words[-2000:]))
         config = self._packed_config(packed)
+        remove_tree(target)  # of a try that failed
         code, output = self._run([self._program, "--silent", "build", "--sandbox", target, packed])
         if code != 0:
             raise NoImage(

@@ -1,169 +1,158 @@
 """Decides what happens to the pod next. No I/O and no clock: events and the time come in, actions go out.
 
-The rules are a kubelet's: init containers one after the other, each must succeed; then the main ones side by side; the pod ends
-when all of them ended. Told to stop, it asks the running containers with SIGTERM and kills them after the grace period.
+The rules are a kubelet's: init containers one after the other, each must succeed, native sidecars among them must have started; then
+the main ones side by side; the pod ends when all of those ended for good, and its sidecars are ended then, the last one first. Told
+to stop, it asks the running containers to end and kills them after the grace period.
 """
 
-import signal
-from typing import List, NamedTuple, Optional, Union
+from typing import Dict, List, Optional
 
-from .plan import INIT, Pod
-from .state import ENDED, ENDING, RUNNING, TERMINATED, WAITING, ContainerState, PodState, clipped
-
-NOT_STARTED = 128  # exit code of a container whose command never ran
-KILLS, KILL_AGAIN = 4, 5.0  # how often, and after how many seconds, a container is killed that doesn't go away
-
-
-class Prepare(NamedTuple):
-    """Get this container ready in the background."""
-
-    name: str
-
-
-class Start(NamedTuple):
-    """Start this container, which is ready."""
-
-    name: str
-
-
-class Signal(NamedTuple):
-    """Send this signal to this container."""
-
-    name: str
-    signum: int
-
-
-class Finish(NamedTuple):
-    """Nothing is left to do."""
-
-
-Action = Union[Prepare, Start, Signal, Finish]
+from .actions import Action, Finish
+from .life import IDLE, OVER, PREPARING, READY, UP, Ending, Life
+from .plan import INIT, MAIN, SIDECAR, Pod
+from .state import ENDED, ENDING, RUNNING, PodState
 
 
 class Lifecycle:
-    """The pod's state and what to do about it. Every method returns the actions to take, in order."""
+    """The pod's state and what to do about it. Every method returns the actions to take, in order; `now` is on the monotonic clock."""
 
     def __init__(self, pod: Pod, state: PodState, now: float) -> None:
         self.state = state
-        self._grace = pod.grace_seconds
-        self._deadline: Optional[float] = now + pod.deadline_seconds
+        self._grace = float(pod.grace_seconds)
+        self._deadline = now + pod.deadline_seconds
         self._deadline_message = pod.deadline_message
-        self._kill_at: Optional[float] = None
-        self._kills = 0
-        self._inits = [container for container in state.containers if container.kind == INIT]
-        self._mains = [container for container in state.containers if container.kind != INIT]
-        self._asked: List[ContainerState] = []
+        self._end_by = 0.0
+        self._lives = [Life(each, state.container(each.name), state, pod) for each in pod.containers]
+        self._by_name: Dict[str, Life] = {life.container.name: life for life in self._lives}
+        self._first = [life for life in self._lives if life.container.kind in (INIT, SIDECAR)]
+        self._mains = [life for life in self._lives if life.container.kind == MAIN]
 
-    def begin(self) -> List[Action]:
+    def begin(self, now: float) -> List[Action]:
         """The supervisor is up."""
-        return self._advance()
+        return self._advance(now)
 
     def wake_at(self) -> Optional[float]:
         """When `tick` has something to do."""
-        return self._kill_at if self.state.phase == ENDING else self._deadline
+        if self.state.phase == ENDED:
+            return None
+        times = [life.wake_at() for life in self._lives]
+        if self.state.phase != ENDING:
+            times.append(self._deadline)
+        elif any(life.step == PREPARING for life in self._lives):
+            times.append(self._end_by)
+        return min((at for at in times if at is not None), default=None)
 
     def tick(self, now: float) -> List[Action]:
         """Time has passed."""
-        if self.state.phase == ENDING and self._kill_at is not None and now >= self._kill_at:
-            return self._kill(now)
-        if self.state.phase not in (ENDING, ENDED) and self._deadline is not None and now >= self._deadline:
+        if self.state.phase == ENDED:
+            return []
+        if self.state.phase != ENDING and now >= self._deadline:
             return self.stop("DeadlineExceeded", self._deadline_message, now)
-        return []
+        if self.state.phase == ENDING and now >= self._end_by:
+            for life in self._lives:
+                life.abandon()
+        actions: List[Action] = []
+        for life in self._lives:
+            at = life.wake_at()
+            if at is not None and at <= now:
+                actions += life.tick(now)
+        return actions + self._advance(now)
 
-    def prepared(self, name: str, image_id: str) -> List[Action]:
+    def prepared(self, name: str, image_id: str, now: float) -> List[Action]:
         """`name` is ready to start."""
-        container = self.state.container(name)
-        container.image_id = image_id
-        if self.state.phase == ENDING:
-            return self._forget(container)
-        return [Start(name)]
+        self._by_name[name].prepared(image_id, now)
+        return self._advance(now)
 
     def cannot_start(self, name: str, reason: str, message: str, now: float) -> List[Action]:
-        """`name` will never run."""
-        container = self.state.container(name)
-        if self.state.phase == ENDING:
-            return self._forget(container)
-        return self._ended(container, NOT_STARTED, None, reason, message, now)
+        """`name` couldn't be made ready."""
+        life = self._by_name[name]
+        life.cannot_start(reason, message, now)
+        if life.impossible:
+            return self.stop(reason, message, now)
+        return self._advance(now)
 
     def started(self, name: str, now: float) -> List[Action]:
         """`name` runs."""
-        container = self.state.container(name)
-        container.state, container.reason, container.started = RUNNING, "", now
-        if container.kind != INIT and self.state.phase not in (ENDING, ENDED):
+        life = self._by_name[name]
+        actions = life.started(now)
+        if self.state.phase == ENDING:
+            return life.stop(self._grace, self._has_turn(life), now)
+        if life.container.kind == MAIN:
             self.state.phase = RUNNING
-        return []
+        return actions + self._advance(now)
 
-    def exited(
-        self, name: str, code: int, signum: Optional[int], reason: str, message: str, now: float
-    ) -> List[Action]:
+    def attempted(self, name: str, what: str, run: int, good: Optional[bool], message: str, now: float) -> List[Action]:
+        """A probe or a hook of `name` ended."""
+        return self._by_name[name].attempted(what, run, good, message, now) + self._advance(now)
+
+    def exited(self, name: str, ending: Ending, now: float) -> List[Action]:
         """`name` ended by itself or by a signal."""
-        return self._ended(self.state.container(name), code, signum, reason, message, now)
+        return self._by_name[name].exited(ending, now) + self._advance(now)
+
+    def out_of_memory(self, name: str) -> List[Action]:
+        """`name` uses more memory than it may."""
+        return self._by_name[name].out_of_memory()
 
     def stop(self, reason: str, message: str, now: float) -> List[Action]:
         """End the pod as a whole, for `reason`."""
         if self.state.phase in (ENDING, ENDED):
             return []
-        self.state.phase, self.state.reason, self.state.message = ENDING, reason, message
-        self._kill_at = now + self._grace
-        running = self._running()
-        waiting = [container for container in self._asked if container.state == WAITING]
-        if not running and not waiting:
-            return self._finish()
-        return [Signal(container.name, signal.SIGTERM if self._grace else signal.SIGKILL) for container in running]
+        self.state.reason, self.state.message = reason, message
+        return self._wind_down(now)
 
-    def _kill(self, now: float) -> List[Action]:
-        """The grace period is over. What survives being killed a few times is given up."""
-        running = self._running()
-        self._kills += 1
-        if not running or self._kills > KILLS:
-            for container in running:
-                container.state = TERMINATED
-                container.exit_code, container.signal = 128 + signal.SIGKILL, int(signal.SIGKILL)
-                container.reason, container.message = "Error", "the container was killed, but did not go away"
-            return self._finish()
-        self._kill_at = now + KILL_AGAIN
-        return [Signal(container.name, signal.SIGKILL) for container in running]
-
-    def _running(self) -> List[ContainerState]:
-        return [container for container in self.state.containers if container.state == RUNNING]
-
-    def _forget(self, container: ContainerState) -> List[Action]:
-        """It became ready, or failed to, when the pod was already ending: it never starts."""
-        self._asked.remove(container)
-        return self._finish() if self._all_quiet() else []
-
-    def _all_quiet(self) -> bool:
-        return not self._running() and all(container.state != WAITING for container in self._asked)
-
-    def _ended(
-        self, container: ContainerState, code: int, signum: Optional[int], reason: str, message: str, now: float
-    ) -> List[Action]:
-        container.state, container.finished = TERMINATED, now
-        container.exit_code, container.signal = code, signum
-        container.reason = reason or ("Completed" if code == 0 else "Error")
-        container.message = clipped(message)
+    def _advance(self, now: float) -> List[Action]:
+        """What can be done next."""
+        if self.state.phase == ENDED:
+            return []
         if self.state.phase == ENDING:
-            return self._finish() if self._all_quiet() else []
-        return self._advance()
+            return self._end_others(now)
+        reached: List[Life] = []
+        for life in self._first:
+            if life.failed:
+                return self._wind_down(now)
+            reached.append(life)
+            if not life.passed:
+                return self._begin(reached)
+        if all(life.step == OVER for life in self._mains):
+            return self._wind_down(now)
+        return self._begin(self._lives)
 
-    def _advance(self) -> List[Action]:
-        """The next containers to prepare, or the end."""
-        for container in self._inits:
-            if container.state != TERMINATED:
-                return self._ask([container])
-            if container.exit_code != 0:
-                return self._finish()
-        if all(container.state == TERMINATED for container in self._mains):
-            return self._finish()
-        return self._ask(self._mains)
+    def _begin(self, lives: List[Life]) -> List[Action]:
+        """Prepare those whose time has come, start those that are ready, in the pod's order."""
+        actions: List[Action] = []
+        held_up = False
+        for life in lives:
+            if life.step == IDLE:
+                actions += life.prepare()
+            elif life.step == READY and not held_up:
+                actions += life.start()
+            held_up = held_up or (life.container.kind == MAIN and life.holds_up_others)
+        return actions
 
-    def _ask(self, containers: List[ContainerState]) -> List[Action]:
-        new = [container for container in containers if container not in self._asked]
-        for container in new:
-            self._asked.append(container)
-            container.reason = "ContainerCreating"
-        return [Prepare(container.name) for container in new]
+    def _wind_down(self, now: float) -> List[Action]:
+        """Nothing is started any more, and what runs is to end."""
+        self.state.phase, self._end_by = ENDING, now + self._grace
+        turns = [self._has_turn(life) for life in self._lives]
+        actions: List[Action] = []
+        for life, turn in zip(self._lives, turns):
+            actions += life.stop(self._grace, turn, now)
+        return actions + self._end_others(now)
 
-    def _finish(self) -> List[Action]:
-        self.state.phase = ENDED
-        return [Finish()]
+    def _has_turn(self, life: Life) -> bool:
+        """Whether nobody runs who has to end before `life`: a sidecar ends after all but the sidecars before it."""
+        if life.container.kind != SIDECAR:
+            return True
+        later = self._first[self._first.index(life) + 1 :]
+        others = [other for other in self._lives if other.container.kind != SIDECAR or other in later]
+        return not any(other.step == UP for other in others)
+
+    def _end_others(self, now: float) -> List[Action]:
+        """Those whose turn to end has come, or the end of the pod."""
+        if not any(life.busy for life in self._lives):
+            self.state.phase = ENDED
+            return [Finish()]
+        actions: List[Action] = []
+        for life in self._lives:
+            if life.container.kind == SIDECAR and self._has_turn(life):
+                actions += life.take_turn(now)
+        return actions

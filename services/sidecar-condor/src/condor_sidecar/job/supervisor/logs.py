@@ -105,6 +105,18 @@ class LogFile:
         gap = b"%s stderr F [%d bytes of log are left out here]\n" % (tail[excess:].split(b" ", 1)[0], left_out)
         return head + gap + tail[excess:]
 
+    def size(self) -> int:
+        """Bytes that it takes on the disk."""
+        return sum(os.path.getsize(path) for path in self._paths if os.path.exists(path))
+
+    def delete(self) -> None:
+        """Nobody wants it any more."""
+        with self._lock:
+            self._file.close()
+            for path in self._paths:
+                if os.path.exists(path):
+                    os.unlink(path)
+
     def last_lines(self, lines: int, size: int) -> bytes:
         """The text of the last `lines` lines, at most `size` bytes of it: what a kubelet shows when a container left no message."""
         return b"".join(_text(line) for line in self.content().split(b"\n")[-lines - 1 : -1])[-size:]

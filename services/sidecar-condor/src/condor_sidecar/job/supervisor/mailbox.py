@@ -38,10 +38,36 @@ class Signalled(NamedTuple):
     signum: int
 
 
-class VolumeFull(NamedTuple):
-    """An emptyDir grew over its limit."""
+class StorageFull(NamedTuple):
+    """A volume or a container grew over its limit."""
 
     message: str
+
+
+class MemoryFull(NamedTuple):
+    """A container uses more memory than it may, in its run number `run`."""
+
+    name: str
+    run: int
+
+
+class Attempted(NamedTuple):
+    """A probe or a hook of a container's run number `run` ended; `good` is None where nothing can be said."""
+
+    name: str
+    what: str
+    run: int
+    good: Optional[bool]
+    message: str
+
+
+class Told(NamedTuple):
+    """Something that a kubelet would write an event about."""
+
+    kind: str
+    reason: str
+    message: str
+    container: str
 
 
 class Mailbox:

@@ -45,7 +45,7 @@ def _give_up(sandbox: Sandbox, pod: Pod, reason: str, message: str) -> int:
     os.makedirs(sandbox.root, mode=0o700, exist_ok=True)
     reporter = Reporter(sandbox, state, 0)
     reporter.publish()
-    reporter.save({})
+    reporter.save({}, {})
     reporter.close()
     print(message, file=sys.stderr)
     return UNUSABLE

@@ -50,14 +50,14 @@ class Mount(NamedTuple):
 class Image(NamedTuple):
     """An image as the pod names it, the directories to look for it in that order, and what to pull if none is there.
 
-    `auth` is the payload's file of credentials for that; `never`: the pod forbids to pull.
+    `auth` is the payload's file of credentials for that; `never_pull`: the pod doesn't want it pulled.
     """
 
     name: str
     candidates: List[str]
     pull: str = ""
     auth: str = ""
-    never: bool = False
+    never_pull: bool = False
 
 
 class Action(NamedTuple):
@@ -119,6 +119,7 @@ class Container(NamedTuple):
     stdin: bool = False
     stdin_once: bool = False
     tty: bool = False
+    stop_signal: int = 15  # SIGTERM, on every Linux
     user: Optional[int] = None
     group: Optional[int] = None
     image_user: bool = False
@@ -156,7 +157,10 @@ class Channel(NamedTuple):
 
 
 class Pod(NamedTuple):
-    """The whole plan. The pod is ended `deadline_seconds` after the supervisor's start, `deadline_message` says why."""
+    """The whole plan. The pod is ended `deadline_seconds` after the supervisor's start, `deadline_message` says why.
+
+    It is ended, too, when a container couldn't be made for `patience_seconds`, for want of its image or by its configuration.
+    """
 
     version: int
     uid: str
@@ -172,6 +176,7 @@ class Pod(NamedTuple):
     volumes: List[Volume]
     containers: List[Container]
     restart_policy: str = NEVER
+    patience_seconds: int = 300
     channel: Optional[Channel] = None
 
 

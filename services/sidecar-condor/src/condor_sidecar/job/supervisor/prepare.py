@@ -1,14 +1,14 @@
 """Makes ready all that a container needs to start; runs beside the main loop, since images can take their time."""
 
 import os
-from typing import List, Mapping, NamedTuple, Optional
+from typing import List, Mapping, NamedTuple, Optional, Tuple
 
 from . import apptainer, launcher, mounts, rootfs
 from .command import NoCommand, Process, encoded, process
 from .identity import NoUser, identity
-from .images import Images, NoImage, Unpacked
+from .images import Images, NoImage, Tell, Unpacked
 from .plan import Container, Pod, with_address
-from .sandbox import START, Sandbox
+from .sandbox import START, Sandbox, remove_tree
 
 STATUS = "status"
 MESSAGE = "termination-message"
@@ -20,8 +20,21 @@ class Launch(NamedTuple):
     argv: List[str]
     command: str
     image_id: str
-    status_file: str
-    message_file: str
+    start: str  # the folder that it starts from
+    overlay: str  # what it writes to its root; empty if it can't
+    env: List[Tuple[str, str]]
+    work_dir: str
+    user: Optional[launcher.User] = None
+
+    @property
+    def status_file(self) -> str:
+        """Where the launcher notes what happened."""
+        return os.path.join(self.start, STATUS)
+
+    @property
+    def message_file(self) -> str:
+        """Where the container leaves its last word."""
+        return os.path.join(self.start, MESSAGE)
 
 
 class CannotStart(Exception):
@@ -42,11 +55,11 @@ class Machine(NamedTuple):
     environment: Mapping[str, str]
 
 
-def prepare(pod: Pod, container: Container, sandbox: Sandbox, images: Images, machine: Machine) -> Launch:
-    """All ready to run `container`. Raises CannotStart."""
+def prepare(pod: Pod, container: Container, sandbox: Sandbox, images: Images, machine: Machine, tell: Tell) -> Launch:
+    """All ready to run `container`; `tell` gets what happens to its image. Raises CannotStart."""
     container = with_address(container, machine.address or "127.0.0.1")  # as in /etc/hosts
     try:
-        image = images.get(container.image)
+        image = images.get(container.image, tell)
         binds = mounts.binds(pod, container, sandbox)
         return _lay_out(pod, container, sandbox, machine, image, binds)
     except NoImage as error:
@@ -61,6 +74,7 @@ def _lay_out(
     pod: Pod, container: Container, sandbox: Sandbox, machine: Machine, image: Unpacked, binds: List[mounts.Bind]
 ) -> Launch:
     folder = os.path.join(sandbox.containers, container.name)
+    remove_tree(folder)  # of the run before, or of a try that failed
     start = os.path.join(folder, START)
     os.makedirs(start, mode=0o700)
     overlay, own, layers = "", [], [image.root]
@@ -100,8 +114,11 @@ def _lay_out(
         ),
         target.argv[0],
         image.image_id,
-        os.path.join(start, STATUS),
-        os.path.join(start, MESSAGE),
+        start,
+        overlay,
+        target.env,
+        work_dir,
+        user,
     )
 
 

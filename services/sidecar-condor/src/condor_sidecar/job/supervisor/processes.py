@@ -4,11 +4,15 @@ import ctypes
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from typing import Callable, Dict, List, Mapping, Optional, Tuple
 
 PR_SET_CHILD_SUBREAPER = 36
+
+LINGER = 2.0  # seconds to wait for a killed program to go
+MOST_OUTPUT = 1024 * 1024  # bytes of a helper program's output that are read
 
 OnExit = Callable[[int], None]
 
@@ -45,6 +49,32 @@ class Processes:
             )
             self._running[process.pid] = (process, on_exit)
         return process.pid
+
+    def run(
+        self, argv: List[str], env: Mapping[str, str], folder: str, cancelled: threading.Event, timeout: float
+    ) -> Tuple[Optional[int], bytes]:
+        """Run `argv` to its end, from a thread that isn't the one that reaps: its wait status and its output, kept in `folder`.
+
+        When `cancelled` is set or after `timeout` seconds it is killed with all below it, and the status is None. Raises OSError.
+        """
+        ended = threading.Event()
+        statuses: List[int] = []
+
+        def on_exit(status: int) -> None:
+            statuses.append(status)
+            ended.set()
+
+        end = time.monotonic() + timeout
+        with tempfile.TemporaryFile(dir=folder) as output:
+            pid = self.start(argv, env, on_exit, output.fileno(), subprocess.STDOUT)
+            while not ended.wait(max(0.0, min(0.5, end - time.monotonic()))):
+                if cancelled.is_set() or time.monotonic() >= end:
+                    kill_tree(pid, including_root=True)
+                    ended.wait(LINGER)
+                    statuses.clear()
+                    break
+            output.seek(0)
+            return statuses[0] if statuses else None, output.read(MOST_OUTPUT)
 
     def end_all(self, patience: float) -> None:
         """Kill whatever is left of all children and theirs, and reap it; wait for that, at most `patience` seconds."""
@@ -91,7 +121,12 @@ def kill_tree(pid: int, including_root: bool) -> None:
 
 def descendants(pid: int) -> List[int]:
     """Process ids below `pid`, parents first."""
-    children: Dict[int, List[int]] = {}
+    return below(children(), pid)
+
+
+def children() -> Dict[int, List[int]]:
+    """The children of every process of this machine that has some."""
+    found: Dict[int, List[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
@@ -99,13 +134,18 @@ def descendants(pid: int) -> List[int]:
                     parent = int(file.read().rpartition(b")")[2].split()[1])
             except (OSError, IndexError, ValueError):
                 continue
-            children.setdefault(parent, []).append(int(name))
+            found.setdefault(parent, []).append(int(name))
+    return found
+
+
+def below(family: Mapping[int, List[int]], pid: int) -> List[int]:
+    """Process ids below `pid` by what `children` gave, parents first."""
     found: List[int] = []
     pending = [pid]
     while pending:
-        below = children.get(pending.pop(0), [])
-        found += below
-        pending += below
+        next_ones = family.get(pending.pop(0), [])
+        found += next_ones
+        pending += next_ones
     return found
 
 

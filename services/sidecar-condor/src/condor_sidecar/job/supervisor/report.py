@@ -101,13 +101,15 @@ class Reporter:
         self._publisher.publish(self._state.compact())
         return True
 
-    def save(self, logs: Dict[str, LogFile]) -> None:
-        """Write the result file, in one go: the state, and the given logs."""
+    def save(self, logs: Dict[str, LogFile], previous: Dict[str, LogFile]) -> None:
+        """Write the result file, in one go: the state, and the given logs, of the latest runs and of the runs before those."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as archive:
             _add(archive, STATE_FILE, self._state.record())
             for name, log in logs.items():
                 _add(archive, "logs/%s.log" % name, log.content())
+            for name, log in previous.items():
+                _add(archive, "logs/%s.previous.log" % name, log.content())
         path = os.path.join(self._sandbox.scratch, RESULT)
         fresh = os.path.join(self._sandbox.root, RESULT)
         with open(fresh, "wb") as file:

@@ -1,7 +1,7 @@
 """The record of the pod that the supervisor keeps and publishes: one JSON object, and a compact form for a job attribute."""
 
 import json
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from .logs import stamp
 from .plan import Pod
@@ -32,6 +32,52 @@ class ContainerState:
         self.ready = False
         self.started_up = False  # its startup probe passed, or it has none and runs
         self.last: Optional[Dict[str, Any]] = None  # how it ended before, in the fields of `end`
+        self._before: Optional[Tuple[Any, ...]] = None  # what `wait` took away: the end, and the end before that
+
+    @property
+    def next_run(self) -> int:
+        """The number of the run that comes next, from 0."""
+        return self.restart_count + (self.state == TERMINATED or self._before is not None)
+
+    def run(self, now: float) -> None:
+        """It runs, for the first time or again."""
+        if self.state == TERMINATED:
+            self.wait("", "")
+        if self._before is not None:
+            self.restart_count += 1
+            self._before = None
+        self.state, self.reason, self.message, self.started = RUNNING, "", "", now
+
+    def finish(self, exit_code: int, signal: Optional[int], reason: str, message: str, now: float) -> None:
+        """It ended."""
+        self.state, self.finished, self.exit_code, self.signal = TERMINATED, now, exit_code, signal
+        self.reason = reason or ("Completed" if exit_code == 0 else "Error")
+        self.message = clipped(message)
+        self.ready = self.started_up = False
+
+    def wait(self, reason: str, message: str) -> None:
+        """It waits for what it will be started for; how it ended before is its last end."""
+        if self.state == TERMINATED:
+            self._before = (
+                self.exit_code,
+                self.signal,
+                self.reason,
+                self.message,
+                self.started,
+                self.finished,
+                self.last,
+            )
+            self.last = self.end()
+            self.started = self.finished = self.exit_code = self.signal = None
+        self.state, self.reason, self.message = WAITING, reason, clipped(message)
+
+    def settle(self) -> None:
+        """It won't be started again: its last end is its end."""
+        if self.state == WAITING and self._before is not None:
+            self.exit_code, self.signal, self.reason, self.message, self.started, self.finished, self.last = (
+                self._before
+            )
+            self.state, self._before = TERMINATED, None
 
     def end(self) -> Dict[str, Any]:
         """How it ended, as `last` stands in the record."""
@@ -71,8 +117,9 @@ EVENTS_KEPT = 20
 class PodState:
     """What happened to the pod so far. `revision` grows with every change that is published."""
 
-    def __init__(self, pod: Pod, host: str, address: str) -> None:
+    def __init__(self, pod: Pod, host: str, address: str, epoch: float = 0.0) -> None:
         self.uid = pod.uid
+        self._epoch = epoch
         self.host, self.address = host, address
         self.revision = 0
         self.phase = STARTING
@@ -81,8 +128,12 @@ class PodState:
         self.containers: List[ContainerState] = [
             ContainerState(container.name, container.kind, container.image.name) for container in pod.containers
         ]
-        self._events: List[Dict[str, Any]] = []
+        self.events: List[Dict[str, Any]] = []
         self._event_count = 0
+
+    def wall(self, now: float) -> float:
+        """The time on the wall clock when the monotonic one shows `now`; `epoch` is what lies between them."""
+        return now + self._epoch
 
     def event(self, kind: str, reason: str, message: str, container: str, now: float) -> None:
         """Something that a kubelet would write an event about; `kind` is Normal or Warning. The latest few are in the record."""
@@ -95,7 +146,7 @@ class PodState:
             "message": clipped(message),
             "container": container,
         }
-        self._events = [*self._events[1 - EVENTS_KEPT :], event]
+        self.events = [*self.events[1 - EVENTS_KEPT :], event]
 
     def container(self, name: str) -> ContainerState:
         """The container called `name`."""
@@ -122,7 +173,7 @@ class PodState:
                 "host": self.host,
                 "address": self.address,
                 "containers": [container.as_json() for container in self.containers],
-                "events": self._events,
+                "events": self.events,
             },
             separators=(",", ":"),
         ).encode("ascii")

@@ -3,26 +3,40 @@
 import os
 import signal
 import socket
-import subprocess
-import tempfile
 import threading
 import time
 import traceback
 from typing import Callable, Dict, List, Tuple
 
 from . import apptainer
+from .actions import PROBES, Action, Attempt, Finish, Prepare, Signal, Start
+from .attempts import Attempts
 from .containers import Containers
+from .exec_attempt import Commands
 from .images import Images
-from .lifecycle import Action, Finish, Lifecycle, Prepare, Signal, Start
-from .mailbox import Exited, Mailbox, Prepared, PrepareFailed, Signalled, VolumeFull
-from .plan import Pod
+from .life import NOT_STARTED, Ending
+from .lifecycle import Lifecycle
+from .mailbox import (
+    Attempted,
+    Exited,
+    Mailbox,
+    MemoryFull,
+    Prepared,
+    PrepareFailed,
+    Signalled,
+    StorageFull,
+    Told,
+)
+from .plan import Action as Deed
+from .plan import SIDECAR, Container, Pod
 from .prepare import CannotStart, Launch, Machine, prepare
-from .processes import Processes, kill_tree, outcome
+from .processes import Processes, outcome
 from .report import Reporter
-from .sandbox import Sandbox, used_bytes
+from .sandbox import Sandbox
 from .state import ENDING, PodState
+from .watch import Watch
 
-VOLUME_CHECK = 2.0  # seconds between two looks at volumes with a size limit, more where one look takes long
+LONGEST_PULL = 24 * 3600.0  # seconds; the pod's own deadline comes first
 LEAVING = 5.0  # seconds to wait for killed processes to go
 
 
@@ -34,12 +48,13 @@ class Supervisor:
         self._mailbox = Mailbox()
         self._processes = Processes()
         self._cancelled = threading.Event()
-        self._state = PodState(pod, socket.gethostname(), own_address())
+        self._by_name = {container.name: container for container in pod.containers}
+        self._state = PodState(pod, socket.gethostname(), own_address(), time.time() - time.monotonic())
         self._lifecycle = Lifecycle(pod, self._state, time.monotonic())
         self._reporter = Reporter(sandbox, self._state, pod.streamed_log_bytes)
         self._runtime_env = apptainer.environment(sandbox.runtime, environment)
         self._machine = Machine(program, os.uname().machine, self._state.address, hosts(), environment)
-        self._images = Images(program, sandbox.images, self._run_and_wait, self._cancelled)
+        self._images = Images(program, sandbox.images, self._run_and_wait)
         self._containers = Containers(
             self._processes,
             self._mailbox,
@@ -48,6 +63,8 @@ class Supervisor:
             pod.kept_log_bytes,
             self._reporter.stream.line,
         )
+        commands = Commands(self._containers, self._processes, self._runtime_env, sandbox.runtime)
+        self._attempts = Attempts(self._mailbox, commands.run, self._state.address)
         self._launches: Dict[str, Launch] = {}
         self._finished = False
 
@@ -57,8 +74,7 @@ class Supervisor:
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(signum, lambda number, _: self._mailbox.put(Signalled(number)))
         signal.signal(signal.SIGCHLD, lambda number, _: None)  # that it came is enough to wake up and reap
-        if any(volume.size_limit is not None for volume in self._pod.volumes):
-            self._in_background(self._watch_volumes)
+        Watch(self._pod, self._sandbox, self._containers, self._mailbox, self._cancelled).start()
         try:
             self._loop()
         except Exception as error:
@@ -67,13 +83,15 @@ class Supervisor:
             self._reporter.publish()
         self._cancelled.set()
         self._processes.end_all(LEAVING)
-        self._reporter.save(self._containers.logs)
+        self._reporter.save(self._containers.logs, self._containers.previous)
         self._reporter.close()
-        codes = [container.exit_code for container in self._state.containers if container.exit_code is not None]
+        codes = [
+            each.exit_code for each in self._state.containers if each.kind != SIDECAR and each.exit_code is not None
+        ]
         return min(max(codes, default=1), 255)
 
     def _loop(self) -> None:
-        self._act(self._lifecycle.begin())
+        self._act(self._lifecycle.begin(time.monotonic()))
         while not self._finished:
             wake_at = self._lifecycle.wake_at()
             events = self._mailbox.take(None if wake_at is None else wake_at - time.monotonic())
@@ -84,24 +102,28 @@ class Supervisor:
 
     def _handle(self, event: object) -> List[Action]:
         """What an event means for the pod."""
+        now = time.monotonic()
         if isinstance(event, Prepared):
             self._launches[event.name] = event.launch
-            return self._lifecycle.prepared(event.name, event.launch.image_id)
+            return self._lifecycle.prepared(event.name, event.launch.image_id, now)
         if isinstance(event, PrepareFailed):
-            return self._lifecycle.cannot_start(event.name, event.reason, event.message, time.time())
+            return self._lifecycle.cannot_start(event.name, event.reason, event.message, now)
         if isinstance(event, Exited):
-            ending = self._containers.ended(event.name, event.status)
-            return self._lifecycle.exited(event.name, *ending, now=time.time())
-        if isinstance(event, VolumeFull):
-            return self._stop("Evicted", event.message)
+            return self._lifecycle.exited(event.name, self._containers.ended(event.name, event.status), now)
+        if isinstance(event, Attempted):
+            return self._lifecycle.attempted(*event, now=now)
+        if isinstance(event, MemoryFull):
+            running = self._containers.find(event.name)
+            return self._lifecycle.out_of_memory(event.name) if running and running.run == event.run else []
+        if isinstance(event, StorageFull):
+            return self._lifecycle.stop("Evicted", event.message, now)
         if isinstance(event, Signalled):
             name = signal.Signals(event.signum).name
-            return self._stop("Terminated", "the batch system told the job to stop (%s)" % name)
+            return self._lifecycle.stop("Terminated", "the batch system told the job to stop (%s)" % name, now)
+        if isinstance(event, Told):
+            self._state.event(*event, now=time.time())
+            return []
         raise TypeError("no such event: %r" % (event,))
-
-    def _stop(self, reason: str, message: str) -> List[Action]:
-        self._cancelled.set()
-        return self._lifecycle.stop(reason, message, time.monotonic())
 
     def _act(self, actions: List[Action]) -> None:
         """Do what was decided, and what follows from it; publish the state if it changed."""
@@ -114,17 +136,23 @@ class Supervisor:
                     following += self._start(action.name)
                 elif isinstance(action, Signal):
                     self._containers.signal(action.name, action.signum)
+                elif isinstance(action, Attempt):
+                    self._attempts.begin(action, _deed(self._by_name[action.name], action.what))
                 elif isinstance(action, Finish):
                     self._finished = True
             actions = following
+        if self._state.phase == ENDING:
+            self._cancelled.set()
         if self._reporter.publish() and not self._finished:
             # should the job be killed at once, this is what is left of it
-            self._reporter.save(self._containers.logs if self._state.phase == ENDING else {})
+            self._reporter.save(self._containers.logs if self._state.phase == ENDING else {}, {})
 
     def _prepare(self, name: str) -> None:
-        container = next(container for container in self._pod.containers if container.name == name)
+        def tell(kind: str, reason: str, message: str) -> None:
+            self._mailbox.put(Told(kind, reason, message, name))
+
         try:
-            launch = prepare(self._pod, container, self._sandbox, self._images, self._machine)
+            launch = prepare(self._pod, self._by_name[name], self._sandbox, self._images, self._machine, tell)
         except CannotStart as error:
             self._mailbox.put(PrepareFailed(name, error.reason, str(error)))
         except Exception as error:  # the pod must end with a word, whatever it is
@@ -133,48 +161,30 @@ class Supervisor:
             self._mailbox.put(Prepared(name, launch))
 
     def _start(self, name: str) -> List[Action]:
-        container = next(container for container in self._pod.containers if container.name == name)
+        run = self._state.container(name).next_run
         try:
-            self._containers.start(container, self._launches.pop(name))
+            self._containers.start(self._by_name[name], run, self._launches.pop(name))
         except OSError as error:
-            return self._lifecycle.cannot_start(name, "StartError", str(error), time.time())
-        return self._lifecycle.started(name, time.time())
-
-    def _watch_volumes(self) -> None:
-        """Say so when an emptyDir grew over its limit. As under a kubelet, it may be over for a while before that is seen."""
-        limited = [volume for volume in self._pod.volumes if volume.size_limit is not None]
-        pause = VOLUME_CHECK
-        while not self._cancelled.wait(pause):
-            began = time.monotonic()
-            for volume in limited:
-                if used_bytes(self._sandbox.volume(volume.name)) > (volume.size_limit or 0):
-                    words = 'Usage of EmptyDir volume "%s" exceeds the limit "%d".' % (
-                        volume.name,
-                        volume.size_limit or 0,
-                    )
-                    self._mailbox.put(VolumeFull(words))
-                    return
-            pause = max(VOLUME_CHECK, 20 * (time.monotonic() - began))
+            ending = Ending(NOT_STARTED, None, "StartError", str(error))
+            return self._lifecycle.exited(name, ending, time.monotonic())
+        return self._lifecycle.started(name, time.monotonic())
 
     def _in_background(self, work: Callable[[], None]) -> None:
         threading.Thread(target=work, daemon=True).start()
 
     def _run_and_wait(self, argv: List[str]) -> Tuple[int, bytes]:
         """Run a helper program from a background thread: its exit code and output."""
-        done = threading.Event()
-        result = []
+        status, output = self._processes.run(
+            argv, self._runtime_env, self._sandbox.runtime, self._cancelled, LONGEST_PULL
+        )
+        return (1 if status is None else outcome(status)[0]), output
 
-        def on_exit(status: int) -> None:
-            result.append(status)
-            done.set()
 
-        with tempfile.TemporaryFile(dir=self._sandbox.runtime) as output:
-            pid = self._processes.start(argv, self._runtime_env, on_exit, output.fileno(), subprocess.STDOUT)
-            while not done.wait(0.5):
-                if self._cancelled.is_set():
-                    kill_tree(pid, including_root=True)
-            output.seek(0)
-            return outcome(result[0])[0], output.read()
+def _deed(container: Container, what: str) -> Deed:
+    """What a probe or a hook of the container does."""
+    planned = getattr(container, what)
+    deed: Deed = planned.action if what in PROBES else planned
+    return deed
 
 
 def own_address() -> str:
