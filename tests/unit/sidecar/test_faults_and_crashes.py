@@ -271,7 +271,7 @@ async def test_a_running_pod_is_not_shown_as_waiting_after_a_restart(sidecar: Si
     uid = await created(sidecar)
     await sidecar.submitted(uid)
     job = sidecar.schedd.run(uid)
-    job.attributes["ChirpIL"] = "1;2;running;;r:1767225600"
+    job.attributes["ChirpIL"] = "2;2;running;;r:1767225600:sr"
     started = (await sidecar.wait_for(uid, "running"))["startedAt"]
     await sidecar.crash()
     sidecar.schedd.down = DOWN

@@ -12,11 +12,18 @@ from condor_sidecar.model.job_ad import JobAd
 from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.pod_record import ContainerRecord
 from condor_sidecar.model.pod_view import PodView, Running, Terminated, Waiting
-from condor_sidecar.model.result import ContainerResult, ContainerState, JobPhase, JobResult
+from condor_sidecar.model.result import (
+    ContainerResult,
+    ContainerState,
+    EarlierEnd,
+    JobPhase,
+    JobResult,
+    SiteEvent,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
-INIT, MAIN = ContainerKind.INIT, ContainerKind.MAIN
+INIT, SIDECAR, MAIN = ContainerKind.INIT, ContainerKind.SIDECAR, ContainerKind.MAIN
 CONTAINERS = (ContainerRecord("i", INIT), ContainerRecord("a", MAIN), ContainerRecord("b", MAIN))
 START = "2026-01-01T00:00:00Z"
 NOW = 1767225700.0
@@ -33,12 +40,21 @@ def result(phase: JobPhase = JobPhase.RUNNING, revision: int = 1, reason: str = 
         state = states.get(record.name, "w")
         if isinstance(state, int):
             found = ContainerResult(record.name, record.kind, ContainerState.TERMINATED, START, START, state)
+        elif state[1:]:
+            found = _restarted(record, state)
         elif state == "r":
             found = ContainerResult(record.name, record.kind, ContainerState.RUNNING, START)
         else:
             found = ContainerResult(record.name, record.kind)
         containers.append(found)
     return JobResult(phase, tuple(containers), revision, reason)
+
+
+def _restarted(record: ContainerRecord, state: str) -> ContainerResult:
+    """ "r2" runs for the third time, "w2" waits for its fourth run."""
+    kind = ContainerState.RUNNING if state[0] == "r" else ContainerState.WAITING
+    started = START if state[0] == "r" else None
+    return ContainerResult(record.name, record.kind, kind, started, restart_count=int(state[1:]), last=FAILED)
 
 
 def seen(**more: Any) -> PodView:
@@ -139,7 +155,86 @@ def test_a_container_killed_with_its_job_tells_what_ended_the_job() -> None:
     assert words(view) == ["0 Completed", "143 Error", "3 Error"]
 
 
-_states = st.sampled_from(["w", "r", 0, 1, 137])
+FAILED = EarlierEnd(3, "Error", "words", None, START, START)
+
+
+def again(count: int, state: ContainerState = ContainerState.WAITING, **more: Any) -> JobResult:
+    """A record in which container b was started again `count` times, or waits to be."""
+    record = result(i=0, a="r")
+    reason = "CrashLoopBackOff" if state is ContainerState.WAITING else ""
+    started = None if state is ContainerState.WAITING else START
+    b = ContainerResult(
+        "b", MAIN, state, started, reason=reason, restart_count=count, last=FAILED, **{"message": "", **more}
+    )
+    return replace(record, containers=(*record.containers[:2], b), revision=count + 1)
+
+
+def test_a_container_that_waits_to_be_started_again_has_its_end_at_its_side() -> None:
+    view = seen(ad=ad(2), live=again(2, message="back-off 10s"))
+    assert words(view) == ["0 Completed", "running", "CrashLoopBackOff"]
+    (_, status) = pod_status("u", "ns", "n", "il-u", view).containers or ()
+    assert status["lastState"] == {
+        "terminated": {"exitCode": 3, "reason": "Error", "message": "words", "startedAt": START, "finishedAt": START}
+    }
+    assert (status["restartCount"], status["ready"], status["started"]) == (2, False, False)
+
+
+def test_each_run_of_a_container_has_an_identity_of_its_own() -> None:
+    def identity(view: PodView) -> object:
+        (_, b) = pod_status("u", "ns", "n", "il-u", view).containers or ()
+        return b.get("containerID")
+
+    first = identity(seen(ad=ad(2), live=result(i=0, a="r", b="r")))
+    second = identity(seen(ad=ad(2), live=again(1, ContainerState.RUNNING)))
+    assert str(first).startswith("apptainer://") and str(second).startswith("apptainer://")
+    assert first != second
+    assert identity(seen(ad=ad(2), live=result(i=0, a="r"))) is None, "it was never made"
+
+
+@pytest.mark.parametrize(("started_up", "ready"), [(False, False), (True, False), (True, True)])
+def test_a_container_is_ready_when_its_supervisor_says_so(started_up: bool, ready: bool) -> None:
+    view = seen(ad=ad(2), live=again(1, ContainerState.RUNNING, started_up=started_up, ready=ready))
+    (_, status) = pod_status("u", "ns", "n", "il-u", view).containers or ()
+    assert (status["started"], status["ready"]) == (started_up, ready)
+
+
+def test_what_waited_when_the_pod_ended_shows_its_last_end() -> None:
+    final = replace(again(2), phase=JobPhase.ENDED)
+    assert words(seen(ad=ad(4), final=final)) == ["0 Completed", "137 ContainerStatusUnknown", "3 Error"]
+
+
+def test_sidecars_stand_among_the_init_containers() -> None:
+    containers = (ContainerRecord("s", SIDECAR), ContainerRecord("i", INIT), ContainerRecord("a", MAIN))
+    view = look(Evidence(containers=containers, stage=Stage.PRESENT, now=NOW, ad=ad(2)))
+    status = pod_status("u", "ns", "n", "il-u", view)
+    assert [c["name"] for c in status.initContainers or ()] == ["s", "i"]
+    assert [c["name"] for c in status.containers or ()] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "expected"),
+    [
+        (ContainerResult("s", SIDECAR), "PodInitializing"),
+        (ContainerResult("s", SIDECAR, reason="CrashLoopBackOff", last=FAILED), "ContainerCreating"),
+        (ContainerResult("s", SIDECAR, ContainerState.RUNNING, START), "ContainerCreating"),
+    ],
+)
+def test_main_containers_wait_for_sidecars_to_start(sidecar: ContainerResult, expected: str) -> None:
+    containers = (ContainerRecord("s", SIDECAR), ContainerRecord("a", MAIN))
+    record = JobResult(JobPhase.STARTING, (sidecar, ContainerResult("a", MAIN)))
+    view = look(Evidence(containers=containers, stage=Stage.PRESENT, now=NOW, ad=ad(2), live=record))
+    assert words(view)[1] == expected
+
+
+def test_events_are_handed_on_and_never_become_fewer() -> None:
+    event = SiteEvent(7, START, "Warning", "Unhealthy", "Liveness probe failed: x", "a")
+    before = seen(ad=ad(2), live=replace(result(i=0, a="r"), events=(event,)))
+    after = latch(before, seen(ad=ad(2), live=result(i=0, a="r")))
+    (told,) = pod_status("u", "ns", "n", "il-u", after).events or ()
+    assert (told.number, told.reason, told.container) == (7, "Unhealthy", "a")
+
+
+_states = st.sampled_from(["w", "r", 0, 1, 137, "w0", "r1", "w1", "r2"])
 _results = st.builds(
     result,
     phase=st.sampled_from(list(JobPhase)),
@@ -208,10 +303,15 @@ def test_what_was_shown_stays(history: list[Evidence]) -> None:
         if shown is not None:
             assert [c.name for c in after.containers] == [c.name for c in shown.containers]
             for before, now in zip(shown.containers, after.containers, strict=True):
+                assert now.restart_count >= before.restart_count
+                if now.restart_count > before.restart_count:
+                    continue
                 if isinstance(before.state, Terminated):
-                    assert now == before
+                    assert now == before or now.waits_again
                 if isinstance(before.state, Running):
-                    assert not isinstance(now.state, Waiting)
+                    assert not isinstance(now.state, Waiting) or now.waits_again
+                if before.waits_again:
+                    assert now.waits_again or isinstance(now.state, Terminated)
         shown = after
 
 

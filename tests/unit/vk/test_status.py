@@ -180,6 +180,46 @@ def test_who_may_be_restarted(policy: str, code: int, restarts: bool) -> None:
     assert ("running" in state(thing, "a")) is restarts
 
 
+CRASHED = {"lastState": ended(1), "restartCount": 2}
+
+
+def test_a_container_that_waits_to_be_restarted_says_so() -> None:
+    thing = after(pod(AB, restartPolicy="Always"), report(said("a", ended(1)), said("b", running())))
+    loop = report(said("a", waiting("CrashLoopBackOff"), lastState=ended(1)), said("b", running()))
+    thing = after(thing, loop)
+    assert state(thing, "a") == waiting("CrashLoopBackOff")
+    assert after(thing, loop, now=LATER) == thing
+    gone = after(pod(AB), report(said("a", ended(1)), said("b", running())), loop)
+    assert "terminated" in state(gone, "a"), "where nothing is restarted, it ended"
+
+
+def test_a_pod_whose_containers_crash_before_they_are_seen_is_running() -> None:
+    crashed = said("a", waiting("CrashLoopBackOff"), **CRASHED)
+    assert phase(after(pod(restartPolicy="Always"), report(crashed))) == "Running"
+
+
+SIDECAR = [container("i", restartPolicy="Always")]
+
+
+def test_a_sidecar_must_have_started_once() -> None:
+    starting = report(said("a", waiting()), inits=[said("i", running(), started=False)])
+    thing = after(pod(None, SIDECAR), starting)
+    assert condition(thing, "Initialized")["message"] == "containers with incomplete status: [i]"
+    assert state(thing, "a") == waiting("PodInitializing")
+    up = report(said("a", running()), inits=[said("i", running(), started=True)])
+    thing = after(thing, up)
+    assert (condition(thing, "Initialized")["status"], condition(thing, "Ready")["status"]) == ("True", "True")
+
+
+def test_a_sidecar_that_crashes_makes_the_pod_unready_and_nothing_else() -> None:
+    up = report(said("a", running()), inits=[said("i", running(), started=True)])
+    down = report(said("a", running()), inits=[said("i", waiting("CrashLoopBackOff"), **CRASHED)])
+    thing = after(pod(None, SIDECAR), up, down)
+    assert (phase(thing), condition(thing, "Initialized")["status"]) == ("Running", "True")
+    assert condition(thing, "Ready")["message"] == "containers with unready status: [i]"
+    assert "running" in state(thing, "a")
+
+
 @pytest.mark.parametrize("inits", [None, [said("i", waiting()), said("j", waiting())]])
 def test_running_is_never_pending_again(inits: list[Json] | None) -> None:
     done = [said("i", ended()), said("j", ended())] if inits else None
@@ -246,11 +286,18 @@ STATES = st.one_of(
     st.just("nonsense"),
 )
 ENTRIES = st.builds(
-    lambda name, state, count, ready: {"name": name, "state": state, "restartCount": count, "ready": ready},
+    lambda name, state, count, ready, last: {
+        "name": name,
+        "state": state,
+        "restartCount": count,
+        "ready": ready,
+        "lastState": last,
+    },
     st.sampled_from(NAMES),
     STATES,
     st.sampled_from([0, 0, 1, 2, None]),
     st.sampled_from([True, False, None]),
+    st.sampled_from([{}, None, ended(0), ended(1), ended(None)]),
 )
 REPORTS = st.builds(
     lambda mains, inits: PodStatus(UID="u", containers=mains, initContainers=inits),
@@ -301,7 +348,11 @@ def test_what_holds_whatever_a_plugin_says(thing: Json, reports: list[PodStatus]
                 for s in [*shown["containerStatuses"], *shown.get("initContainerStatuses", [])]
                 if s["name"] == name
             )
-            assert name in now_ended or restarted
+            waits_again = any(
+                s["name"] == name and "waiting" in s["state"] and "terminated" in s["lastState"]
+                for s in [*shown["containerStatuses"], *shown.get("initContainerStatuses", [])]
+            )
+            assert name in now_ended or restarted or waits_again
             if thing["spec"]["restartPolicy"] == "Never" and name in ("a", "b"):
                 assert now_ended[name] == ends(before)[name]
         # success has proof

@@ -179,6 +179,8 @@ class PodPolicy(Section):
     name one are rejected."""
     ignore_groups: bool = False
     """Take pods that ask for supplementalGroups although a container has one group."""
+    patience_seconds: Positive = 300
+    """How long a container is tried that can't be made, for want of its image or by its configuration; then its pod fails."""
     keep_service_account_token: bool = False
     """Hand a pod's default Kubernetes token to the site."""
 
@@ -293,6 +295,7 @@ def site_policy(settings: Settings) -> policy.Policy:
         max_grace_seconds=settings.policy.max_grace_seconds,
         user_ids=settings.policy.user_ids,
         ignore_groups=settings.policy.ignore_groups,
+        patience_seconds=settings.policy.patience_seconds,
         keep_service_account_token=settings.policy.keep_service_account_token,
         submit_extra=dict(settings.endpoint.submit),
     )

@@ -57,6 +57,34 @@ RICH = pod(
     hostAliases=[{"ip": "10.1.2.3", "hostnames": ["db", "db.local"]}],
     hostname="web-0",
 )
+CARED_FOR = pod(
+    container(
+        "web",
+        ports=[{"name": "http", "containerPort": 8080}],
+        resources={"limits": {"memory": "1Gi", "ephemeral-storage": "2Gi"}, "requests": {"cpu": "2"}},
+        imagePullPolicy="Never",
+        startupProbe={"grpc": {"port": 9090, "service": "web"}, "failureThreshold": 30, "periodSeconds": 1},
+        readinessProbe={"httpGet": {"port": "http", "path": "/ready", "httpHeaders": [{"name": "X", "value": "y"}]}},
+        livenessProbe={"exec": {"command": ["alive"]}, "terminationGracePeriodSeconds": 5, "timeoutSeconds": 3},
+        lifecycle={
+            "postStart": {"httpGet": {"port": "http", "scheme": "HTTPS"}},
+            "preStop": {"sleep": {"seconds": 5}},
+            "stopSignal": "SIGINT",
+        },
+        stdin=True,
+        tty=True,
+    ),
+    initContainers=[
+        container(
+            "proxy",
+            restartPolicy="Always",
+            startupProbe={"tcpSocket": {"port": 15000}},
+            resources={"requests": {"cpu": "1"}},
+        ),
+        container("prepare", resources={"requests": {"cpu": "4"}}),
+    ],
+    restartPolicy="OnFailure",
+)
 OBJECTS: Json = {
     "config_maps": {"web": {"data": {"one.conf": "1\n", "two.conf": "2\n"}}},
     "secrets": {"web": {"tls.key": b"\x00KEY\xff"}},
@@ -68,6 +96,7 @@ OBJECTS: Json = {
     [
         ("plainest", compiled(pod(), DIRECT)),
         ("everything", compiled(RICH, DIRECT, **OBJECTS)),
+        ("cared-for", compiled(CARED_FOR, DIRECT)),
         ("everything-ce", compiled(RICH, CE, **OBJECTS)),
     ],
 )

@@ -107,3 +107,29 @@ def test_the_annotation_asks_for_disk() -> None:
 )
 def test_what_can_t_be_asked_of_the_pool_is_rejected(resources: dict[str, Any], reason: str) -> None:
     assert reasons(pod(container(resources=resources)), Policy(limits=ResourceLimits(cpus=96))) == (reason,)
+
+
+def sidecar(name: str, requests: dict[str, str]) -> dict[str, Any]:
+    return asks(name, requests) | {"restartPolicy": "Always"}
+
+
+@pytest.mark.parametrize(
+    ("inits", "cpus"),
+    [
+        ([sidecar("s", {"cpu": "1"})], 3),
+        ([sidecar("s", {"cpu": "1"}), sidecar("t", {"cpu": "2"})], 5),
+        ([sidecar("s", {"cpu": "1"}), asks("i", {"cpu": "4"})], 5),
+        ([asks("i", {"cpu": "4"}), sidecar("s", {"cpu": "1"})], 4),
+        ([sidecar("s", {"cpu": "3"}), asks("i", {"cpu": "1"}), sidecar("t", {"cpu": "3"})], 8),
+    ],
+)
+def test_sidecars_count_beside_what_runs_after_them(inits: list[dict[str, Any]], cpus: int) -> None:
+    plan = compiled(pod(asks(requests={"cpu": "2"}), initContainers=inits), BARE)
+    assert plan.submit["request_cpus"] == str(cpus)
+
+
+def test_limits_of_single_containers_are_handed_on() -> None:
+    found = first(compiled(pod(asks(limits={"memory": "1Gi", "ephemeral-storage": "1M"}))))
+    assert (found.memory_limit, found.storage_limit) == (1 << 30, 1_000_000)
+    found = first(compiled(pod(asks(requests={"memory": "1Gi"}))))
+    assert (found.memory_limit, found.storage_limit) == (None, None)

@@ -3,7 +3,7 @@
 import pytest
 from condor_sidecar.core.compile import compile_pod
 from condor_sidecar.core.policy import Policy
-from condor_sidecar.model.plan import Rejection
+from condor_sidecar.model.plan import ContainerKind, Rejection
 from interlink.protocol.types import RetrievedPodData
 
 from tests.unit.sidecar.compile.pods import Json, compiled, container, first, job_of, pod, reasons
@@ -69,12 +69,8 @@ def test_what_asks_nothing_of_a_job_is_accepted(spec: Json) -> None:
     ("spec", "reason"),
     [
         (
-            {"restartPolicy": "Always"},
-            "containers are not restarted at this site: set restartPolicy: Never (restartPolicy)",
-        ),
-        (
-            {"restartPolicy": "OnFailure"},
-            "containers are not restarted at this site: set restartPolicy: Never (restartPolicy)",
+            {"restartPolicy": "Sometimes"},
+            "it is not known at this site: use Always, OnFailure or Never (restartPolicy)",
         ),
         ({"hostPID": True}, "a job can't see its machine's processes: remove it (hostPID)"),
         ({"hostIPC": True}, "a job can't use its machine's IPC: remove it (hostIPC)"),
@@ -125,25 +121,25 @@ def test_what_a_job_can_t_do_for_a_pod_is_rejected(spec: Json, reason: str) -> N
     assert reasons(pod(**spec)) == (reason,)
 
 
-PROBE = {"exec": {"command": ["true"]}}
-
-
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"livenessProbe": PROBE}, "probes don't run at this site: remove it (containers[0].livenessProbe)"),
-        ({"readinessProbe": PROBE}, "probes don't run at this site: remove it (containers[0].readinessProbe)"),
-        ({"startupProbe": PROBE}, "probes don't run at this site: remove it (containers[0].startupProbe)"),
         (
-            {"lifecycle": {"preStop": PROBE}},
-            "hooks don't run at this site: remove it, and let the program act on SIGTERM (containers[0].lifecycle)",
+            {"restartPolicy": "Always"},
+            "containers are restarted by the pod's restart policy at this site: remove it (containers[0].restartPolicy)",
+        ),
+        (
+            {"restartPolicyRules": [{"action": "Restart"}]},
+            "containers are restarted by the pod's restart policy at this site: remove it (containers[0].restartPolicyRules)",
+        ),
+        (
+            {"imagePullPolicy": "Sometimes"},
+            '"Sometimes" is not known: use Always, IfNotPresent or Never (containers[0].imagePullPolicy)',
         ),
         (
             {"volumeDevices": [{"name": "x"}]},
             "block devices can't be given to a job: use volumeMounts (containers[0].volumeDevices)",
         ),
-        ({"tty": True}, "nobody can attach to a job: remove it (containers[0].tty)"),
-        ({"stdin": True}, "nobody can attach to a job: remove it (containers[0].stdin)"),
         (
             {"ports": [{"containerPort": 80, "hostPort": 8080}]},
             "a port of the machine can't be mapped to another at this site: remove it (containers[0].ports[0].hostPort)",
@@ -184,12 +180,43 @@ def test_what_a_job_can_t_do_for_a_container_is_rejected(fields: Json, reason: s
     assert reasons(pod(container(**fields))) == (reason,)
 
 
-def test_a_native_sidecar_is_rejected() -> None:
-    sidecar = container("s", restartPolicy="Always")
-    assert reasons(pod(initContainers=[sidecar])) == (
-        "containers are not restarted at this site, nor run beside the others as sidecars: remove it"
-        " (initContainers[0].restartPolicy)",
+@pytest.mark.parametrize("policy", ["Always", "OnFailure", "Never"])
+def test_the_restart_policy_is_handed_on(policy: str) -> None:
+    assert job_of(compiled(pod(restartPolicy=policy))).restart_policy == policy
+
+
+def test_an_init_container_that_is_always_restarted_is_a_sidecar() -> None:
+    plan = compiled(pod(initContainers=[container("s", restartPolicy="Always"), container("i")]))
+    assert [(each.name, each.kind) for each in job_of(plan).containers] == [
+        ("s", "sidecar"),
+        ("i", "init"),
+        ("main", "main"),
+    ]
+    assert [each.kind for each in plan.containers] == [ContainerKind.SIDECAR, ContainerKind.INIT, ContainerKind.MAIN]
+
+
+@pytest.mark.parametrize("policy", ["OnFailure", "Never"])
+def test_no_other_init_container_has_a_policy_of_its_own(policy: str) -> None:
+    assert reasons(pod(initContainers=[container("i", restartPolicy=policy)])) == (
+        "containers are restarted by the pod's restart policy at this site: remove it (initContainers[0].restartPolicy)",
     )
+
+
+def test_an_image_that_must_not_be_pulled_is_not() -> None:
+    image = first(compiled(pod(container(imagePullPolicy="Never")))).image
+    assert (image.pull, image.never_pull) == ("", True)
+    assert image.candidates
+    image = first(compiled(pod(container(imagePullPolicy="Always")))).image
+    assert (image.pull, image.never_pull) == ("docker://docker.io/library/hello:1", False)
+
+
+def test_standard_input_and_terminals_are_handed_on() -> None:
+    found = first(compiled(pod(container(stdin=True, stdinOnce=True, tty=True))))
+    assert (found.stdin, found.stdin_once, found.tty) == (True, True, True)
+
+
+def test_how_long_a_container_is_tried_is_the_site_s_affair() -> None:
+    assert job_of(compiled(pod(), Policy(patience_seconds=7))).patience_seconds == 7
 
 
 @pytest.mark.parametrize(
@@ -298,7 +325,7 @@ def test_names_that_kubernetes_doesn_t_give_are_rejected(field: str, text: str) 
 
 
 def test_all_reasons_come_at_once() -> None:
-    asking = pod(container(tty=True, image="Bad Image"), hostPID=True, restartPolicy="Always")
+    asking = pod(container(volumeDevices=[{}], image="Bad Image"), hostPID=True, restartPolicy="Sometimes")
     assert len(reasons(asking)) == 4
 
 

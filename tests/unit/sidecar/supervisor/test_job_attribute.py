@@ -11,7 +11,7 @@ from condor_sidecar.core.result import parse_chirp
 from condor_sidecar.job.supervisor import chirp
 from condor_sidecar.job.supervisor.state import PodState
 from condor_sidecar.model.plan import ContainerKind, PlannedContainer
-from condor_sidecar.model.result import ContainerState, JobPhase
+from condor_sidecar.model.result import ContainerState, EarlierEnd, JobPhase
 
 from tests.unit.sidecar.supervisor.jobs import Job, container, init, pod
 
@@ -61,8 +61,8 @@ def starter(refuses: bool = False) -> Iterator[Starter]:
 
 def test_the_attribute_is_set_as_a_string() -> None:
     with starter() as server:
-        chirp.set_job_attribute(server.config, "ChirpIL", "1;2;running")
-        assert server.attributes == [("ChirpIL", '"1;2;running"')]
+        chirp.set_job_attribute(server.config, "ChirpIL", "2;2;running")
+        assert server.attributes == [("ChirpIL", '"2;2;running"')]
 
 
 @pytest.mark.parametrize("config", ["", "127.0.0.1", "127.0.0.1 x c", "127.0.0.1 1 c"])
@@ -110,21 +110,47 @@ def test_every_state_is_read_back() -> None:
     assert (second.state, second.started, second.exit_code) == (ContainerState.RUNNING, "2023-11-14T22:13:22Z", None)
 
 
+def test_restarts_and_readiness_are_read_back() -> None:
+    state = PodState(pod(init("i"), container("m")), "host", "")
+    one, other = state.containers
+    one.run(1700000000.0)
+    one.finish(3, None, "", "words", 1700000001.0)
+    one.wait("CrashLoopBackOff", "back-off")
+    other.run(1700000000.0)
+    other.finish(137, 9, "OOMKilled", "", 1700000001.0)
+    other.run(1700000002.0)
+    other.started_up = other.ready = True
+    assert state.compact() == "2;0;starting;;w:CrashLoopBackOff/0:3:Error;r:1700000002:sr/1:137:OOMKilled"
+    result = parse_chirp(state.compact(), PLANNED)
+    assert result is not None
+    first, second = result.containers
+    assert (first.reason, first.last, first.restart_count) == ("CrashLoopBackOff", EarlierEnd(3, "Error"), 0)
+    assert (second.ready, second.started_up, second.restart_count) == (True, True, 1)
+    assert second.last == EarlierEnd(137, "OOMKilled")
+
+
 @pytest.mark.parametrize(
     "value",
     [
         "",
         "rubbish",
-        "2;1;running;;w;w",
-        "1;1;running;;w",
-        "1;1;running;;w;w;w",
-        "1;x;running;;w;w",
-        "1;1;odd;;w;w",
-        "1;1;running;;w;r:x",
-        "1;1;running;;w;t:1:2:3",
-        "1;1;running;;w;t:999:1:2:Error",
-        "1;1;running;;w;t:-1:1:2:Error",
-        "1;1;running;;w;t:1:99999999999999:2:Error",
+        "1;1;running;;w:;w:",
+        "2;1;running;;w:",
+        "2;1;running;;w:;w:;w:",
+        "2;x;running;;w:;w:",
+        "2;1;odd;;w:;w:",
+        "2;1;running;;w:;r:x",
+        "2;1;running;;w:;t:1:2:3",
+        "2;1;running;;w:;t:999:1:2:Error",
+        "2;1;running;;w:;t:-1:1:2:Error",
+        "2;1;running;;w:;t:1:99999999999999:2:Error",
+        "2;1;running;;w;w:",
+        "2;1;running;;w:;r:1:x",
+        "2;1;running;;w:;w:/1:2",
+        "2;1;running;;w:;w:/-1:2:Error",
+        "2;1;running;;w:;w:/1:256:Error",
+        "2;1;running;;w:;w:/1:1:a b",
+        "2;1;running;;w:;w:a b",
     ],
 )
 def test_what_is_no_record_is_ignored(value: str) -> None:

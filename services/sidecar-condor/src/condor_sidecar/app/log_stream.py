@@ -14,6 +14,7 @@ from condor_sidecar.core.log_lines import LogWriter, after, last, lines
 from condor_sidecar.core.state import Stage
 from condor_sidecar.io.output_store import OutputStore
 from condor_sidecar.model.pod_view import Terminated
+from condor_sidecar.model.result import PREVIOUS
 
 
 class LogStreams:
@@ -29,21 +30,29 @@ class LogStreams:
         pod = self._table.get(request.PodUID)
         if pod is None:
             raise NotNow(f"pod {request.PodName} (UID {request.PodUID}) is not known here", http_status=404)
-        if request.Opts.Previous:
-            raise NotNow(f"previous terminated container {request.ContainerName} not found", http_status=404)
         names = [container.name for container in pod.record.containers]
         if request.ContainerName not in names:
             raise Rejected(
                 [f"container {request.ContainerName} is not in pod {request.PodName} ({', '.join(names)})"], 400
             )
+        if request.Opts.Previous and not self._has_ended_before(pod, request.ContainerName):
+            raise NotNow(
+                f'previous terminated container "{request.ContainerName}" in pod "{request.PodName}" not found',
+                http_status=404,
+            )
         return pod
+
+    def _has_ended_before(self, pod: Pod, container: str) -> bool:
+        views = pod.view.containers if pod.view is not None else ()
+        return any(view.name == container and view.last is not None for view in views)
 
     async def read(self, pod: Pod, request: LogRequest) -> AsyncIterator[bytes]:
         """The text that was asked for, in pieces; with Follow until the container has ended."""
         options = request.Opts
         writer = LogWriter(options)
         container = request.ContainerName
-        over = self._is_over(pod, container)
+        over = options.Previous or self._is_over(pod, container)
+        container += PREVIOUS if options.Previous else ""
         data = await self._data(pod, container)
         piece = writer.text(last(after(lines(data), options, time.time()), options.Tail))
         mark = Mark.at_end(data)

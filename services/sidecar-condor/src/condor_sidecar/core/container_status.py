@@ -1,9 +1,11 @@
 """A pod's view as interLink's status message: Kubernetes ContainerStatus objects, in the pod's order."""
 
 import datetime
+import hashlib
 from typing import Any
 
-from interlink.protocol.types import PodStatus
+from interlink.protocol.types import PodStatus, SiteEvent
+from msgspec import UNSET
 
 from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.pod_view import ContainerView, PodView, Running, State, Terminated, Waiting
@@ -11,33 +13,45 @@ from condor_sidecar.model.pod_view import ContainerView, PodView, Running, State
 
 def pod_status(uid: str, namespace: str, name: str, jid: str, view: PodView) -> PodStatus:
     """The status of one pod; both lists are always complete (an empty one would mean "succeeded" to the Go peer)."""
-    statuses: dict[ContainerKind, list[dict[str, Any]]] = {kind: [] for kind in ContainerKind}
-    for container in view.containers:
-        statuses[container.kind].append(_container_status(container))
+    mains = [c for c in view.containers if c.kind is ContainerKind.MAIN]
+    inits = [c for c in view.containers if c.kind is not ContainerKind.MAIN]
+    events = [
+        SiteEvent(each.number, each.time, each.kind, each.reason, each.message, each.container) for each in view.events
+    ]
     return PodStatus(
         name=name,
         UID=uid,
         namespace=namespace,
         JID=jid,
-        containers=statuses[ContainerKind.MAIN],
-        initContainers=statuses[ContainerKind.INIT],
+        containers=[_container_status(uid, container) for container in mains],
+        initContainers=[_container_status(uid, container) for container in inits],
+        events=events or UNSET,
     )
 
 
-def _container_status(container: ContainerView) -> dict[str, Any]:
+def _container_status(uid: str, container: ContainerView) -> dict[str, Any]:
     state = container.state
     init_done = container.kind is ContainerKind.INIT and isinstance(state, Terminated) and state.exit_code == 0
-    running = isinstance(state, Running)
-    return {
+    status = {
         "name": container.name,
         "state": _state(state),
-        "lastState": {},
-        "ready": init_done or (running and container.kind is ContainerKind.MAIN),
-        "started": running,
-        "restartCount": 0,
+        "lastState": {} if container.last is None else _state(container.last),
+        "ready": init_done or (container.ready and container.kind is not ContainerKind.INIT),
+        "started": container.started_up,
+        "restartCount": container.restart_count,
         "image": container.image,
         "imageID": container.image_id,
     }
+    ended_unstarted = isinstance(state, Terminated) and not state.started
+    if not (isinstance(state, Waiting) and container.last is None) and not ended_unstarted:
+        status["containerID"] = _identity(uid, container)
+    return status
+
+
+def _identity(uid: str, container: ContainerView) -> str:
+    """A name for this run of the container that no other has; in the form that all of Kubernetes expects."""
+    run = f"{uid}/{container.name}/{container.restart_count}"
+    return f"apptainer://{hashlib.sha256(run.encode()).hexdigest()}"
 
 
 def _state(state: State) -> dict[str, Any]:

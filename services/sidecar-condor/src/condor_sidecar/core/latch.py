@@ -1,26 +1,43 @@
-"""What was shown once is kept: ends are final, and a running container doesn't go back to waiting.
+"""What was shown once is kept: a container's run goes from waiting to running to its end, and never back.
 
 The Kubernetes API refuses a container that comes back from terminated (restartPolicy Never), and users would see pods
-flap with every late query.
+flap with every late query. A container that is started again shows it by its count of restarts; between two runs it waits, with the
+end of the one before at its side. Events of a pod don't become fewer.
 """
 
+import msgspec
+
 from condor_sidecar.model.pod_view import ContainerView, PodView, Running, Terminated, Waiting
+from condor_sidecar.model.result import SiteEvent
 
 
 def latch(shown: PodView | None, seen: PodView) -> PodView:
     """`seen`, but for containers whose shown state is further on."""
     if shown is None:
         return seen
+    if shown.ended:
+        return shown
     before = {container.name: container for container in shown.containers}
-    return PodView(tuple(_later(before.get(container.name), container) for container in seen.containers))
+    containers = tuple(_later(before.get(container.name), container) for container in seen.containers)
+    return PodView(containers, max(shown.events, seen.events, key=_newest))
+
+
+def _newest(events: tuple[SiteEvent, ...]) -> int:
+    return events[-1].number if events else 0
 
 
 def _later(shown: ContainerView | None, seen: ContainerView) -> ContainerView:
-    if shown is None:
+    if shown is None or seen.restart_count > shown.restart_count:
         return seen
+    if seen.restart_count < shown.restart_count:
+        return shown
     if isinstance(shown.state, Terminated):
-        return shown
-    if isinstance(shown.state, Running) and isinstance(seen.state, Waiting | Running):
+        return seen if seen.waits_again else shown
+    if shown.waits_again:
+        return seen if seen.waits_again or isinstance(seen.state, Terminated) else shown
+    if isinstance(shown.state, Running) and isinstance(seen.state, Running):
         # the first known start stays: a later guess of it must not move
-        return shown
+        return msgspec.structs.replace(seen, state=shown.state)
+    if isinstance(shown.state, Running) and isinstance(seen.state, Waiting):
+        return seen if seen.waits_again else shown
     return seen

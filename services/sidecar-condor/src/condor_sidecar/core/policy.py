@@ -109,7 +109,8 @@ class Policy:
     (worker nodes have to allow that); else images' users count for nothing and pods that ask for ids are rejected.
     `ignore_groups`: take pods that ask for supplementalGroups although a container has one group. `keep_service_account_token`:
     hand the pod's default Kubernetes token (the `kube-api-access-*` volume) to the site. `user_annotations`: which keys
-    under `htcondor-job.vk.io/` pods may set. `submit_extra`: the operator's own lines for every submit description.
+    under `htcondor-job.vk.io/` pods may set. `patience_seconds`: how long a container is tried whose image can't be had
+    or that can't be made otherwise, before its pod fails. `submit_extra`: the operator's own lines for every submit description.
     """
 
     mode: EndpointMode = EndpointMode.SCHEDD
@@ -124,5 +125,6 @@ class Policy:
     max_grace_seconds: int = 600
     user_ids: bool = True
     ignore_groups: bool = False
+    patience_seconds: int = 300
     keep_service_account_token: bool = False
     submit_extra: Mapping[str, str] = field(default_factory=dict)

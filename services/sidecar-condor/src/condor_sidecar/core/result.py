@@ -11,20 +11,57 @@ import tarfile
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, BinaryIO, Final
+from typing import Annotated, BinaryIO, Final, Literal
 
 import msgspec
 
 from condor_sidecar.model.plan import ContainerKind, PlannedContainer
-from condor_sidecar.model.result import ContainerResult, ContainerState, JobPhase, JobResult, UnreadableResult
+from condor_sidecar.model.result import (
+    PREVIOUS,
+    ContainerResult,
+    ContainerState,
+    EarlierEnd,
+    JobPhase,
+    JobResult,
+    SiteEvent,
+    UnreadableResult,
+)
 
 STATE_FILE = "state.json"
 MOST_STATE_BYTES: Final = 16 << 20
 MOST_LOG_BYTES: Final = 80 << 20
 """Of one pod's logs together; a plan allows 64 MiB (Output.kept_pod_mib), and each log may have a last line more."""
-LOG_FILE = re.compile(r"logs/([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)\.log")
+MOST_EVENTS: Final = 20
+LOG_FILE = re.compile(r"logs/(([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)(?:\.previous)?)\.log")
 Time = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$")]
 ExitCode = Annotated[int, msgspec.Meta(ge=0, le=255)]
+
+
+RestartCount = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{1,64}$")]
+Message = Annotated[str, msgspec.Meta(max_length=4096)]
+
+
+class _End(msgspec.Struct):
+    """How a container ended before it was started again."""
+
+    exit_code: ExitCode
+    reason: Word
+    message: Message = ""
+    signal: int | None = None
+    started: Time | None = None
+    finished: Time | None = None
+
+
+class _Event(msgspec.Struct):
+    """An event in the record."""
+
+    number: Annotated[int, msgspec.Meta(ge=1)]
+    time: Time
+    kind: Literal["Normal", "Warning"]
+    reason: Word
+    message: Message
+    container: str = ""
 
 
 class _Container(msgspec.Struct):
@@ -41,6 +78,10 @@ class _Container(msgspec.Struct):
     signal: int | None = None
     image: str = ""
     image_id: str = ""
+    restart_count: RestartCount = 0
+    ready: bool = False
+    started_up: bool = False
+    last: _End | None = None
 
 
 class _Record(msgspec.Struct):
@@ -55,6 +96,7 @@ class _Record(msgspec.Struct):
     message: str = ""
     host: str = ""
     address: str = ""
+    events: list[_Event] = []
 
 
 def parse_out_tar(file: BinaryIO, names: Collection[str]) -> JobResult:
@@ -76,8 +118,8 @@ def _contents(archive: tarfile.TarFile, names: Collection[str]) -> tuple[bytes |
     record = None
     room = MOST_LOG_BYTES
     for number, member in enumerate(archive):
-        if number > len(names):
-            raise UnreadableResult("out.tar holds more files than a record and a log of each container")
+        if number > 2 * len(names):
+            raise UnreadableResult("out.tar holds more files than a record and two logs of each container")
         if member.issparse():
             raise UnreadableResult(f"out.tar holds the file {member.name[:100]!r} with holes")
         content = archive.extractfile(member) if member.isreg() else None
@@ -87,7 +129,7 @@ def _contents(archive: tarfile.TarFile, names: Collection[str]) -> tuple[bytes |
             if member.size > MOST_STATE_BYTES:
                 raise UnreadableResult(f"{STATE_FILE} has more than {MOST_STATE_BYTES} bytes")
             record = content.read()
-        elif (found := LOG_FILE.fullmatch(member.name)) and found.group(1) in names:
+        elif (found := LOG_FILE.fullmatch(member.name)) and found.group(2) in names:
             log = logs[found.group(1)] = content.read(room)
             room -= len(log)
     return record, logs
@@ -99,7 +141,7 @@ def parse_stream(data: bytes, names: Collection[str]) -> JobResult | None:
 
     The last line may be cut: it is left out, and complete the next time. Raises UnreadableResult.
     """
-    record, logs = None, dict[bytes, bytearray]()
+    record, logs = None, dict[str, bytearray]()
     known = {name.encode("ascii"): name for name in names}
     for line in io.BytesIO(data):  # not split: a list of a million lines takes many times their bytes
         if not line.endswith(b"\n"):
@@ -110,16 +152,18 @@ def parse_stream(data: bytes, names: Collection[str]) -> JobResult | None:
         elif kind == b"L":
             name, _, text = rest.partition(b" ")
             if name in known:
-                logs.setdefault(name, bytearray()).extend(text)
+                logs.setdefault(known[name], bytearray()).extend(text)
+        elif kind == b"R" and (restarted := known.get(rest.rstrip(b"\n"))):
+            logs[restarted + PREVIOUS] = logs.pop(restarted, bytearray())
     if record is None:
         return None
-    return _result(record, {known[name]: bytes(lines) for name, lines in logs.items()})
+    return _result(record, {name: bytes(lines) for name, lines in logs.items()})
 
 
 def parse_chirp(value: str, containers: Sequence[PlannedContainer]) -> JobResult | None:
     """The record in the `ChirpIL` attribute (no messages, no logs), None for a value that isn't one for these containers."""
     version, *rest = value.split(";")
-    if version != "1" or len(rest) != 3 + len(containers):
+    if version != "2" or len(rest) != 3 + len(containers):
         return None
     revision, phase, reason, *states = rest
     try:
@@ -131,17 +175,29 @@ def parse_chirp(value: str, containers: Sequence[PlannedContainer]) -> JobResult
 
 def _compact_container(container: PlannedContainer, text: str) -> ContainerResult:
     """One container of the compact record. Raises ValueError."""
+    now, _, before = text.partition("/")
     result = ContainerResult(container.name, container.kind, image=container.image)
-    match text.split(":"):
-        case ["w"]:
-            return result
-        case ["r", started]:
-            return replace(result, state=ContainerState.RUNNING, started=_time(started))
+    if before:
+        result = _with_end_before(result, before)
+    match now.split(":"):
+        case ["w", reason] if reason.isalpha() or not reason:
+            return replace(result, reason=reason)
+        case ["r", started, "" | "s" | "sr" as flags]:
+            state = replace(result, state=ContainerState.RUNNING, started=_time(started))
+            return replace(state, started_up="s" in flags, ready="r" in flags)
         case ["t", code, started, finished, reason] if 0 <= int(code) <= 255 and reason.isalpha():
             times = replace(result, started=_time(started), finished=_time(finished))
             return replace(times, state=ContainerState.TERMINATED, exit_code=int(code), reason=reason)
         case _:
             raise ValueError(text)
+
+
+def _with_end_before(result: ContainerResult, text: str) -> ContainerResult:
+    """A container that was started again, or waits for that. Raises ValueError."""
+    count, code, reason = text.split(":")
+    if not (0 <= int(count) <= 1_000_000 and 0 <= int(code) <= 255 and reason.isalpha()):
+        raise ValueError(text)
+    return replace(result, restart_count=int(count), last=EarlierEnd(int(code), reason))
 
 
 def _time(seconds: str) -> str | None:
@@ -163,11 +219,18 @@ def _result(text: bytes, logs: dict[str, bytes]) -> JobResult:
             )
     return JobResult(
         record.phase,
-        tuple(ContainerResult(**msgspec.structs.asdict(container)) for container in record.containers),
+        tuple(_container(container) for container in record.containers),
         record.revision,
         record.reason,
         record.message,
         record.host,
         record.address,
         logs,
+        tuple(SiteEvent(**msgspec.structs.asdict(event)) for event in record.events[-MOST_EVENTS:]),
     )
+
+
+def _container(found: _Container) -> ContainerResult:
+    fields = msgspec.structs.asdict(found)
+    last = None if found.last is None else EarlierEnd(**msgspec.structs.asdict(found.last))
+    return ContainerResult(**{**fields, "last": last})

@@ -16,7 +16,7 @@ from condor_sidecar.model.job_ad import JobAd, JobStatus
 from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.pod_record import ContainerRecord
 from condor_sidecar.model.pod_view import ContainerView, PodView, Running, State, Terminated, Waiting
-from condor_sidecar.model.result import ContainerResult, ContainerState, JobResult
+from condor_sidecar.model.result import ContainerResult, ContainerState, EarlierEnd, JobResult
 
 NO_CHIRP_SECONDS = 60
 """A job that has run this long without a word from its supervisor is taken to run its containers."""
@@ -98,7 +98,7 @@ def _ended(evidence: Evidence) -> PodView:
         found = known.get(container.name)
         decided = evidence.end is not None
         views.append(_view(container, _final_state(found, result, end, failed_init, decided), found))
-    return PodView(tuple(views))
+    return PodView(tuple(views), result.events if result is not None else ())
 
 
 def _final_state(
@@ -118,6 +118,8 @@ def _final_state(
         if result.ended and result.reason:
             code = 137 if result.reason == "DeadlineExceeded" else 143 if result.reason == "Terminated" else 1
             return Terminated(code, result.reason, result.message or "not started", None, end.finished)
+    if found is not None and found.state is ContainerState.WAITING and found.last is not None and not decided:
+        return _earlier(found.last)
     return Terminated(end.exit_code, end.reason, end.message, started, end.finished, end.signal)
 
 
@@ -142,7 +144,7 @@ def _alive(evidence: Evidence, ad: JobAd) -> PodView:
     mains = [c for c in live.containers if c.kind is ContainerKind.MAIN]
     # a pod's end needs the job's end: until then the last main containers count as running
     over = bool(mains) and all(c.state is ContainerState.TERMINATED for c in mains)
-    inits_open = any(c.kind is ContainerKind.INIT and c.exit_code != 0 for c in live.containers)
+    inits_open = any(_keeps_others_waiting(c) for c in live.containers)
     views = []
     for container in evidence.containers:
         found = known.get(container.name)
@@ -156,24 +158,32 @@ def _alive(evidence: Evidence, ad: JobAd) -> PodView:
         else:
             state = _terminated(found)
         views.append(_view(container, state, found))
-    return PodView(tuple(views))
+    return PodView(tuple(views), live.events)
+
+
+def _keeps_others_waiting(container: ContainerResult) -> bool:
+    """The main containers can't start before it has ended, or started if it is a sidecar."""
+    if container.kind is ContainerKind.SIDECAR:
+        return container.state is ContainerState.WAITING and container.last is None
+    return container.kind is ContainerKind.INIT and container.exit_code != 0
 
 
 def _alive_without_record(evidence: Evidence, ad: JobAd) -> PodView:
     began = _job_start(ad, evidence.now)
     silent = evidence.now - began >= NO_CHIRP_SECONDS
-    inits = [c for c in evidence.containers if c.kind is ContainerKind.INIT]
-    first = (inits or list(evidence.containers))[0].name
+    first = next((c.name for c in evidence.containers if c.kind is ContainerKind.INIT), "")
+    reached = True
     views = []
     for container in evidence.containers:
         state: State
-        if inits and container.name != first:
+        if not reached:
             state = Waiting("PodInitializing")
         elif silent:
             state = Running(began)
         else:
             state = Waiting("ContainerCreating", f"HTCondor job {ad.job_id} started{_on(ad)}")
         views.append(_view(container, state, None))
+        reached = reached and container.name != first
     return PodView(tuple(views))
 
 
@@ -183,14 +193,31 @@ def _all_waiting(evidence: Evidence, reason: str, message: str) -> PodView:
 
 def _view(container: ContainerRecord, state: State, found: ContainerResult | None) -> ContainerView:
     image = (found.image if found is not None else "") or container.image
-    image_id = found.image_id if found is not None else ""
-    return ContainerView(container.name, container.kind, state, image, image_id)
+    running = isinstance(state, Running)
+    if found is None:  # nobody says otherwise
+        return ContainerView(container.name, container.kind, state, image, ready=running, started_up=running)
+    going_on = running and found.state is ContainerState.RUNNING
+    return ContainerView(
+        container.name,
+        container.kind,
+        state,
+        image,
+        found.image_id,
+        restart_count=found.restart_count,
+        ready=going_on and found.ready,
+        started_up=going_on and found.started_up,
+        last=None if found.last is None else _earlier(found.last),
+    )
 
 
 def _terminated(found: ContainerResult) -> Terminated:
     code = found.exit_code if found.exit_code is not None else 137
     reason = found.reason or ("Completed" if code == 0 else "Error")
     return Terminated(code, reason, found.message, epoch(found.started), epoch(found.finished), found.signal)
+
+
+def _earlier(end: EarlierEnd) -> Terminated:
+    return Terminated(end.exit_code, end.reason, end.message, epoch(end.started), epoch(end.finished), end.signal)
 
 
 def _on(ad: JobAd) -> str:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from condor_sidecar.model.plan import ContainerKind
+from condor_sidecar.model.result import SiteEvent
 
 
 class Waiting(msgspec.Struct, frozen=True, tag=True):
@@ -38,19 +39,29 @@ State: TypeAlias = Waiting | Running | Terminated
 
 
 class ContainerView(msgspec.Struct, frozen=True):
-    """One container and its state."""
+    """One container and its state; `last` is how it ended before it was started again, or waits to be."""
 
     name: str
     kind: ContainerKind
     state: State
     image: str = ""
     image_id: str = ""
+    restart_count: int = 0
+    ready: bool = False
+    started_up: bool = False
+    last: Terminated | None = None
+
+    @property
+    def waits_again(self) -> bool:
+        """It ended, and waits to be started once more."""
+        return isinstance(self.state, Waiting) and self.last is not None
 
 
 class PodView(msgspec.Struct, frozen=True):
-    """All containers of a pod, in the pod's order (init containers first)."""
+    """All containers of a pod, in the pod's order (init containers first), and the latest few events at the site."""
 
     containers: tuple[ContainerView, ...]
+    events: tuple[SiteEvent, ...] = ()
 
     @property
     def ended(self) -> bool:

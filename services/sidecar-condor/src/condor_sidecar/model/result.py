@@ -8,8 +8,13 @@ types.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from condor_sidecar.model.plan import ContainerKind
+
+
+PREVIOUS: Final = ".previous"
+"""Follows a container's name in the name of the log of the run before the latest one; a container's name has no dot."""
 
 
 class ContainerState(StrEnum):
@@ -85,8 +90,9 @@ class JobResult:
 
     `reason` and `message` are set when something ended the pod as a whole (`DeadlineExceeded`, `Terminated`,
     `Evicted`) or kept it from starting. `revision` grows with every change, so that of two results the one with the
-    higher revision is newer. `logs` maps a container's name to its lines in CRI format; a streamed log can end early
-    (a size cap), the one in `out.tar` then has the rest.
+    higher revision is newer. `logs` maps a container's name to its latest run's lines in CRI format, the name with
+    PREVIOUS to those of the run before; a streamed log can end early (a size cap), the one in `out.tar` then has the rest.
+    `events` are the latest few.
     """
 
     phase: JobPhase

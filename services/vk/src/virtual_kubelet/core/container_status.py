@@ -98,12 +98,21 @@ def _ended(status: JsonObject) -> bool:
 
 
 def _may_leave(container: JsonObject, old: JsonObject, reported: JsonObject, pod_policy: str) -> bool:
-    """May an ended container be shown running or waiting again, or ended another time? Only if it was really restarted."""
-    if _count(reported) <= _count(old):
+    """May an ended container be shown running or waiting again, or ended another time? Only if it was really restarted, or waits
+    to be, with this end at its side."""
+    if _count(reported) <= _count(old) and not _waits_again(reported, old):
         return False
     if pods.is_sidecar(container) or pod_policy == "Always":
         return True
     return pod_policy == "OnFailure" and old["state"]["terminated"].get("exitCode") != 0
+
+
+def _waits_again(reported: JsonObject, old: JsonObject) -> bool:
+    state, last = reported.get("state"), reported.get("lastState")
+    if not (isinstance(state, dict) and isinstance(state.get("waiting"), dict) and isinstance(last, dict)):
+        return False
+    ended = last.get("terminated")
+    return isinstance(ended, dict) and ended.get("exitCode") == old["state"]["terminated"].get("exitCode")
 
 
 def _state(reported: JsonObject | None, old: JsonObject) -> JsonObject | None:

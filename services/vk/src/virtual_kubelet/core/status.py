@@ -133,7 +133,7 @@ def _containers(pod: JsonObject, report: PodStatus | None) -> _Containers:
         inits.append(status)
         if pods.is_sidecar(container):
             sidecars.append(status)
-            blocked = blocked or not (status["started"] or _in_state(status, "terminated"))
+            blocked = blocked or not (status["started"] or _in_state(status, "terminated") or _ran_before(status))
         else:
             blocked = blocked or _exit_code(status) != 0
     mains = [
@@ -159,6 +159,11 @@ def _in_state(status: JsonObject, kind: str) -> bool:
     return isinstance(state, dict) and isinstance(state.get(kind), dict)
 
 
+def _ran_before(status: JsonObject) -> bool:
+    """It ended before, and was started again or will be."""
+    return "terminated" in (status.get("lastState") or {})
+
+
 def _exit_code(status: JsonObject) -> int | None:
     code: int | None = status["state"]["terminated"].get("exitCode") if _in_state(status, "terminated") else None
     return code
@@ -173,7 +178,7 @@ def _phase(pod: JsonObject, containers: _Containers) -> str:
         return "Failed"
     if any(_exit_code(s) != 0 for s in containers.must_end):
         return pods.phase(pod)
-    if any(_in_state(s, "running") for s in containers.mains):
+    if any(_in_state(s, "running") or _ran_before(s) for s in containers.mains):
         return "Running"
     return pods.phase(pod)
 
@@ -203,7 +208,9 @@ def _initialized(phase: str, containers: _Containers) -> Condition:
     if phase == "Succeeded":
         return Condition("Initialized", True, "PodCompleted")
     pending = [s["name"] for s in containers.must_end if _exit_code(s) != 0]
-    pending += [s["name"] for s in containers.sidecars if _in_state(s, "waiting")]
+    if all(_in_state(s, "waiting") and not _ran_before(s) for s in containers.mains):
+        # once the others have begun, a sidecar that is being restarted doesn't take that back
+        pending += [s["name"] for s in containers.sidecars if not s["started"]]
     if not pending:
         return Condition("Initialized", True)
     message = f"containers with incomplete status: [{' '.join(pending)}]"

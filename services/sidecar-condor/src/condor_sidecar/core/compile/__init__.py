@@ -43,7 +43,7 @@ def compile_pod(request: RetrievedPodData, policy: Policy) -> Plan | Rejection:
     security.check_pod(spec["securityContext"], policy)
     delivered = collect(request, complaints)
 
-    nodes = [(each, ContainerKind.INIT) for each in spec["initContainers"].elements()]
+    nodes = [(each, _kind_of_init(each)) for each in spec["initContainers"].elements()]
     nodes += [(each, ContainerKind.MAIN) for each in spec["containers"].elements()]
     volumes = compile_volumes(spec, mounted_names([node for node, _ in nodes]), delivered, policy)
     declared = {node["name"].text() for node in spec["volumes"].elements()}
@@ -65,6 +65,10 @@ def compile_pod(request: RetrievedPodData, policy: Policy) -> Plan | Rejection:
     if complaints:
         return Rejection(tuple(dict.fromkeys(complaints)))
     return _plan(pod, [*volumes.files, *logins], needed, limits, policy)
+
+
+def _kind_of_init(node: Node) -> ContainerKind:
+    return ContainerKind.SIDECAR if node["restartPolicy"].value == "Always" else ContainerKind.INIT
 
 
 def _check_names(metadata: Node) -> None:
@@ -101,6 +105,7 @@ def _job(
     policy: Policy,
 ) -> job.Pod:
     name = metadata["name"].text()
+    restart_policy = spec["restartPolicy"].text() or job.ALWAYS
     return job.Pod(
         version=job.VERSION,
         uid=metadata["uid"].text(),
@@ -110,14 +115,24 @@ def _job(
         deadline_seconds=limits.deadline_seconds,
         deadline_message=limits.message,
         grace_seconds=limits.grace_seconds,
-        kept_log_bytes=min(policy.logs.kept_bytes, policy.logs.kept_pod_bytes // max(1, len(containers))),
+        kept_log_bytes=min(
+            policy.logs.kept_bytes, policy.logs.kept_pod_bytes // max(1, _logs(restart_policy, containers))
+        ),
         streamed_log_bytes=policy.logs.streamed_bytes,
         host_aliases=[
             job.HostAlias(alias["ip"].text(), alias["hostnames"].texts()) for alias in spec["hostAliases"].elements()
         ],
         volumes=list(volumes.volumes.values()),
         containers=containers,
+        restart_policy=restart_policy,
+        patience_seconds=policy.patience_seconds,
     )
+
+
+def _logs(restart_policy: str, containers: list[job.Container]) -> int:
+    """How many logs the pod may have: two of each container that may be started again."""
+    again = [each for each in containers if restart_policy != job.NEVER or each.kind == job.SIDECAR]
+    return len(containers) + len(again)
 
 
 def _plan(
@@ -140,9 +155,15 @@ def _plan(
     )
 
 
+def _without_secrets(container: job.Container) -> job.Container:
+    """Commands and headers of probes and hooks may hold some, too."""
+    bare = container._replace(env=[], command=[], args=[])
+    return bare._replace(startup=None, readiness=None, liveness=None, post_start=None, pre_stop=None)
+
+
 def _shape(pod: job.Pod, files: list[PayloadFile], commands: dict[str, str]) -> str:
     """A digest of the plan without what may be secret: it stands in the job ad, which anyone may read and try guesses on."""
-    bare = [each._replace(env=[], command=[], args=[]) for each in pod.containers]
+    bare = [_without_secrets(each) for each in pod.containers]
     parts = {
         "pod": job.encode(pod._replace(containers=bare, host_aliases=[])).decode(),
         "files": sorted((file.path, file.mode) for file in files),

@@ -7,11 +7,17 @@ from condor_sidecar.core.compile.environment import environment, expanded
 from condor_sidecar.core.compile.images import image
 from condor_sidecar.core.compile.mounts import compile_mounts
 from condor_sidecar.core.compile.node import Node
+from condor_sidecar.core.compile.probes import compile_care
 from condor_sidecar.core.compile.volumes import Volumes
 from condor_sidecar.core.policy import Policy
 from condor_sidecar.job.supervisor import plan as job
 from condor_sidecar.model.plan import CONTAINER_NAME, ContainerKind
 
+KINDS: Final = {
+    ContainerKind.INIT: job.INIT,
+    ContainerKind.SIDECAR: job.SIDECAR,
+    ContainerKind.MAIN: job.MAIN,
+}
 MESSAGE_PATH: Final = "/dev/termination-log"
 
 
@@ -25,13 +31,15 @@ def compile_container(
     name = node["name"].text()
     if not CONTAINER_NAME.fullmatch(name):
         node["name"].reject(f'"{name}" can\'t be the name of a container: use lower case letters, digits and hyphens')
+    _check_restart_policy(node["restartPolicy"], kind)
     variables = environment(node)
+    care = compile_care(node, kind, variables, policy.max_grace_seconds)
     amounts = resources.amounts(node["resources"])
     run_as = security.run_as(shared, node["securityContext"], policy)
     container = job.Container(
         name=name,
-        kind=job.INIT if kind is ContainerKind.INIT else job.MAIN,
-        image=image(node["image"], policy.images),
+        kind=KINDS[kind],
+        image=_image(node, policy),
         command=expanded(node["command"], variables),
         args=expanded(node["args"], variables),
         env=list(variables.items()),
@@ -45,8 +53,33 @@ def compile_container(
         group=run_as.group,
         image_user=run_as.image_user,
         non_root=run_as.non_root,
+        startup=care.startup,
+        readiness=care.readiness,
+        liveness=care.liveness,
+        post_start=care.post_start,
+        pre_stop=care.pre_stop,
+        memory_limit=resources.limit(node["resources"], resources.MEMORY),
+        storage_limit=resources.limit(node["resources"], resources.DISK),
+        stdin=node["stdin"].flag(),
+        stdin_once=node["stdinOnce"].flag(),
+        tty=node["tty"].flag(),
+        stop_signal=care.stop_signal,
     )
     return container, amounts
+
+
+def _image(node: Node, policy: Policy) -> job.Image:
+    found = image(node["image"], policy.images)
+    pulled = node["imagePullPolicy"].text()
+    if pulled not in ("", "Always", "IfNotPresent", "Never"):
+        node["imagePullPolicy"].reject(f'"{pulled}" is not known: use Always, IfNotPresent or Never')
+    return found._replace(pull="", never_pull=True) if pulled == "Never" else found
+
+
+def _check_restart_policy(node: Node, kind: ContainerKind) -> None:
+    """An init container with Always is a sidecar; nothing else has a policy of its own."""
+    if node.given and kind is not ContainerKind.SIDECAR:
+        node.reject(supported.ONE_POLICY)
 
 
 def _work_dir(node: Node) -> str:

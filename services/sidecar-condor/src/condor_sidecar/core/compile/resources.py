@@ -1,8 +1,8 @@
 """What the job asks of the pool: a pod's requests and limits, as one job's.
 
 A job can't grow: memory and disk are what HTCondor holds the job to, so the larger of request and limit counts. CPU limits are
-left to the machine, requests count. Containers run side by side, so their requests add up; init containers run alone, so the
-largest of them counts if it is larger (the rule of Kubernetes' scheduler).
+left to the machine, requests count. Containers run side by side, so their requests add up; init containers run alone but for the
+sidecars that were started before them, so the largest such sum counts if it is larger (the rule of Kubernetes' scheduler).
 """
 
 from collections.abc import Sequence
@@ -47,6 +47,15 @@ def amounts(node: Node) -> Amounts:
     return found
 
 
+def limit(node: Node, name: str) -> int | None:
+    """A container's limit of one resource, in whole bytes; None for none. What is wrong with it, `amounts` has said."""
+    value = node["limits"][name].value
+    try:
+        return int(quantity.parse(str(value))) if value is not None else None
+    except ValueError:
+        return None
+
+
 def _amount(name: str, field: Node) -> Decimal | None:
     text = str(field.value) if isinstance(field.value, int) and not isinstance(field.value, bool) else field.text()
     try:
@@ -74,7 +83,7 @@ def gpu_kind(found: Amounts) -> str:
 def job_request(
     containers: Sequence[tuple[ContainerKind, Amounts]], disk_asked: Decimal, spec: Node, policy: Policy
 ) -> Request:
-    """The job's request; `disk_asked` (bytes) is a lower bound for the disk from elsewhere."""
+    """The job's request, of containers in the pod's order; `disk_asked` (bytes) is a lower bound for the disk from elsewhere."""
     whole = {name: _combined(name, containers) for name in (CPU, MEMORY, DISK, *GPUS)}
     defaults, limits = policy.resources, policy.limits
     if sum(1 for name in GPUS if whole[name]) > 1:
@@ -98,9 +107,14 @@ def job_request(
 
 
 def _combined(name: str, containers: Sequence[tuple[ContainerKind, Amounts]]) -> Decimal:
-    alone = [found.get(name, Decimal(0)) for kind, found in containers if kind is ContainerKind.INIT]
-    together = [found.get(name, Decimal(0)) for kind, found in containers if kind is not ContainerKind.INIT]
-    return max([sum(together, Decimal(0)), *alone])
+    beside, most = Decimal(0), Decimal(0)
+    for kind, found in containers:
+        amount = found.get(name, Decimal(0))
+        if kind is ContainerKind.INIT:
+            most = max(most, beside + amount)
+        else:
+            beside += amount
+    return max(most, beside)
 
 
 def _ceiling(amount: Decimal) -> int:

@@ -39,7 +39,7 @@ def only(*accepted: Any, why: str) -> Check:
 READ = harmless  # by another module
 SCHEDULING = harmless  # it was meant for the scheduler, which has decided
 KUBERNETES = harmless  # it is between Kubernetes and the virtual node
-NO_PROBES = "probes don't run at this site: remove it"
+ONE_POLICY = "containers are restarted by the pod's restart policy at this site: remove it"
 
 POD: Final[Mapping[str, Check]] = {
     "containers": READ,
@@ -50,7 +50,9 @@ POD: Final[Mapping[str, Check]] = {
     "activeDeadlineSeconds": READ,
     "hostname": READ,
     "hostAliases": READ,
-    "restartPolicy": only("Never", why="containers are not restarted at this site: set restartPolicy: Never"),
+    "restartPolicy": only(
+        "Always", "OnFailure", "Never", why="it is not known at this site: use Always, OnFailure or Never"
+    ),
     "nodeName": SCHEDULING,
     "nodeSelector": SCHEDULING,
     "affinity": SCHEDULING,
@@ -104,20 +106,18 @@ CONTAINER: Final[Mapping[str, Check]] = {
     "ports": READ,
     "terminationMessagePath": READ,
     "terminationMessagePolicy": READ,
-    "imagePullPolicy": harmless,  # an unpacked image changes under its name as its publisher does
+    "imagePullPolicy": READ,  # but for Never: an unpacked image changes under its name as its publisher does
     "resizePolicy": harmless,  # says how a later change of resources would be made
-    "restartPolicy": rejected(
-        "containers are not restarted at this site, nor run beside the others as sidecars: remove it"
-    ),
-    "restartPolicyRules": rejected("containers are not restarted at this site: remove it"),
-    "livenessProbe": rejected(NO_PROBES),
-    "readinessProbe": rejected(NO_PROBES),
-    "startupProbe": rejected(NO_PROBES),
-    "lifecycle": rejected("hooks don't run at this site: remove it, and let the program act on SIGTERM"),
+    "restartPolicy": READ,
+    "restartPolicyRules": rejected(ONE_POLICY),
+    "livenessProbe": READ,
+    "readinessProbe": READ,
+    "startupProbe": READ,
+    "lifecycle": READ,
     "volumeDevices": rejected("block devices can't be given to a job: use volumeMounts"),
-    "stdin": rejected("nobody can attach to a job: remove it"),
-    "stdinOnce": rejected("nobody can attach to a job: remove it"),
-    "tty": rejected("nobody can attach to a job: remove it"),
+    "stdin": READ,
+    "stdinOnce": READ,
+    "tty": READ,
 }
 
 

@@ -35,9 +35,10 @@ class Containers:
         logs: str,
         kept_bytes: int,
         on_line: Callable[[str, bytes], None],
+        on_restart: Callable[[str], None],
     ) -> None:
         self._processes, self._mailbox, self._environment = processes, mailbox, environment
-        self._log_folder, self._kept_bytes, self._on_line = logs, kept_bytes, on_line
+        self._log_folder, self._kept_bytes, self._on_line, self._on_restart = logs, kept_bytes, on_line, on_restart
         self._running: Dict[str, Running] = {}
         self.logs: Dict[str, LogFile] = {}  # of the latest run of each
         self.previous: Dict[str, LogFile] = {}  # of the run before that
@@ -81,6 +82,7 @@ class Containers:
             self.previous.pop(name).delete()
         if name in self.logs:
             self.previous[name] = self.logs.pop(name)
+            self._on_restart(name)
         label = "%s.%d.log" % (name, run) if run else name + ".log"
         self.logs[name] = LogFile(os.path.join(self._log_folder, label), self._kept_bytes)
         return self.logs[name]

@@ -69,6 +69,8 @@ class LogFile:
     def write(self, line: bytes) -> None:
         """Add a line: to the first file until that is full, then to two more that take turns."""
         with self._lock:
+            if self._file.closed:
+                return  # it was deleted, and something of a container that ended long ago still writes
             room = self._limit if self._current == 0 else (self._limit - self._head_limit) // 2
             if self._size and self._size + len(line) > room:
                 self._file.close()

@@ -15,31 +15,43 @@ from .state import PodState
 
 STATE_FILE = "state.json"
 QUEUE_LIMIT = 4 * 1024 * 1024
+RECORDS_LIMIT = 8 * 1024 * 1024  # bytes of records; a pod whose states flap for days sends no more
 CLOSING = 10.0  # seconds
 CUT = b"[the log goes on; what follows here comes when the pod ends]"
 
 
 class Stream(threading.Thread):
-    """The supervisor's own standard output, which HTCondor streams back: `S <record>` and `L <container> <CRI line>`.
+    """The supervisor's own standard output, which HTCondor streams back: `S <record>`, `L <container> <CRI line>`,
+    and `R <container>` when it is started again.
 
     It never holds up a container. A log stops in the stream when `limit` bytes of log are out, because they fill the submit
-    machine's disk, or when so much waits to be taken that the other end must be away; states go on.
+    machine's disk, or when so much waits to be taken that the other end must be away; states go on, but
+    once there were many, only what changes the phase of the pod.
     """
 
     def __init__(self, output: BinaryIO, limit: int) -> None:
         super().__init__(name="stream", daemon=True)
         self._output, self._limit = output, limit
-        self._used = 0
+        self._used = self._recorded = 0
+        self._phase = ""
         self._cut: Set[str] = set()
         self._changed = threading.Condition()
         self._queue: List[bytes] = []
         self._queued = 0
         self._closing = False
 
-    def record(self, record: bytes) -> None:
+    def record(self, record: bytes, phase: str) -> None:
         """The pod's record."""
         with self._changed:
-            self._put(b"S " + record + b"\n")
+            self._recorded += len(record)
+            if self._recorded <= RECORDS_LIMIT or phase != self._phase:
+                self._put(b"S " + record + b"\n")
+            self._phase = phase
+
+    def restarted(self, name: str) -> None:
+        """A container is started again: the lines that follow are of another log."""
+        with self._changed:
+            self._put(b"R " + name.encode("ascii") + b"\n")
 
     def line(self, name: str, line: bytes) -> None:
         """One line of a container's log, with its newline."""
@@ -97,7 +109,7 @@ class Reporter:
             return False
         self._state.revision += 1
         self._published = self._state.record()
-        self.stream.record(self._published)
+        self.stream.record(self._published, self._state.phase)
         self._publisher.publish(self._state.compact())
         return True
 

@@ -112,6 +112,10 @@ class ContainerState:
 
 
 EVENTS_KEPT = 20
+EVENTS_AT_ONCE, EVENT_EVERY = (
+    25,
+    300.0,
+)  # a kubelet's limit: so many events of a pod at once, then one in so many seconds
 
 
 class PodState:
@@ -130,13 +134,22 @@ class PodState:
         ]
         self.events: List[Dict[str, Any]] = []
         self._event_count = 0
+        self._room, self._room_since = float(EVENTS_AT_ONCE), 0.0
 
     def wall(self, now: float) -> float:
         """The time on the wall clock when the monotonic one shows `now`; `epoch` is what lies between them."""
         return now + self._epoch
 
     def event(self, kind: str, reason: str, message: str, container: str, now: float) -> None:
-        """Something that a kubelet would write an event about; `kind` is Normal or Warning. The latest few are in the record."""
+        """Something that a kubelet would write an event about; `kind` is Normal or Warning. The latest few are in the record.
+
+        What happens again and again is dropped, or a probe that fails every second would fill the submit machine's disk.
+        """
+        self._room = min(EVENTS_AT_ONCE, self._room + max(0.0, now - self._room_since) / EVENT_EVERY)
+        self._room_since = now
+        if self._room < 1:
+            return
+        self._room -= 1
         self._event_count += 1
         event = {
             "number": self._event_count,
@@ -179,21 +192,27 @@ class PodState:
         ).encode("ascii")
 
     def compact(self) -> str:
-        """The record without texts, for the job attribute `ChirpIL`: `1;<revision>;<phase>;<reason>;<container>;...`.
+        """The record without texts, for the job attribute `ChirpIL`: `2;<revision>;<phase>;<reason>;<container>;...`.
 
-        Containers stand in the pod's order, as `w`, `r:<started>` or `t:<exit code>:<started>:<finished>:<reason>`, times in
-        seconds since 1970, 0 for none.
+        Containers stand in the pod's order: `w:<reason>`, `r:<started>:<flags>` (`s`: it has started up, `r`: it is ready) or
+        `t:<exit code>:<started>:<finished>:<reason>`, times in seconds since 1970, 0 for none. One that ended before has
+        `/<restart count>:<exit code>:<reason>` behind it, of that end.
         """
-        parts = ["1", str(self.revision), self.phase, self.reason]
-        for container in self.containers:
-            started, finished = int(container.started or 0), int(container.finished or 0)
-            if container.state == RUNNING:
-                parts.append("r:%d" % started)
-            elif container.state == TERMINATED:
-                parts.append("t:%d:%d:%d:%s" % (container.exit_code or 0, started, finished, container.reason))
-            else:
-                parts.append("w")
-        return ";".join(parts)
+        return ";".join(["2", str(self.revision), self.phase, self.reason, *map(_compact, self.containers)])
+
+
+def _compact(container: ContainerState) -> str:
+    started, finished = int(container.started or 0), int(container.finished or 0)
+    if container.state == RUNNING:
+        flags = ("s" if container.started_up else "") + ("r" if container.ready else "")
+        text = "r:%d:%s" % (started, flags)
+    elif container.state == TERMINATED:
+        text = "t:%d:%d:%d:%s" % (container.exit_code or 0, started, finished, container.reason)
+    else:
+        text = "w:" + container.reason
+    if container.last is None:
+        return text
+    return "%s/%d:%d:%s" % (text, container.restart_count, container.last["exit_code"], container.last["reason"])
 
 
 def clipped(text: str) -> str:

@@ -62,6 +62,7 @@ class Supervisor:
             sandbox.logs,
             pod.kept_log_bytes,
             self._reporter.stream.line,
+            self._reporter.stream.restarted,
         )
         commands = Commands(self._containers, self._processes, self._runtime_env, sandbox.runtime)
         self._attempts = Attempts(self._mailbox, commands.run, self._state.address)

@@ -1,0 +1,102 @@
+"""What probes and hooks do: a command, a request, a connection, a health check, a pause."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from condor_sidecar.core.compile.environment import expanded
+from condor_sidecar.core.compile.node import Node
+from condor_sidecar.core.compile.supported import Check, check, harmless, only
+from condor_sidecar.job.supervisor import plan as job
+
+READ = harmless
+EXEC: Final[Mapping[str, Check]] = {"command": READ}
+HTTP: Final[Mapping[str, Check]] = {
+    "path": READ,
+    "port": READ,
+    "host": READ,
+    "scheme": only("HTTP", "HTTPS", why="it is neither HTTP nor HTTPS: correct it"),
+    "httpHeaders": READ,
+}
+TCP: Final[Mapping[str, Check]] = {"port": READ, "host": READ}
+GRPC: Final[Mapping[str, Check]] = {"port": READ, "service": READ}
+SLEEP: Final[Mapping[str, Check]] = {"seconds": READ}
+NOTHING: Final = job.Action("sleep")
+
+Ports = Mapping[str, int]
+"""A container's ports by their names."""
+
+
+def named_ports(container: Node) -> Ports:
+    """The ports that `container` has names for."""
+    found = {}
+    for port in container["ports"].elements():
+        number = port["containerPort"].number()
+        if port["name"].given and number is not None:
+            found[port["name"].text()] = number
+    return found
+
+
+def probing(node: Node, ports: Ports, variables: Mapping[str, str]) -> job.Action:
+    """What a probe does. As under a kubelet, references to `variables` in its command are replaced."""
+    return _action(node, ports, variables, ("exec", "httpGet", "tcpSocket", "grpc"))
+
+
+def hook(node: Node, ports: Ports) -> job.Action | None:
+    """What a hook does; its command is taken word for word. None where there is no hook."""
+    if not node.given:
+        return None
+    check(node, dict.fromkeys(("exec", "httpGet", "sleep"), READ))
+    return _action(node, ports, {}, ("exec", "httpGet", "sleep"))
+
+
+def _action(node: Node, ports: Ports, variables: Mapping[str, str], kinds: tuple[str, ...]) -> job.Action:
+    given = [kind for kind in kinds if node[kind].value is not None]
+    if len(given) != 1:
+        node.reject(f"it must do exactly one thing: give one of {', '.join(kinds)}")
+        return NOTHING
+    what = node[given[0]]
+    match given[0]:
+        case "exec":
+            check(what, EXEC)
+            return job.Action(
+                "exec", command=expanded(what["command"], variables) if variables else what["command"].texts()
+            )
+        case "httpGet":
+            return _http(what, ports)
+        case "tcpSocket":
+            check(what, TCP)
+            return job.Action("tcp", host=what["host"].text(), port=_port(what["port"], ports))
+        case "grpc":
+            check(what, GRPC)
+            return job.Action("grpc", port=_port(what["port"], ports), service=what["service"].text())
+    check(what, SLEEP)
+    return job.Action("sleep", seconds=what["seconds"].number() or 0)
+
+
+def _http(node: Node, ports: Ports) -> job.Action:
+    check(node, HTTP)
+    headers = [(header["name"].text(), header["value"].text()) for header in node["httpHeaders"].elements()]
+    for header in node["httpHeaders"].elements():
+        if any(not char.isprintable() for char in header["name"].text() + header["value"].text().replace("\t", "")):
+            header.reject("a header can't hold control characters: remove them")
+    return job.Action(
+        "http",
+        host=node["host"].text(),
+        port=_port(node["port"], ports),
+        path=node["path"].text() or "/",
+        scheme=(node["scheme"].text() or "HTTP").lower(),
+        headers=headers,
+    )
+
+
+def _port(node: Node, ports: Ports) -> int:
+    """A port's number, or the one that the container gives a name to."""
+    if isinstance(node.value, str):
+        if node.value not in ports:
+            node.reject(f'the container has no port "{node.value}": use its name in ports, or a number')
+        return ports.get(node.value, 1)
+    number = node.number()
+    if number is None or not 1 <= number <= 65535:
+        node.reject("a port is a number from 1 to 65535, or the name of one of the container's ports: correct it")
+        return 1
+    return number
