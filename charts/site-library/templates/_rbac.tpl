@@ -25,6 +25,9 @@ subjects:
 - apiGroups: [""]
   resources: [serviceaccounts/token]
   verbs: [create]
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get]
 {{- end -}}
 
 {{- define "site.rbac.cluster" -}}
@@ -58,6 +61,10 @@ rules:
   - apiGroups: [""]
     resources: [events]
     verbs: [create, patch]
+  # Which driver and which of its volumes stand behind a claim; volumes belong to no namespace.
+  - apiGroups: [""]
+    resources: [persistentvolumes]
+    verbs: [get]
   {{- if .values.allNamespaces }}
   {{- include "site.rbac.podResources" . | nindent 2 }}
   {{- end }}

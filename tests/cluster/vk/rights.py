@@ -22,10 +22,14 @@ def cluster_rules(node: str) -> list[dict[str, Any]]:
         _rule(["pods"], ["get", "list", "watch", "delete"]),
         _rule(["pods/status"], ["patch"]),
         _rule(["events"], ["create", "patch"]),
+        _rule(["persistentvolumes"], ["get"]),
     ]
 
 
-NAMESPACE_RULES = [_rule(["configmaps", "secrets"], ["get"]), _rule(["serviceaccounts/token"], ["create"])]
+NAMESPACE_RULES = [
+    _rule(["configmaps", "secrets", "persistentvolumeclaims"], ["get"]),
+    _rule(["serviceaccounts/token"], ["create"]),
+]
 
 
 def lease_rules(node: str) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """Tolerant reading: any case, null for nothing, strangers ignored; what can't be read is told, never raised past the edge."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,3 +41,11 @@ def test_an_exact_key_wins_over_another_spelling_of_it() -> None:
 def test_a_wrong_type_says_where(data: bytes) -> None:
     with pytest.raises(MalformedError, match=r"\$\.(status|resources\.cpu|taints)"):
         decode(data, PingReply)
+
+
+def test_claims_and_pull_secrets_travel_only_where_there_are_any() -> None:
+    told = decode(b'{"pod": {}, "Claims": [{"volume": "v"}], "pullSecrets": null}', CreateRequest)
+    assert (told.claims, told.pullSecrets) == ([{"volume": "v"}], None)
+    silent = decode(b'{"pod": {}}', CreateRequest)
+    passed_on = RetrievedPodData(silent.pod, [], claims=silent.claims, pullSecrets=silent.pullSecrets)
+    assert {"claims", "pullSecrets"}.isdisjoint(json.loads(encode(passed_on)))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from condor_sidecar.core.compile import quantity
+from condor_sidecar.core.compile.site_volume import PLACEHOLDERS
 from condor_sidecar.core.compile.submit import UnsafeSubmit, checked
 
 _RESOURCE: Final = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -42,6 +43,17 @@ def _absolute(path: str) -> str:
     return posixpath.normpath("/" + path.lstrip("/"))
 
 
+def _site_path(path: str) -> str:
+    """A path with placeholders, each a whole part of it: a name can't lead out of what stands before it."""
+    parts = _absolute(path).split("/")
+    unknown = [part for part in parts if ("{" in part or "}" in part) and part.strip("{}") not in PLACEHOLDERS]
+    inside = [part for part in parts if "{" in part and not re.fullmatch(r"\{[a-z]+\}", part)]
+    if unknown or inside:
+        names = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        raise ValueError(f'"{(unknown or inside)[0]}" is no placeholder: use {names}, each between two slashes')
+    return _absolute(path)
+
+
 def _submit(lines: Mapping[str, str]) -> Mapping[str, str]:
     problems = []
     for key, value in lines.items():
@@ -69,4 +81,5 @@ ResourceName = Annotated[str, AfterValidator(_resource)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 SubmitLines = Annotated[Mapping[str, str], AfterValidator(_submit)]
 ChannelUrl = Annotated[str, AfterValidator(_channel_url)]
+SitePath = Annotated[str, AfterValidator(_site_path)]
 Host = Annotated[str, Field(pattern=r"^[^\s,;$]+$")]

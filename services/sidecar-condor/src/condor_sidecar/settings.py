@@ -12,7 +12,16 @@ from service_runtime.tls import TlsFiles
 
 from condor_sidecar.core import policy
 from condor_sidecar.core.compile.wall_time import DEFAULT_GRACE
-from condor_sidecar.setting_values import AbsolutePath, ChannelUrl, Count, Host, Quantity, ResourceName, SubmitLines
+from condor_sidecar.setting_values import (
+    AbsolutePath,
+    ChannelUrl,
+    Count,
+    Host,
+    Quantity,
+    ResourceName,
+    SitePath,
+    SubmitLines,
+)
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -142,16 +151,45 @@ class HostPath(Section):
     read_only: bool = True
 
 
+class SiteVolume(Section):
+    """Where claims and CSI volumes are on the worker nodes."""
+
+    path: SitePath
+    """May hold `{namespace}`, `{claim}` and `{volume}`."""
+    driver: str = ""
+    """Name of a CSI driver, of the volume itself or of the one that a claim is bound to."""
+    storage_class: str = ""
+    """A claim's storage class."""
+    claim: str = ""
+    """`namespace/name` of claims, with stars."""
+    read_only: bool = True
+    create: bool = False
+    """Let the job make the directory if it is missing."""
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not (self.driver or self.storage_class or self.claim):
+            raise ValueError("one of driver, storage_class and claim must say which volumes are meant")
+        if self.claim and "/" not in self.claim:
+            raise ValueError(f'claim "{self.claim}" must be namespace/name, such as "physics/*"')
+        if self.create and self.read_only:
+            raise ValueError("create needs read_only: false: a directory that jobs make is for them to write")
+        return self
+
+
 class PodPolicy(Section):
     """What pods may ask for beyond resources."""
 
     user_annotations: tuple[str, ...] = tuple(sorted(policy.Policy().user_annotations))
     """Keys under `htcondor-job.vk.io/` that pods may set."""
     max_grace_seconds: Positive = 600
+    user_ids: bool = True
+    """Run containers as the user that the pod or the image names, in a user namespace; false: as the job's account, and pods that
+    name one are rejected."""
+    ignore_groups: bool = False
+    """Take pods that ask for supplementalGroups although a container has one group."""
     patience_seconds: Positive = 300
     """How long a container is tried that can't be made, for want of its image or by its configuration; then its pod fails."""
-    accept_user_ids: bool = False
-    """Take pods that ask for user and group ids although they run as the job's account."""
     keep_service_account_token: bool = False
     """Hand a pod's default Kubernetes token to the site."""
 
@@ -249,6 +287,7 @@ class Settings(Section):
     wall_time: WallTime = WallTime()
     images: Images = Images()
     hostpath: tuple[HostPath, ...] = (HostPath(path="/cvmfs"),)
+    volumes: tuple[SiteVolume, ...] = (SiteVolume(path="/cvmfs", driver="cvmfs.csi.cern.ch"),)
     policy: PodPolicy = PodPolicy()
     poll: PollIntervals = PollIntervals()
     hold: Hold = Hold()
@@ -293,10 +332,12 @@ def site_policy(settings: Settings, channel: policy.ChannelAccess | None = None)
             settings.output.kept_mib << 20, settings.output.kept_pod_mib << 20, settings.output.streamed_mib << 20
         ),
         host_paths=tuple(policy.HostPathRule(**rule.model_dump()) for rule in settings.hostpath),
+        volumes=tuple(policy.VolumeRule(**rule.model_dump()) for rule in settings.volumes),
         user_annotations=frozenset(settings.policy.user_annotations),
         max_grace_seconds=settings.policy.max_grace_seconds,
+        user_ids=settings.policy.user_ids,
+        ignore_groups=settings.policy.ignore_groups,
         patience_seconds=settings.policy.patience_seconds,
-        accept_user_ids=settings.policy.accept_user_ids,
         keep_service_account_token=settings.policy.keep_service_account_token,
         submit_extra=dict(settings.endpoint.submit),
         channel=channel,

@@ -165,7 +165,7 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
     )
     handover = Handover(
         remote=remote,
-        reader=ObjectReader(api, settings.namespaces),
+        reader=ObjectReader(api, settings.namespaces, settings.service_links),
         writer=writer,
         events=events,
         translation=_translation(settings),
@@ -203,7 +203,7 @@ def _translation(settings: Settings) -> Translation:
     )
     has_address = bool(settings.kubernetes_api_addr)
     address = (settings.kubernetes_api_addr, settings.kubernetes_api_port) if has_address else None
-    return Translation(policy, address, settings.job_script_builder_url)
+    return Translation(policy, address, settings.job_script_builder_url, settings.service_links)
 
 
 @contextlib.asynccontextmanager

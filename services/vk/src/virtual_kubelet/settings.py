@@ -140,6 +140,8 @@ class Settings(Part):
     """Whose Secrets, ConfigMaps and tokens may be used by pods on this node; empty: as far as the cluster's rules allow."""
     deliver_api_token: bool = Field(default=False, alias="DeliverApiToken")
     """Send the default Kubernetes API token of each pod to the site."""
+    service_links: bool = Field(default=False, alias="ServiceLinks")
+    """Tell pods of Services by variables as a kubelet does; only where jobs reach the cluster's addresses."""
     metrics_address: MetricsAddress = Field(default="0.0.0.0:9101", alias="MetricsAddress")
     status_poll: StatusPoll = Field(default=StatusPoll(), alias="StatusPoll")
     ping_interval: Annotated[float, Field(ge=1, le=600)] = Field(default=15.0, alias="PingInterval")

@@ -9,6 +9,7 @@ from condor_sidecar.core.policy import ImagePolicy, Policy
 from condor_sidecar.job.supervisor import plan as job
 from condor_sidecar.model.plan import Plan, Rejection
 from interlink.protocol.types import RetrievedContainer, RetrievedPodData
+from msgspec import UNSET
 
 UID = "5b0c1c6e-9f0e-4f6e-8a53-1c1f1f1f0001"
 POLICY = Policy(images=ImagePolicy(unpacked_roots=("/cvmfs/unpacked.example.org",)))
@@ -54,7 +55,13 @@ def pod(*containers: Json, **spec: Any) -> Json:
 
 
 def request(
-    of: Json, *, config_maps: Json | None = None, secrets: Json | None = None, projected: Json | None = None
+    of: Json,
+    *,
+    config_maps: Json | None = None,
+    secrets: Json | None = None,
+    projected: Json | None = None,
+    claims: Any = UNSET,
+    pull_secrets: Any = UNSET,
 ) -> RetrievedPodData:
     """What interLink sends for a pod: the objects come with the first container."""
     maps = [{"metadata": {"name": name}, **content} for name, content in (config_maps or {}).items()]
@@ -68,17 +75,17 @@ def request(
     ]
     if entries:
         entries[0] = RetrievedContainer(entries[0].name, configMaps=maps, secrets=encoded, projectedvolumemaps=paths)
-    return RetrievedPodData(copy.deepcopy(of), entries)
+    return RetrievedPodData(copy.deepcopy(of), entries, claims=claims, pullSecrets=pull_secrets)
 
 
-def compiled(of: Json, policy: Policy = POLICY, **objects: Json) -> Plan:
+def compiled(of: Json, policy: Policy = POLICY, **objects: Any) -> Plan:
     """The plan of a pod that must be accepted."""
     result = compile_pod(request(of, **objects), policy)
     assert isinstance(result, Plan), result
     return result
 
 
-def reasons(of: Json, policy: Policy = POLICY, **objects: Json) -> tuple[str, ...]:
+def reasons(of: Json, policy: Policy = POLICY, **objects: Any) -> tuple[str, ...]:
     """Why a pod is rejected, which it must be."""
     result = compile_pod(request(of, **objects), policy)
     assert isinstance(result, Rejection), result

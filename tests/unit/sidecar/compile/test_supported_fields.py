@@ -8,7 +8,8 @@ from interlink.protocol.types import RetrievedPodData
 
 from tests.unit.sidecar.compile.pods import Json, compiled, container, first, job_of, pod, reasons
 
-ANY_IDS = Policy(accept_user_ids=True)
+NO_IDS = Policy(user_ids=False)
+ANY_GROUPS = Policy(ignore_groups=True)
 
 
 def test_a_pod_as_the_api_server_completes_it_is_accepted() -> None:
@@ -103,9 +104,8 @@ def test_what_asks_nothing_of_a_job_is_accepted(spec: Json) -> None:
             "kernel parameters can't be set by a job: remove them (securityContext.sysctls)",
         ),
         (
-            {"securityContext": {"runAsUser": 1000}},
-            "containers run as the job's own account at this site, user and group ids can't be chosen: remove it"
-            " (securityContext.runAsUser)",
+            {"securityContext": {"runAsUser": -1}},
+            "-1 is not between 0 and 2147483647: correct it (securityContext.runAsUser)",
         ),
         (
             {"securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "p"}}},
@@ -239,12 +239,41 @@ def test_a_read_only_root_is_honoured() -> None:
     assert not first(compiled(pod(container(securityContext={"readOnlyRootFilesystem": False})))).read_only_root
 
 
-def test_user_ids_are_taken_for_the_job_s_account_where_the_site_says_so_but_never_root() -> None:
-    context = {"runAsUser": 1000, "runAsGroup": 100, "fsGroup": 100, "supplementalGroups": [1, 2]}
-    assert compiled(pod(securityContext=context), ANY_IDS).files
-    assert reasons(pod(securityContext={"runAsUser": 0}), ANY_IDS) == (
-        "containers run as the job's own account at this site, never as root: remove it (securityContext.runAsUser)",
+def test_user_and_group_are_the_container_s_or_the_pod_s() -> None:
+    shared = {"runAsUser": 1000, "runAsGroup": 100, "fsGroup": 100, "runAsNonRoot": True}
+    made = job_of(
+        compiled(
+            pod(
+                container("a"),
+                container("b", securityContext={"runAsUser": 0, "runAsNonRoot": False}),
+                securityContext=shared,
+            )
+        )
     )
+    assert [(each.user, each.group, each.non_root) for each in made.containers] == [(1000, 100, True), (0, 100, False)]
+    assert first(compiled(pod())).image_user and not first(compiled(pod(), NO_IDS)).image_user
+
+
+def test_a_root_that_may_be_none_is_rejected() -> None:
+    assert reasons(pod(container(securityContext={"runAsUser": 0}), securityContext={"runAsNonRoot": True})) == (
+        "runAsNonRoot forbids user 0: remove one of both (containers[0].securityContext.runAsUser)",
+    )
+
+
+def test_groups_are_ignored_only_where_the_site_says_so() -> None:
+    asking = pod(securityContext={"supplementalGroups": [1, 2]})
+    assert compiled(asking, ANY_GROUPS).files
+    assert reasons(asking) == (
+        "a job's containers have one group: remove it, or use runAsGroup (securityContext.supplementalGroups)",
+    )
+
+
+def test_ids_are_rejected_where_the_site_gives_none() -> None:
+    for name in ("runAsUser", "runAsGroup", "fsGroup"):
+        assert reasons(pod(securityContext={name: 1000}), NO_IDS) == (
+            "containers run as the job's own account at this site, user and group ids can't be chosen: remove it"
+            f" (securityContext.{name})",
+        )
 
 
 def test_two_containers_can_t_share_a_name() -> None:

@@ -196,10 +196,9 @@ M = "containers[0].volumeMounts[0]"
             f"mode 4096 is not between 0 and 0777 (511): correct it ({V}.configMap.defaultMode)",
         ),
         (
-            {"persistentVolumeClaim": {"claimName": "c"}},
+            {"nfs": {"server": "s", "path": "/"}},
             {},
-            "persistentVolumeClaim volumes can't be mounted at this site: use a ConfigMap, Secret, projected or emptyDir volume"
-            f" ({V}.persistentVolumeClaim)",
+            "nfs volumes can't be mounted at this site: use a ConfigMap, Secret, projected or emptyDir volume (volumes[0].nfs)",
         ),
         (
             {"emptyDir": {"medium": "HugePages"}},

@@ -73,7 +73,9 @@ OCI = {"Entrypoint": ["/e"], "Cmd": ["c", ""], "Env": ["A=b=c", "E="], "User": "
 
 @pytest.mark.parametrize("document", [OCI, {"architecture": "amd64", "config": OCI}])
 def test_an_oci_configuration_is_read(document: object) -> None:
-    assert from_oci(json.dumps(document)) == ImageConfig(["/e"], ["c", ""], [("A", "b=c"), ("E", "")], "7:8", "/w")
+    assert from_oci(json.dumps(document)) == ImageConfig(
+        ["/e"], ["c", ""], [("A", "b=c"), ("E", "")], "7:8", "/w", True
+    )
 
 
 @pytest.mark.parametrize("document", ['{"Entrypoint": "x"}', "[]", "{", '{"Env": [1]}', "7"])
@@ -180,6 +182,32 @@ def test_an_image_is_pulled_once_for_all_containers_and_keeps_its_configuration(
     assert (text(result, "a"), text(result, "b")) == ("pulled\n", "yes\n")
     assert by_name(result)["a"].image_id == "docker://far/away:1"
     assert len([call for call in job.calls() if "pull" in call["argv"]]) == 1
+
+
+def test_a_pull_alone_is_told_of_the_credentials_and_they_are_wiped(tmp_path: Path) -> None:
+    image = plan.Image("far/away:1", [], "docker://far/away:1", auth="registry/0.json")
+    file = tmp_path / "pod/images/registry/0.json"
+    job = Job(tmp_path, pod(container("a", image=image)), {"registry/0.json": b'{"auths": {}}'})
+    assert by_name(job.run())["a"].exit_code == 0
+    told = {" ".join(call["argv"][:1]): str(file) in call["argv"] for call in job.calls()}
+    assert told == {"pull": True, "sif": False, "build": False, "exec": False}
+    pull = next(call["argv"] for call in job.calls() if call["argv"][0] == "pull")
+    assert pull[pull.index("--authfile") + 1] == str(file)
+    assert not file.exists() and not file.parent.exists()
+
+
+def test_credentials_are_only_the_job_s_to_read(tmp_path: Path) -> None:
+    look = f"stat -c '%a %n' {tmp_path}/pod/images/registry/0.json {tmp_path}/pod/images/registry | cut -c1-3"
+    job = Job(tmp_path, pod(container("a", "/bin/sh", "-c", look)), {"registry/0.json": b"{}"})
+    assert text(job.run(), "a").split() == ["600", "700"]
+
+
+def test_an_image_that_may_not_be_pulled_ends_in_a_kubelet_s_words(tmp_path: Path) -> None:
+    main = container("m", "true", image=plan.Image("x:1", ["a"], never_pull=True))
+    ended = by_name(Job(tmp_path, pod(main)).run())["m"]
+    assert (ended.reason, ended.message) == (
+        "ErrImageNeverPull", 'Container image "x:1" is not present with pull policy of Never',
+    )  # fmt: skip
 
 
 def test_a_pull_that_fails_is_told_with_its_reason_and_can_be_tried_again(tmp_path: Path) -> None:

@@ -23,12 +23,13 @@ def run(
     argv: list[bytes],
     env: list[bytes],
     links: list[tuple[bytes, bytes]] | None = None,
+    user: launcher.User | None = None,
 ) -> tuple[int, bytes, bytes]:
     """Exit status, output and status file of a launcher."""
     status, program = folder / "status", folder / "launch"
     status.write_bytes(b"")
     program.unlink(missing_ok=True)
-    program.write_bytes(launcher.build(os.uname().machine, bytes(status), paths, argv, env, links or []))
+    program.write_bytes(launcher.build(os.uname().machine, bytes(status), paths, argv, env, links or [], user))
     program.chmod(0o500)
     ended = subprocess.run([program], capture_output=True, check=False)
     return ended.returncode, ended.stdout, status.read_bytes()
@@ -107,6 +108,37 @@ def test_every_machine_s_launcher_is_an_executable_of_one_segment(machine: str) 
     assert (kind, number, entry) == (2, launcher.MACHINES[machine].elf_number, launcher.BASE + launcher.CODE)
     load = struct.unpack_from("<IIQQQQQQ", program, headers)
     assert load == (1, 5, 0, launcher.BASE, launcher.BASE, len(program), len(program), 0x10000)
+
+
+@pytest.mark.parametrize("number", [0, 1001, 65534])
+def test_a_program_runs_as_another_user_without_any_rights(tmp_path: Path, number: int) -> None:
+    user = launcher.User(number, 2000, os.getuid(), os.getgid())
+    made = tmp_path / "made"
+    script = f"id -u; id -g; grep CapEff /proc/self/status; touch {made}"
+    code, output, status = run(
+        tmp_path, [b"/bin/sh"], [b"sh", b"-c", script.encode()], [b"PATH=/usr/bin:/bin"], user=user
+    )
+    assert (code, status) == (0, b"S")
+    assert output.decode().split() == [str(number), "2000", "CapEff:", "0" * 16]
+    assert made.stat().st_uid == os.getuid()
+
+
+def test_a_machine_that_refuses_another_user_is_told(tmp_path: Path) -> None:
+    stranger = launcher.User(1001, 1001, 7, 7)  # not its own to give
+    command = [b"/bin/echo"]
+    status = tmp_path / "status"
+    program = tmp_path / "launch"
+    status.write_bytes(b"")
+    program.write_bytes(launcher.build(os.uname().machine, bytes(status), command, command, [], [], stranger))
+    program.chmod(0o500)
+    # as number 1 of a namespace that has no other, whoever runs the tests
+    outer = launcher.User(1, 1, os.getuid(), os.getgid())
+    (tmp_path / "outer").mkdir()
+    code, output, _ = run(tmp_path / "outer", [bytes(program)], [b"x"], [], user=outer)
+    assert (code, output) == (launcher.FAILED, b"")
+    assert launcher.failure(status.read_bytes(), "echo") == (
+        "this machine doesn't let a container run as another user than the job's (user namespace: Operation not permitted)"
+    )
 
 
 def test_another_machine_has_none() -> None:

@@ -103,6 +103,35 @@ def test_a_path_of_the_machine_must_be_there(tmp_path: Path, path: str, kind: st
     assert ended.exit_code == (128 if error else 0)
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("DirectoryOrCreate", "directory"), ("FileOrCreate", "regular empty file")]
+)
+def test_a_path_of_the_machine_is_made_where_the_pod_asks_for_that(tmp_path: Path, kind: str, expected: str) -> None:
+    path = tmp_path / "site" / ("a/b" if kind.startswith("D") else "c")
+    (tmp_path / "site").mkdir()
+    volume = [plan.Volume("h", plan.HOST, str(path), kind)]
+    for number in range(2):  # the second time it is there
+        look = container("a", "/usr/bin/stat", "-c", "%F", str(path), mounts=[plan.Mount("h", "/h")])
+        assert text(Job(tmp_path / str(number), pod(look, volumes=volume)).run(), "a") == f"{expected}\n"
+
+
+def test_a_path_that_can_t_be_made_is_told(tmp_path: Path) -> None:
+    volume = [plan.Volume("h", plan.HOST, "/etc/passwd/x", "DirectoryOrCreate")]
+    ended = by_name(Job(tmp_path, mount("true", volumes=volume, mounts=[plan.Mount("h", "/h")])).run())["a"]
+    assert ended.message == (
+        'MountVolume.SetUp failed for volume "h": /etc/passwd/x can\'t be made on this machine: Not a directory'
+    )
+
+
+def test_a_subdirectory_of_the_site_s_is_made_where_it_is_writable(tmp_path: Path) -> None:
+    volume = [plan.Volume("h", plan.HOST, str(tmp_path / "site"), "DirectoryOrCreate")]
+    for read_only, code in ((True, 128), (False, 0)):
+        wanted = [plan.Mount("h", "/h", "sub", read_only)]
+        job = Job(tmp_path / str(read_only), mount("true", volumes=volume, mounts=wanted))
+        assert by_name(job.run())["a"].exit_code == code
+    assert (tmp_path / "site/sub").is_dir()
+
+
 def test_outer_mounts_come_before_those_inside_them(tmp_path: Path) -> None:
     volumes = [plan.Volume(name, plan.EMPTY) for name in "abc"]
     wanted = [plan.Mount("a", "/x/y/z"), plan.Mount("b", "/x"), plan.Mount("c", "/x/y")]

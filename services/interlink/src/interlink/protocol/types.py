@@ -19,7 +19,9 @@ class CreateRequest(msgspec.Struct):
     """`/create` from the virtual kubelet: the pod and the objects that its volumes name.
 
     ConfigMaps and Secrets are whole objects (Secret data in base64); an entry of `projectedvolumesmaps` looks like a ConfigMap,
-    is named after the volume, and maps path to content.
+    is named after the volume, and maps path to content. `claims` (per volume that is a claim: `volume`, `claim`, `storageClass`,
+    `accessModes`, `volumeMode`, `boundTo`, `driver`, `handle`, `attributes`) and `pullSecrets` (Secrets with registry credentials)
+    are ours; Go peers don't know them and drop them.
     """
 
     pod: Pod
@@ -27,6 +29,8 @@ class CreateRequest(msgspec.Struct):
     secrets: list[JsonObject] | None = None
     projectedvolumesmaps: list[JsonObject] | None = None
     jobscriptURL: str = ""
+    claims: list[JsonObject] | msgspec.UnsetType | None = msgspec.UNSET
+    pullSecrets: list[JsonObject] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class RetrievedContainer(msgspec.Struct):
@@ -40,12 +44,17 @@ class RetrievedContainer(msgspec.Struct):
 
 
 class RetrievedPodData(msgspec.Struct):
-    """`/create` from the API server to the plugin. `jobConfig` is opaque here; `jobScript` only travels when there is one."""
+    """`/create` from the API server to the plugin. `jobConfig` is opaque here; `jobScript` only travels when there is one.
+
+    `claims` and `pullSecrets` as in CreateRequest.
+    """
 
     pod: Pod
     container: list[RetrievedContainer]
     jobConfig: JsonObject = msgspec.field(default_factory=dict)
     jobScript: str = ""
+    claims: list[JsonObject] | msgspec.UnsetType | None = msgspec.UNSET
+    pullSecrets: list[JsonObject] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class CreateReply(msgspec.Struct):

@@ -65,6 +65,8 @@ class ApiServer:
             pod=message.pod,
             container=attach_volumes(message),
             jobConfig=job_config(self._settings.JobScriptBuildConfig if building else None),
+            claims=message.claims,
+            pullSecrets=message.pullSecrets,
         )
         if building:
             data.jobScript = await build_job_script(message.jobscriptURL, data)

@@ -30,6 +30,22 @@ class HostPathRule:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeRule:
+    """A row of the site's table of volumes: which claims and CSI volumes are where on the worker nodes.
+
+    All that is given of `driver` (CSI driver, also of a claim's volume), `storage_class` and `claim` (`namespace/name`, with stars)
+    has to fit. `path` may hold `{namespace}`, `{claim}` and `{volume}`; `create`: the job makes the directory if it is missing.
+    """
+
+    path: str
+    driver: str = ""
+    storage_class: str = ""
+    claim: str = ""
+    read_only: bool = True
+    create: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceDefaults:
     """What a pod gets that asks for nothing, and what every job gets on top for the supervisor and the container runtime."""
 
@@ -68,7 +84,6 @@ class ImagePolicy:
 
     `unpacked_roots` are searched on the worker node for an image's name, in order; `path_prefixes` are where a pod
     may name an unpacked image by its path; `docker_fallback` lets a worker node pull what it doesn't find.
-    `entrypoint_user` is not honoured: containers run as the job's account.
     """
 
     unpacked_roots: tuple[str, ...] = ("/cvmfs/unpacked.cern.ch", "/cvmfs/singularity.opensciencegrid.org")
@@ -100,9 +115,10 @@ class ChannelAccess:
 class Policy:
     """One endpoint's rules.
 
-    `accept_user_ids`: take pods that ask for user and group ids (runAsUser, runAsGroup, fsGroup, supplementalGroups)
-    although containers run as the job's account; such pods are rejected otherwise. `keep_service_account_token`: hand
-    the pod's default Kubernetes token (the `kube-api-access-*` volume) to the site. `user_annotations`: which keys
+    `user_ids`: containers run as the user and group that the pod or the image names, in a user namespace within the container's
+    (worker nodes have to allow that); else images' users count for nothing and pods that ask for ids are rejected.
+    `ignore_groups`: take pods that ask for supplementalGroups although a container has one group. `keep_service_account_token`:
+    hand the pod's default Kubernetes token (the `kube-api-access-*` volume) to the site. `user_annotations`: which keys
     under `htcondor-job.vk.io/` pods may set. `patience_seconds`: how long a container is tried whose image can't be had
     or that can't be made otherwise, before its pod fails. `submit_extra`: the operator's own lines for every submit description.
     """
@@ -114,10 +130,12 @@ class Policy:
     images: ImagePolicy = ImagePolicy()
     logs: LogLimits = LogLimits()
     host_paths: tuple[HostPathRule, ...] = (HostPathRule("/cvmfs"),)
+    volumes: tuple[VolumeRule, ...] = (VolumeRule("/cvmfs", driver="cvmfs.csi.cern.ch"),)
     user_annotations: frozenset[str] = frozenset({"max-walltime", "request-disk"})
     max_grace_seconds: int = 600
+    user_ids: bool = True
+    ignore_groups: bool = False
     patience_seconds: int = 300
-    accept_user_ids: bool = False
     keep_service_account_token: bool = False
     submit_extra: Mapping[str, str] = field(default_factory=dict)
     channel: ChannelAccess | None = None

@@ -10,16 +10,18 @@ from virtual_kubelet.control.remote import Remote
 from virtual_kubelet.control.status_writer import StatusWriter
 from virtual_kubelet.control.work_queue import PutOff, at_least_a_moment
 from virtual_kubelet.core import status
+from virtual_kubelet.core.admission import check_waiting, refusal
 from virtual_kubelet.core.create_request import Translation, create_request, needed_objects
 from virtual_kubelet.core.field_reference import NodeFacts
 from virtual_kubelet.core.next_step import LOST_CREATES_LIMIT
-from virtual_kubelet.core.object_store import MissingObjectError
+from virtual_kubelet.core.object_store import MissingObjectError, ObjectStore
 from virtual_kubelet.core.status import PROVIDER_FAILED
 from virtual_kubelet.core.timestamp import rfc3339
 from virtual_kubelet.core.volumes import token_requests
 from virtual_kubelet.io.events import EventRecorder
 from virtual_kubelet.io.objects import ObjectReader
 from virtual_kubelet.model.known_pod import KnownPod, Stage
+from virtual_kubelet.model.pod import JsonObject
 
 WAITING = "ProviderNotReady"
 
@@ -50,9 +52,15 @@ class Handover:
         """One attempt. Raises PutOff while the pod has to wait, ApiError."""
         pod = known.pod()
         policy = self._translation.volumes
+        refused = refusal(pod, PROVIDER_FAILED)
+        if refused is not None:
+            self._refuse(known, refused.sentences, refused.reason)
+            return
         try:
+            check_waiting(pod)
             store = await self._reader.fetch(pod, needed_objects(pod, policy), token_requests(pod, policy))
             request = create_request(pod, store, self._node(), self._translation)
+            self._tell_missing_pull_secrets(known, pod, store)
         except MissingObjectError as error:
             self._events.pod(known, "Warning", error.event, _as_event(error))
             await self._wait(known, error.reason, str(error))
@@ -86,9 +94,19 @@ class Handover:
         self._events.pod(known, "Normal", "Submitted", f"handed over to the site as job {known.job_id}")
         log.info("pod.submitted", pod_uid=known.uid, pod=known.reference, job=known.job_id)
 
-    def _refuse(self, known: KnownPod, reasons: tuple[str, ...]) -> None:
-        known.stage, known.refusal = Stage.REFUSED, reasons
-        self._events.pod(known, "Warning", PROVIDER_FAILED, "; ".join(reasons))
+    def _tell_missing_pull_secrets(self, known: KnownPod, pod: JsonObject, store: ObjectStore) -> None:
+        there = {secret["metadata"].get("name") for secret in store.pull_secrets}
+        wanted = [reference.get("name", "") for reference in pod["spec"].get("imagePullSecrets") or []]
+        missing = ", ".join(name for name in wanted if name and name not in there)
+        if missing:
+            message = (
+                f"Unable to retrieve some image pull secrets ({missing}); attempting to pull the image may not succeed."
+            )
+            self._events.pod(known, "Warning", "FailedToRetrieveImagePullSecret", message)
+
+    def _refuse(self, known: KnownPod, reasons: tuple[str, ...], reason: str = PROVIDER_FAILED) -> None:
+        known.stage, known.refusal, known.refusal_reason = Stage.REFUSED, reasons, reason
+        self._events.pod(known, "Warning", reason, "; ".join(reasons))
         log.info("pod.refused", pod_uid=known.uid, pod=known.reference, reasons=reasons)
 
     def _lost(self, known: KnownPod, error: InterlinkError) -> None:
@@ -114,4 +132,4 @@ class Handover:
 
 
 def _as_event(error: MissingObjectError) -> str:
-    return str(error) if error.event == "FailedMount" else f"Error: {error}"
+    return f"Error: {error}" if error.event == "Failed" else str(error)

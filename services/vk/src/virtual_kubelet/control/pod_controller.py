@@ -103,7 +103,8 @@ class PodController:
     async def _fail(self, known: KnownPod) -> None:
         pod = known.pod()
         message = "\n".join(known.refusal)
-        await self._hands.writer.write(known, pod, status.refused(pod, message, self._host_ip, rfc3339(time.time())))
+        failed = status.refused(pod, message, self._host_ip, rfc3339(time.time()), known.refusal_reason)
+        await self._hands.writer.write(known, pod, failed)
 
     async def _delete_job(self, known: KnownPod) -> None:
         try:

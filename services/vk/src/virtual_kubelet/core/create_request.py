@@ -1,14 +1,17 @@
 """From a pod to the request that hands it over: which objects it needs, and the message in interLink's shape."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from interlink.protocol.types import CreateRequest
+from msgspec import UNSET
 
+from virtual_kubelet.core.claims import claims, mounted_claims
 from virtual_kubelet.core.environment import resolve
 from virtual_kubelet.core.field_reference import NodeFacts
 from virtual_kubelet.core.object_store import ObjectName, ObjectStore
+from virtual_kubelet.core.service_variables import service_variables
 from virtual_kubelet.core.volumes import VolumePolicy, is_carried, projected_map, sources, whole_objects
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
@@ -22,11 +25,13 @@ class Translation:
     api_address: tuple[str, str] | None = None
     """Host and port of the Kubernetes API as jobs reach it; None: jobs are told nothing of it."""
     job_script_builder: str = ""
+    service_links: bool = False
+    """Tell pods of Services, whose addresses jobs then have to reach."""
 
 
 def needed_objects(pod: JsonObject, policy: VolumePolicy) -> set[ObjectName]:
-    """Every ConfigMap and Secret that the pod names, optional ones included."""
-    found: set[ObjectName] = set()
+    """Every ConfigMap, Secret and claim that the pod names, optional ones included."""
+    found = {ObjectName("persistentvolumeclaim", name) for _, name in mounted_claims(pod)}
     for container in pods.all_containers(pod):
         for variable in container.get("env") or []:
             found.update(_named(variable.get("valueFrom") or {}, "configMapKeyRef", "secretKeyRef"))
@@ -54,7 +59,9 @@ def create_request(pod: JsonObject, store: ObjectStore, node: NodeFacts, transla
     configmaps, secrets = whole_objects(pod, store)
     projected = [projected_map(pod, v, store, node, policy) for v in carried if "projected" in v or "downwardAPI" in v]
     names = {v["name"] for v in carried}
-    extra = api_variables(*translation.api_address) if translation.api_address else []
+    extra = service_variables(pod, store.services) if translation.service_links else {}
+    extra |= api_variables(*translation.api_address) if translation.api_address else {}
+    claimed = claims(pod, store)
     spec: dict[str, Any] = dict(pod["spec"])
     for kind in ("initContainers", "containers"):
         if kind in spec:
@@ -70,7 +77,21 @@ def create_request(pod: JsonObject, store: ObjectStore, node: NodeFacts, transla
         secrets=secrets or None,
         projectedvolumesmaps=projected or None,
         jobscriptURL=translation.job_script_builder,
+        claims=claimed or UNSET,
+        pullSecrets=_pull_secrets(store) or UNSET,
     )
+
+
+def _pull_secrets(store: ObjectStore) -> list[JsonObject]:
+    """Registry credentials in the two forms that kubelets read; other Secrets are of no use to a pull."""
+    kinds = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}
+    found = []
+    for secret in store.pull_secrets:
+        key = kinds.get(secret.get("type", ""))
+        if key and key in (secret.get("data") or {}):
+            name = {"name": secret["metadata"].get("name", "")}
+            found.append({"metadata": name, "type": secret["type"], "data": {key: secret["data"][key]}})
+    return found
 
 
 def _container(
@@ -80,12 +101,10 @@ def _container(
     node: NodeFacts,
     *,
     volumes: set[str],
-    extra: list[JsonObject],
+    extra: Mapping[str, str],
 ) -> JsonObject:
     made = {k: v for k, v in container.items() if k not in ("env", "envFrom", "volumeMounts")}
-    env = resolve(pod, container, store, node)
-    own = {variable["name"] for variable in env}
-    env += [variable for variable in extra if variable["name"] not in own]
+    env = resolve(pod, container, store, node, extra)
     if env:
         made["env"] = env
     mounts = [m for m in container.get("volumeMounts") or [] if m["name"] in volumes]
@@ -105,10 +124,10 @@ def _as_projected(volume: JsonObject) -> JsonObject:
     return {"name": volume["name"], "projected": projected}
 
 
-def api_variables(host: str, port: str) -> list[JsonObject]:
+def api_variables(host: str, port: str) -> dict[str, str]:
     """The variables that tell a client library in the job where the Kubernetes API is (KubernetesApiAddr)."""
     url, prefix = f"tcp://{host}:{port}", f"KUBERNETES_PORT_{port}_TCP"
-    values = {
+    return {
         "KUBERNETES_SERVICE_HOST": host,
         "KUBERNETES_SERVICE_PORT": port,
         "KUBERNETES_SERVICE_PORT_HTTPS": port,
@@ -118,7 +137,6 @@ def api_variables(host: str, port: str) -> list[JsonObject]:
         f"{prefix}_PORT": port,
         f"{prefix}_ADDR": host,
     }
-    return [{"name": name, "value": value} for name, value in values.items()]
 
 
 def slim(pod_namespace: str, pod_name: str, uid: str) -> JsonObject:

@@ -5,7 +5,10 @@ refers to such a variable by `$(NAME)` keeps that reference and gets the same `v
 value is still to be expanded by the job, and every other `$` in it is doubled.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
 from virtual_kubelet.core.expansion import expand, references
 from virtual_kubelet.core.field_reference import (
@@ -18,9 +21,12 @@ from virtual_kubelet.core.field_reference import (
 from virtual_kubelet.core.object_store import MissingObjectError, ObjectName, ObjectStore, text_data
 from virtual_kubelet.model.pod import JsonObject
 
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 @dataclass(slots=True)
 class _Environment:
+    services: Mapping[str, str]
     values: dict[str, str] = field(default_factory=dict)
     """Resolved variables, in order."""
     own_address: dict[str, str] = field(default_factory=dict)
@@ -39,6 +45,10 @@ class _Environment:
             self.values[name] = template
         self.order[name] = None
 
+    def lookup(self, name: str) -> str | None:
+        value = self.values.get(name)
+        return self.services.get(name) if value is None else value
+
     def entries(self) -> list[JsonObject]:
         return [self._entry(name) for name in self.order]
 
@@ -51,12 +61,15 @@ class _Environment:
         return entry
 
 
-def resolve(pod: JsonObject, container: JsonObject, store: ObjectStore, node: NodeFacts) -> list[JsonObject]:
+def resolve(
+    pod: JsonObject, container: JsonObject, store: ObjectStore, node: NodeFacts, services: Mapping[str, str] = NOTHING
+) -> list[JsonObject]:
     """The container's `env` with every source replaced by its value; `envFrom` is part of it.
 
+    The variables of `services` come last, where the pod has none of the same name; references find the pod's own first.
     Raises MissingObjectError (the pod waits) also for references that can't be resolved.
     """
-    environment = _Environment()
+    environment = _Environment(services)
     for source in container.get("envFrom") or []:
         _take_all(source, store, environment)
     for variable in container.get("env") or []:
@@ -64,6 +77,9 @@ def resolve(pod: JsonObject, container: JsonObject, store: ObjectStore, node: No
             _take_one(variable, environment, pod=pod, container=container, store=store, node=node)
         except FieldReferenceError as error:
             raise MissingObjectError(f'env "{variable["name"]}" of container "{container["name"]}": {error}') from error
+    for name, value in services.items():
+        if name not in environment.order:
+            environment.set(name, value)
     return environment.entries()
 
 
@@ -117,14 +133,14 @@ def _object_value(source: JsonObject, store: ObjectStore) -> str | None:
 def _take_text(name: str, text: str, environment: _Environment) -> None:
     waiting = [n for n in references(text) if n in environment.own_address]
     if not waiting:
-        environment.set(name, expand(text, environment.values.get))
+        environment.set(name, expand(text, environment.lookup))
         return
 
     def known(reference: str) -> str | None:
         if reference in environment.own_address:
             template = environment.values.get(reference)
             return f"$({reference})" if template is None else template
-        value = environment.values.get(reference)
+        value = environment.lookup(reference)
         # the job expands once more: what is settled must come out of that as it went in
         return f"$$({reference})" if value is None else value.replace("$", "$$")
 

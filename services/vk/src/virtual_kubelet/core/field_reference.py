@@ -95,7 +95,8 @@ def resource_value(pod: JsonObject, container: JsonObject, selector: JsonObject,
     if kind not in ("limits", "requests") or not resource:
         raise FieldReferenceError(f'unsupported resource "{selector.get("resource", "")}" in a resourceFieldRef')
     amounts = (container.get("resources") or {}).get(kind) or {}
-    default = node.allocatable.get(resource, "0") if kind == "limits" else "0"
+    of_pod = ((pod["spec"].get("resources") or {}).get("limits") or {}).get(resource)
+    default = (of_pod or node.allocatable.get(resource, "0")) if kind == "limits" else "0"
     try:
         amount = parse(str(amounts.get(resource, default)))
         divisor = parse(str(selector.get("divisor") or "1"))

@@ -1,18 +1,18 @@
-"""The ConfigMaps and Secrets that a pod names, as far as they exist."""
+"""The ConfigMaps, Secrets and claims that a pod names, as far as they exist, and what else of the cluster it needs."""
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from virtual_kubelet.model.pod import JsonObject
 
-Kind = Literal["configmap", "secret"]
+Kind = Literal["configmap", "secret", "persistentvolumeclaim"]
 
 
 class ObjectName(NamedTuple):
-    """A ConfigMap or Secret of the pod's namespace."""
+    """A ConfigMap, Secret or PersistentVolumeClaim of the pod's namespace."""
 
     kind: Kind
     name: str
@@ -38,6 +38,12 @@ class ObjectStore:
     objects: Mapping[ObjectName, JsonObject | None]
     tokens: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Service account tokens by volume name and path."""
+    bound: Mapping[str, JsonObject] = field(default_factory=dict)
+    """PersistentVolumes of the claims, by name."""
+    pull_secrets: Sequence[JsonObject] = ()
+    """Those of the pod's imagePullSecrets that exist, in its order."""
+    services: Sequence[JsonObject] = ()
+    """Services of the pod's namespace and the API server's, where pods are told of them."""
 
     def get(self, name: ObjectName, optional: bool) -> JsonObject | None:
         """The object; None if it is absent and may be. Raises MissingObjectError."""

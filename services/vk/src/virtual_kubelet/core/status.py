@@ -68,10 +68,10 @@ def waiting(pod: JsonObject, reason: str, message: str, host_ip: str, now: str) 
     return _synthetic(pod, "Pending", _Containers(inits, [], mains), host_ip, now)
 
 
-def refused(pod: JsonObject, message: str, host_ip: str, now: str) -> JsonObject:
-    """The other side will never run this pod."""
-    failed = _failed(pod, host_ip, now, code=1, reason=PROVIDER_FAILED, message=message)
-    return failed | {"reason": PROVIDER_FAILED, "message": message}
+def refused(pod: JsonObject, message: str, host_ip: str, now: str, reason: str = PROVIDER_FAILED) -> JsonObject:
+    """The other side, or this node, will never run this pod."""
+    failed = _failed(pod, host_ip, now, code=1, reason=reason, message=message)
+    return failed | {"reason": reason, "message": message}
 
 
 def deleted(pod: JsonObject, host_ip: str, now: str) -> JsonObject:

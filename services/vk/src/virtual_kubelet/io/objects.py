@@ -1,11 +1,12 @@
-"""Fetches the ConfigMaps, Secrets and tokens that a pod names.
+"""Fetches the ConfigMaps, Secrets, claims and tokens that a pod names, and Services where the node tells of them.
 
 Nothing is cached, since a pod must see what its owner wrote before creating it. But pods created together name the same
 objects: who asks while a request for the same object is under way shares the next one, so a burst of pods costs a few.
 """
 
 import asyncio
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
@@ -13,18 +14,23 @@ from kubernetes_client.answer import ApiError
 from kubernetes_client.api import ApiServer
 
 from virtual_kubelet.core.object_store import MissingObjectError, ObjectName, ObjectStore
+from virtual_kubelet.core.service_variables import MASTER
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 
 _Key: TypeAlias = tuple[str, ObjectName]
-_PLURAL = {"configmap": "configmaps", "secret": "secrets"}
+_PLURAL = {"configmap": "configmaps", "secret": "secrets", "persistentvolumeclaim": "persistentvolumeclaims"}
 
 
 class ObjectReader:
-    """Reads objects of the namespaces that vk may read (`namespaces` empty: of any)."""
+    """Reads objects of the namespaces that vk may read (`namespaces` empty: of any).
 
-    def __init__(self, api: ApiServer, namespaces: Iterable[str]) -> None:
+    With `service_links`, Services too: such a node's jobs reach cluster addresses.
+    """
+
+    def __init__(self, api: ApiServer, namespaces: Iterable[str], service_links: bool = False) -> None:
         self._api = api
+        self._service_links = service_links
         self._namespaces = frozenset(namespaces)
         self._coming: dict[_Key, asyncio.Future[JsonObject | None]] = {}
         self._locks: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
@@ -37,12 +43,55 @@ class ObjectReader:
         wanted, asked = sorted(names), list(tokens)
         if (wanted or asked) and self._namespaces and namespace not in self._namespaces:
             raise MissingObjectError(
-                f'pods on this node may not use ConfigMaps, Secrets and tokens of namespace "{namespace}"; an administrator of '
-                "the node can allow it (Namespaces in the virtual kubelet's configuration)"
+                f'pods on this node may not use ConfigMaps, Secrets, claims and tokens of namespace "{namespace}"; an '
+                "administrator of the node can allow it (Namespaces in the virtual kubelet's configuration)"
             )
         objects = {name: await self._read(namespace, name) for name in wanted}
         made = {(volume, source["path"]): await self._token(pod, source) for volume, source in asked}
-        return ObjectStore(namespace, objects, made)
+        return ObjectStore(
+            namespace,
+            objects,
+            made,
+            bound=await self._bound_volumes(objects),
+            pull_secrets=await self._pull_secrets(pod),
+            services=await self._services(namespace) if self._service_links else (),
+        )
+
+    async def _bound_volumes(self, objects: Mapping[ObjectName, JsonObject | None]) -> dict[str, JsonObject]:
+        """The volumes behind claims. Where vk may not read them a claim is known by its class and name alone."""
+        claims = [found for name, found in objects.items() if name.kind == "persistentvolumeclaim" and found]
+        bound: dict[str, JsonObject] = {}
+        for volume in filter(None, (claim["spec"].get("volumeName") for claim in claims)):
+            try:
+                bound[volume] = await self._api.get(f"/api/v1/persistentvolumes/{volume}")
+            except ApiError as error:
+                if not error.absent and error.status != 403:
+                    raise
+        return bound
+
+    async def _pull_secrets(self, pod: JsonObject) -> list[JsonObject]:
+        """As under a kubelet, pulling is tried without those that can't be read."""
+        namespace = pods.namespace(pod)
+        if self._namespaces and namespace not in self._namespaces:
+            return []
+        found = []
+        for name in (reference.get("name", "") for reference in pod["spec"].get("imagePullSecrets") or []):
+            with contextlib.suppress(MissingObjectError):
+                found.append(await self._read(namespace, ObjectName("secret", name)) if name else None)
+        return [secret for secret in found if secret is not None]
+
+    async def _services(self, namespace: str) -> list[JsonObject]:
+        try:
+            listed = (await self._api.get(f"/api/v1/namespaces/{namespace}/services")).get("items") or []
+            if namespace != MASTER[0]:
+                listed = [await self._api.get(f"/api/v1/namespaces/{MASTER[0]}/services/{MASTER[1]}"), *listed]
+        except ApiError as error:
+            if error.status == 403:
+                raise MissingObjectError(
+                    f'the virtual kubelet may not read Services of namespace "{namespace}", which ServiceLinks needs'
+                ) from error
+            raise
+        return listed
 
     async def _read(self, namespace: str, name: ObjectName) -> JsonObject | None:
         key = (namespace, name)

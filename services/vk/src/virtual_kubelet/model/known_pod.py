@@ -55,6 +55,7 @@ class KnownPod:
     report: bytes | None = None
     """The last state that the other side told, as JSON."""
     refusal: tuple[str, ...] = ()
+    refusal_reason: str = "ProviderFailed"
     waiting: tuple[str, str] | None = None
     """Why the pod can't be handed over now: reason and message of its waiting containers."""
     creating: bool = False

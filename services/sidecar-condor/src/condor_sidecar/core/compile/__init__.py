@@ -17,6 +17,7 @@ from condor_sidecar.core.compile.containers import compile_container
 from condor_sidecar.core.compile.delivered import collect
 from condor_sidecar.core.compile.mounts import mounted_names
 from condor_sidecar.core.compile.node import Node
+from condor_sidecar.core.compile.registry_login import with_logins
 from condor_sidecar.core.compile.volumes import Volumes, compile_volumes
 from condor_sidecar.core.policy import Policy
 from condor_sidecar.core.ticket import ticket
@@ -41,13 +42,17 @@ def compile_pod(request: RetrievedPodData, policy: Policy) -> Plan | Rejection:
     _check_names(metadata)
     supported.check(spec, supported.POD)
     security.check_pod(spec["securityContext"], policy)
-    delivered = collect(request.container, complaints)
+    delivered = collect(request, complaints)
 
     nodes = [(each, _kind_of_init(each)) for each in spec["initContainers"].elements()]
     nodes += [(each, ContainerKind.MAIN) for each in spec["containers"].elements()]
     volumes = compile_volumes(spec, mounted_names([node for node, _ in nodes]), delivered, policy)
     declared = {node["name"].text() for node in spec["volumes"].elements()}
-    compiled = [compile_container(node, kind, volumes, declared, policy) for node, kind in nodes]
+    shared = spec["securityContext"]
+    compiled = [
+        compile_container(node, kind, shared=shared, volumes=volumes, declared=declared, policy=policy)
+        for node, kind in nodes
+    ]
     _check_containers(spec, [container.name for container, _ in compiled])
 
     asked = annotations.read(metadata, policy)
@@ -56,11 +61,11 @@ def compile_pod(request: RetrievedPodData, policy: Policy) -> Plan | Rejection:
     needed = resources.job_request(amounts, disk, Node({}, "resources", complaints), policy)
     wall = asked.get(annotations.MAX_WALL_TIME) or Node(None, "", complaints)
     limits = wall_time.limits(spec, wall, wall_time.grace(spec, policy.max_grace_seconds), policy.wall_time)
-    containers = [container for container, _ in compiled]
+    containers, logins = with_logins([each for each, _ in compiled], request.pullSecrets or (), complaints)
     pod = _job(metadata, spec, limits, volumes=volumes, containers=containers, policy=policy)
     if complaints:
         return Rejection(tuple(dict.fromkeys(complaints)))
-    return _plan(pod, volumes.files, needed, limits, policy)
+    return _plan(pod, [*volumes.files, *logins], needed, limits, policy)
 
 
 def _kind_of_init(node: Node) -> ContainerKind:

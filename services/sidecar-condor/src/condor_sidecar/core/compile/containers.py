@@ -22,9 +22,9 @@ MESSAGE_PATH: Final = "/dev/termination-log"
 
 
 def compile_container(
-    node: Node, kind: ContainerKind, volumes: Volumes, declared: set[str], policy: Policy
+    node: Node, kind: ContainerKind, *, shared: Node, volumes: Volumes, declared: set[str], policy: Policy
 ) -> tuple[job.Container, resources.Amounts]:
-    """The container, and what it asks of the job; complains about what can't be had."""
+    """The container, and what it asks of the job; complains about what can't be had. `shared` is the pod's security context."""
     supported.check(node, supported.CONTAINER)
     security.check_container(node["securityContext"], policy)
     _check_ports(node)
@@ -35,6 +35,7 @@ def compile_container(
     variables = environment(node)
     care = compile_care(node, kind, variables, policy.max_grace_seconds)
     amounts = resources.amounts(node["resources"])
+    run_as = security.run_as(shared, node["securityContext"], policy)
     container = job.Container(
         name=name,
         kind=KINDS[kind],
@@ -48,6 +49,10 @@ def compile_container(
         gpu=resources.gpu_kind(amounts),
         message_path=_message_path(node["terminationMessagePath"]),
         message_from_log=_message_from_log(node["terminationMessagePolicy"]),
+        user=run_as.user,
+        group=run_as.group,
+        image_user=run_as.image_user,
+        non_root=run_as.non_root,
         startup=care.startup,
         readiness=care.readiness,
         liveness=care.liveness,

@@ -2,31 +2,37 @@
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from interlink.protocol.types import JsonObject, RetrievedContainer
+from interlink.protocol.types import JsonObject, RetrievedPodData
 
 Files = Mapping[str, bytes]  # key or path -> content
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """`config_maps` and `secrets` by the object's name, `projected` by the volume's."""
+    """`config_maps` and `secrets` by the object's name, `projected` by the volume's; `claims` as the virtual node tells of them,
+    `pod` is namespace and name."""
 
     config_maps: Mapping[str, Files] = field(default_factory=dict)
     secrets: Mapping[str, Files] = field(default_factory=dict)
     projected: Mapping[str, Files] = field(default_factory=dict)
+    claims: Sequence[JsonObject] = ()
+    pod: tuple[str, str] = ("", "")
 
 
-def collect(containers: Iterable[RetrievedContainer], complaints: list[str]) -> Delivered:
-    """What the containers' entries carry, together: an object that two containers mount comes twice."""
-    everything = list(containers)
+def collect(request: RetrievedPodData, complaints: list[str]) -> Delivered:
+    """What came with the pod; of its containers' entries together: an object that two containers mount comes twice."""
+    everything = list(request.container)
+    metadata = request.pod.get("metadata") or {}
     return Delivered(
         _by_name((item for entry in everything for item in entry.configMaps or ()), "ConfigMap", complaints),
         _by_name((item for entry in everything for item in entry.secrets or ()), "Secret", complaints),
         _by_name((item for entry in everything for item in entry.projectedvolumemaps or ()), "volume", complaints),
+        request.claims or (),
+        (str(metadata.get("namespace", "")), str(metadata.get("name", ""))),
     )
 
 

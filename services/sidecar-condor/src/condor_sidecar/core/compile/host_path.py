@@ -8,7 +8,7 @@ from condor_sidecar.core.compile.node import Node
 from condor_sidecar.core.policy import HostPathRule
 from condor_sidecar.job.supervisor import plan as job
 
-TYPES: Final = ("", "Directory", "File")
+TYPES: Final = ("", "Directory", "File", "DirectoryOrCreate", "FileOrCreate")
 
 
 def host_path(name: str, source: Node, rules: Sequence[HostPathRule]) -> tuple[job.Volume, bool]:
@@ -17,6 +17,7 @@ def host_path(name: str, source: Node, rules: Sequence[HostPathRule]) -> tuple[j
     path = posixpath.normpath(text)
     if kind not in TYPES:
         source["type"].reject(f'hostPath type "{kind}" is not offered at this site: use Directory or File')
+        kind = ""
     fitting = [rule for rule in rules if path == rule.path or path.startswith(rule.path.rstrip("/") + "/")]
     if not text.startswith("/") or ".." in text.split("/") or not fitting:
         allowed = ", ".join(rule.path for rule in rules) or "none"
@@ -25,5 +26,9 @@ def host_path(name: str, source: Node, rules: Sequence[HostPathRule]) -> tuple[j
         )
         return job.Volume(name, job.HOST), True
     rule = max(fitting, key=lambda rule: len(rule.path))
+    if kind.endswith("OrCreate") and rule.read_only:
+        source["type"].reject(
+            f"nothing can be made below {rule.path}, which this site gives read-only: use {kind.removesuffix('OrCreate')}"
+        )
     target = posixpath.normpath((rule.target or rule.path) + "/" + path[len(rule.path.rstrip("/")) :])
-    return job.Volume(name, job.HOST, target, kind if kind in TYPES else ""), rule.read_only
+    return job.Volume(name, job.HOST, target, kind), rule.read_only

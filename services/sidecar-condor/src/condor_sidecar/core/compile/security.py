@@ -1,21 +1,46 @@
 """What a pod's and its containers' security contexts ask for, against what a job's containers are.
 
 They run as the job's unprivileged account in a user namespace, with no capabilities, no way to gain any (`no_new_privs`), and the
-machine's own restrictions. What that satisfies is accepted; the rest is rejected, never honoured by half.
+machine's own restrictions. In a namespace of its own a container may bear another user's and group's number, 0 included, which
+gives it no rights. What all that satisfies is accepted; the rest is rejected, never honoured by half. The table for readers is in
+docs/pods-at-a-site.md.
 """
+
+from typing import Final, NamedTuple
 
 from condor_sidecar.core.compile.node import Node
 from condor_sidecar.core.compile.supported import Check, check, harmless, rejected
 from condor_sidecar.core.policy import Policy
 
-OWN_ACCOUNT = "containers run as the job's own account at this site"
+OWN_ACCOUNT: Final = "containers run as the job's own account at this site"
+LARGEST_ID: Final = 2**31 - 1  # Kubernetes'
+
+
+class RunAs(NamedTuple):
+    """Who a container runs as; None: what its image says, where `image_user`, else the job's account."""
+
+    user: int | None
+    group: int | None
+    image_user: bool
+    non_root: bool
+
+
+def run_as(pod: Node, container: Node, policy: Policy) -> RunAs:
+    """What both security contexts together ask for; the container's counts. Complains about a root that may be none."""
+    user, group, non_root = (
+        (container if container[name].value is not None else pod)[name]
+        for name in ("runAsUser", "runAsGroup", "runAsNonRoot")
+    )
+    if non_root.flag() and user.number() == 0:
+        user.reject("runAsNonRoot forbids user 0: remove one of both")
+    return RunAs(user.number(), group.number(), policy.user_ids, non_root.flag())
 
 
 def check_pod(node: Node, policy: Policy) -> None:
     """Complain about what `spec.securityContext` asks for in vain."""
     check(node, _common(policy) | {
-        "fsGroup": _ids(policy),
-        "supplementalGroups": _ids(policy),
+        "fsGroup": _id(policy),  # a container's volumes are its own user's
+        "supplementalGroups": _groups(policy),
         "fsGroupChangePolicy": harmless,  # how fsGroup would be applied
         "supplementalGroupsPolicy": harmless,  # how groups would be found
         "sysctls": rejected("kernel parameters can't be set by a job: remove them"),
@@ -35,9 +60,9 @@ def check_container(node: Node, policy: Policy) -> None:
 
 def _common(policy: Policy) -> dict[str, Check]:
     return {
-        "runAsNonRoot": harmless,  # a job never runs as root
-        "runAsUser": _ids(policy),
-        "runAsGroup": _ids(policy),
+        "runAsNonRoot": harmless,  # read by run_as; for an image's own user, where the image is
+        "runAsUser": _id(policy),
+        "runAsGroup": _id(policy),
         "seccompProfile": _profile,
         "appArmorProfile": _profile,
         "seLinuxOptions": rejected("SELinux labels can't be chosen by a job: remove them"),
@@ -46,15 +71,23 @@ def _common(policy: Policy) -> dict[str, Check]:
     }
 
 
-def _ids(policy: Policy) -> Check:
-    def check_ids(node: Node) -> None:
-        values = node.value if isinstance(node.value, list) else [node.value]
-        if not policy.accept_user_ids and node.given:
+def _id(policy: Policy) -> Check:
+    def check_id(node: Node) -> None:
+        number = node.number()
+        if number is not None and not policy.user_ids:
             node.reject(f"{OWN_ACCOUNT}, user and group ids can't be chosen: remove it")
-        elif node.path.endswith("runAsUser") and 0 in values:
-            node.reject(f"{OWN_ACCOUNT}, never as root: remove it")
+        elif number is not None and not 0 <= number <= LARGEST_ID:
+            node.reject(f"{number} is not between 0 and {LARGEST_ID}: correct it")
 
-    return check_ids
+    return check_id
+
+
+def _groups(policy: Policy) -> Check:
+    def check_groups(node: Node) -> None:
+        if node.given and not policy.ignore_groups:
+            node.reject("a job's containers have one group: remove it, or use runAsGroup")
+
+    return check_groups
 
 
 def _profile(node: Node) -> None:

@@ -68,7 +68,7 @@ POD: Final[Mapping[str, Check]] = {
     "automountServiceAccountToken": KUBERNETES,
     "enableServiceLinks": KUBERNETES,
     "readinessGates": KUBERNETES,
-    "imagePullSecrets": harmless,  # tried without: a registry that wants them says so in the pod's message
+    "imagePullSecrets": READ,  # as they came with the pod
     "hostNetwork": harmless,  # a job always has its machine's network
     "hostUsers": harmless,  # a container's users are never the machine's
     "subdomain": harmless,  # a name in the cluster's DNS, which a site doesn't have

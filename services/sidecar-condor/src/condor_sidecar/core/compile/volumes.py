@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from condor_sidecar.core.compile import quantity
+from condor_sidecar.core.compile import quantity, site_volume
 from condor_sidecar.core.compile.delivered import Delivered, Files
 from condor_sidecar.core.compile.host_path import host_path
 from condor_sidecar.core.compile.node import Node
@@ -39,7 +39,7 @@ def compile_volumes(spec: Node, mounted: set[str], delivered: Delivered, policy:
         source = node[kinds[0]]
         if _is_default_token(name, kinds[0], source) and not policy.keep_service_account_token:
             result.left_out.add(name)
-        elif kinds[0] not in (*FILES, "emptyDir", "hostPath"):
+        elif kinds[0] not in (*FILES, *site_volume.KINDS, "emptyDir", "hostPath"):
             source.reject(
                 f"{kinds[0]} volumes can't be mounted at this site: use a ConfigMap, Secret, projected or emptyDir volume"
             )
@@ -59,8 +59,11 @@ def _compile(name: str, source: Node, delivered: Delivered, policy: Policy, resu
     kind = source.path.rpartition(".")[2]
     if kind == "emptyDir":
         result.volumes[name] = _empty_dir(name, source)
-    elif kind == "hostPath":
-        volume, read_only = host_path(name, source, policy.host_paths)
+    elif kind not in FILES:
+        if kind == "hostPath":
+            volume, read_only = host_path(name, source, policy.host_paths)
+        else:
+            volume, read_only = site_volume.site_volume(name, source, delivered.pod, delivered.claims, policy.volumes)
         result.volumes[name] = volume
         if read_only:
             result.read_only.add(name)

@@ -42,7 +42,7 @@ def environment(
     env.update(gpu_env)
     env.update(image.env)
     env.update(container.env)
-    env.setdefault("HOME", home(passwd, image.user))
+    env.setdefault("HOME", home(passwd, image.user if container.user is None else str(container.user)))
     if container.gpu:
         known = env.get("LD_LIBRARY_PATH")
         env["LD_LIBRARY_PATH"] = known + ":" + GPU_LIBRARIES if known else GPU_LIBRARIES
@@ -50,7 +50,7 @@ def environment(
 
 
 def home(passwd: str, user: str) -> str:
-    """The home directory that /etc/passwd gives the image's user (a name or a number, root if unset), `/` if it has none."""
+    """The home directory that /etc/passwd gives a user (a name or a number, root if unset), `/` if it has none."""
     wanted = user.partition(":")[0] or "0"
     for line in passwd.splitlines():
         fields = line.split(":")

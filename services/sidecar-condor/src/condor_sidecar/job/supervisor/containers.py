@@ -83,7 +83,8 @@ class Containers:
         running = self._running.get(name)
         if running is None or run not in (None, running.run):
             return None
-        return Inside(running.pid, running.launch.start, running.launch.env, running.launch.work_dir)
+        launch = running.launch
+        return Inside(running.pid, launch.start, launch.env, launch.work_dir, launch.user)
 
     def _next_log(self, name: str, run: int) -> LogFile:
         """A new log for the next run; the one of the latest run is kept, the one before that is not."""

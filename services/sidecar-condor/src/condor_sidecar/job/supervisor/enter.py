@@ -24,6 +24,7 @@ WORD = "enter"  # the executable's first argument that leads here
 
 SPACES = ("user", "mnt", "ipc", "uts", "pid")  # the user namespace first: the others need the rights that it gives
 KINDS = {"user": 0x10000000, "mnt": 0x00020000, "ipc": 0x08000000, "uts": 0x04000000, "pid": 0x20000000}
+NS_GET_USERNS = 0xB701  # ioctl_ns(2)
 FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 4, 24, 38, 47
@@ -136,7 +137,7 @@ def _foreign_spaces(pid: int) -> List[Tuple[str, int]]:
     """Descriptors of the namespaces that aren't ours already, in the order in which to join them."""
     found = []
     for name in SPACES:
-        descriptor = os.open("/proc/%d/ns/%s" % (pid, name), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = _container_users(pid) if name == "user" else _space(pid, name)
         if os.path.sameopenfile(descriptor, _own_space(name)):
             os.close(descriptor)
         else:
@@ -144,6 +145,21 @@ def _foreign_spaces(pid: int) -> List[Tuple[str, int]]:
     if found and found[0][0] != "user":
         raise CannotEnter("it has no user namespace (Apptainer runs set-uid root here), so only root may enter it")
     return found
+
+
+def _container_users(pid: int) -> int:
+    """The user namespace that the container's others belong to; its process may be in one within that, to bear another number."""
+    mounts = _space(pid, "mnt")
+    try:
+        return fcntl.ioctl(mounts, NS_GET_USERNS)
+    except PermissionError:  # not below our own: then it is ours, or we may not enter
+        return _space(pid, "user")
+    finally:
+        os.close(mounts)
+
+
+def _space(pid: int, name: str) -> int:
+    return os.open("/proc/%d/ns/%s" % (pid, name), os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _own_space(name: str) -> int:

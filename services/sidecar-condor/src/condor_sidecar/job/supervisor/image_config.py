@@ -18,13 +18,14 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class ImageConfig(NamedTuple):
-    """What an image says about how it wants to be run."""
+    """What an image says about how it wants to be run; `user_known`: an empty `user` means that it names none, thus root."""
 
     entrypoint: List[str] = []
     command: List[str] = []
     env: List[Tuple[str, str]] = []
     user: str = ""
     work_dir: str = ""
+    user_known: bool = False
 
 
 class UnreadableConfig(Exception):
@@ -54,6 +55,7 @@ def from_oci(text: str) -> ImageConfig:
             [(name, value) for name, _, value in (item.partition("=") for item in _strings(raw.get("Env")))],
             str(raw.get("User") or ""),
             str(raw.get("WorkingDir") or ""),
+            user_known=True,
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise UnreadableConfig("%s can't be read: %s" % (CONFIG, error)) from error

@@ -82,7 +82,10 @@ class Images:
 
     def _pull(self, image: Image, target: str) -> None:
         packed = target + ".sif"
-        code, output = self._run([self._program, "--silent", "pull", "--force", "--disable-cache", packed, image.pull])
+        login = ["--authfile", os.path.join(self._folder, image.auth)] if image.auth else []
+        code, output = self._run(
+            [self._program, "--silent", "pull", "--force", "--disable-cache", *login, packed, image.pull]
+        )
         if code != 0:
             words = output.decode("utf-8", "replace").strip()
             raise NoImage("ErrImagePull", 'image "%s" can\'t be pulled: %s' % (image.name, words[-2000:]))

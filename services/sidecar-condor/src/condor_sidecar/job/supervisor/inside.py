@@ -15,12 +15,13 @@ _numbers = itertools.count(1)
 
 class Inside(NamedTuple):
     """What of a running container its further programs need: Apptainer's process id, the start folder on the machine, and the
-    environment and working directory of its first process."""
+    environment, working directory and user of its first process."""
 
     apptainer: int
     folder: str
     env: List[Tuple[str, str]]
     work_dir: str
+    user: Optional[launcher.User] = None
 
 
 class Further(NamedTuple):
@@ -71,6 +72,7 @@ def further(inside: Inside, argv: Sequence[str]) -> Further:
         command.encoded(argv),
         command.encoded(["%s=%s" % pair for pair in inside.env]),
         [],
+        inside.user,
     )
     with open(path, "wb") as file:
         file.write(content)

@@ -7,6 +7,7 @@ from . import rootfs
 from .plan import EMPTY, FILES, HOST, Container, Pod, Volume
 from .sandbox import Sandbox
 
+CREATE = "OrCreate"  # how the types of hostPath volumes end whose path is made if it is missing
 START_FOLDER = "/.highrate"  # in the container: the launcher, its status file, the termination message
 
 
@@ -30,7 +31,8 @@ def binds(pod: Pod, container: Container, sandbox: Sandbox) -> List[Bind]:
         volume = volumes[mount.volume]
         source = _source(volume, sandbox)
         if mount.sub_path:
-            source = _below(source, mount.sub_path, create=volume.kind == EMPTY, what=volume.name)
+            writable = volume.kind == EMPTY or (volume.kind == HOST and not mount.read_only)
+            source = _below(source, mount.sub_path, create=writable, what=volume.name)
         found.append(Bind(source, mount.path, mount.read_only or volume.kind == FILES))
     return found
 
@@ -45,14 +47,32 @@ def _source(volume: Volume, sandbox: Sandbox) -> str:
     if volume.kind != HOST:
         # as it is, were it a link: Apptainer skips what comes from /dev/shm and goes below /dev
         return sandbox.volume(volume.name)
-    check = {"": os.path.exists, "Directory": os.path.isdir, "File": os.path.isfile}[volume.path_type]
+    kind = volume.path_type
+    if kind.endswith(CREATE):
+        kind = kind[: -len(CREATE)]
+        _make(volume, kind)
+    check = {"": os.path.exists, "Directory": os.path.isdir, "File": os.path.isfile}[kind]
     if not check(volume.path):
-        what = volume.path_type.lower() or "file or directory"
+        what = kind.lower() or "file or directory"
         raise BadMount(
             'MountVolume.SetUp failed for volume "%s": there is no %s %s on this machine'
             % (volume.name, what, volume.path)
         )
     return volume.path
+
+
+def _make(volume: Volume, kind: str) -> None:
+    """Make what isn't there, as a kubelet does: a directory with those above it, or an empty file in one that exists."""
+    try:
+        if kind == "Directory":
+            os.makedirs(volume.path, mode=0o755, exist_ok=True)
+        elif not os.path.lexists(volume.path):
+            os.close(os.open(volume.path, os.O_WRONLY | os.O_CREAT, 0o644))
+    except OSError as error:
+        raise BadMount(
+            'MountVolume.SetUp failed for volume "%s": %s can\'t be made on this machine: %s'
+            % (volume.name, volume.path, error.strerror)
+        ) from error
 
 
 def _below(root: str, sub_path: str, create: bool, what: str) -> str:

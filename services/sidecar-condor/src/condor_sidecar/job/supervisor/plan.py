@@ -8,6 +8,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 VERSION = 1
 PLAN_FILE = "plan.json"
+REGISTRY = "registry"  # folder of the payload: credentials for pulls
 VOLUMES = "volumes"  # folder of the payload: volumes/<volume>/<path of the file in the volume>
 
 INIT = "init"
@@ -26,7 +27,8 @@ OWN_ADDRESS = "\0"
 
 
 class Volume(NamedTuple):
-    """A volume of the pod. `path` and `path_type` (as in a hostPath volume) belong to HOST, the others to EMPTY."""
+    """A volume of the pod. `path` and `path_type` (as in a hostPath volume: "", Directory, File, DirectoryOrCreate,
+    FileOrCreate) belong to HOST, the others to EMPTY."""
 
     name: str
     kind: str
@@ -48,12 +50,13 @@ class Mount(NamedTuple):
 class Image(NamedTuple):
     """An image as the pod names it, the directories to look for it in that order, and what to pull if none is there.
 
-    `never_pull`: the pod doesn't want it pulled.
+    `auth` is the payload's file of credentials for that; `never_pull`: the pod doesn't want it pulled.
     """
 
     name: str
     candidates: List[str]
     pull: str = ""
+    auth: str = ""
     never_pull: bool = False
 
 
@@ -90,7 +93,8 @@ class Probe(NamedTuple):
 class Container(NamedTuple):
     """A container, with `$(VAR)` already expanded. An empty `command` or `args` means the image's.
 
-    `command`, `args`, values of `env` and sub-paths may hold OWN_ADDRESS. Limits are in bytes.
+    `command`, `args`, values of `env` and sub-paths may hold OWN_ADDRESS. Limits are in bytes. `user` and `group` are numbers that
+    the pod asks for; without, the image's user counts if `image_user`, else the job's account; `non_root` forbids number 0.
     """
 
     name: str
@@ -116,6 +120,10 @@ class Container(NamedTuple):
     stdin_once: bool = False
     tty: bool = False
     stop_signal: int = 15  # SIGTERM, on every Linux
+    user: Optional[int] = None
+    group: Optional[int] = None
+    image_user: bool = False
+    non_root: bool = False
 
 
 def with_address(container: Container, address: str) -> Container:

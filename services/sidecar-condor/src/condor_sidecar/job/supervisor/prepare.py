@@ -1,10 +1,11 @@
 """Makes ready all that a container needs to start; runs beside the main loop, since images can take their time."""
 
 import os
-from typing import List, Mapping, NamedTuple, Tuple
+from typing import List, Mapping, NamedTuple, Optional, Tuple
 
 from . import apptainer, launcher, mounts, rootfs
 from .command import NoCommand, Process, encoded, process
+from .identity import NoUser, identity
 from .images import Images, NoImage, Tell, Unpacked
 from .plan import Container, Pod, with_address
 from .sandbox import START, Sandbox
@@ -24,6 +25,7 @@ class Launch(NamedTuple):
     overlay: str  # what it writes to its root; empty if it can't
     env: List[Tuple[str, str]]
     work_dir: str
+    user: Optional[launcher.User] = None
 
     @property
     def status_file(self) -> str:
@@ -63,7 +65,7 @@ def prepare(pod: Pod, container: Container, sandbox: Sandbox, images: Images, ma
         return _lay_out(pod, container, sandbox, machine, image, binds)
     except NoImage as error:
         raise CannotStart(error.reason, str(error)) from error
-    except mounts.BadMount as error:
+    except (mounts.BadMount, NoUser) as error:
         raise CannotStart("CreateContainerConfigError", str(error)) from error
     except (NoCommand, launcher.UnknownMachine, rootfs.PathLoop, OSError) as error:
         raise CannotStart("CreateContainerError", str(error)) from error
@@ -85,12 +87,14 @@ def _lay_out(
         os.makedirs(os.path.join(overlay, "work"))
         layers = [os.path.join(overlay, "upper"), image.root]
     gpu_env = mounts.gpu_environment(machine.environment) if container.gpu else {}
-    target = process(container, image.config, pod.hostname, _passwd(image.root), gpu_env)
+    passwd = _text(image.root, "/etc/passwd")
+    user = identity(pod, container, image.config, passwd, _text(image.root, "/etc/group"))
+    target = process(container, image.config, pod.hostname, passwd, gpu_env)
     binds = mounts.placed(layers, binds)
     work_dir = rootfs.resolve(layers, target.work_dir)
     if not mounts.work_dir_in_volume(work_dir, binds) and overlay:
         rootfs.ensure_directory(layers, work_dir)
-    _write_launcher(container, target, machine, start)
+    _write_launcher(container, target, user, machine, start)
     hosts = os.path.join(folder, "hosts")
     with open(hosts, "w", encoding="utf-8") as file:
         file.write(mounts.hosts_file(pod, machine.hosts, machine.address))
@@ -115,10 +119,13 @@ def _lay_out(
         overlay,
         target.env,
         work_dir,
+        user,
     )
 
 
-def _write_launcher(container: Container, target: Process, machine: Machine, folder: str) -> None:
+def _write_launcher(
+    container: Container, target: Process, user: Optional[launcher.User], machine: Machine, folder: str
+) -> None:
     inside = mounts.START_FOLDER.encode("ascii")
     for name in (STATUS, MESSAGE):
         with open(os.path.join(folder, name), "wb"):
@@ -133,6 +140,7 @@ def _write_launcher(container: Container, target: Process, machine: Machine, fol
         encoded(target.argv),
         encoded(["%s=%s" % pair for pair in target.env]),
         links,
+        user,
     )
     path = os.path.join(folder, "launch")
     with open(path, "wb") as file:
@@ -140,10 +148,10 @@ def _write_launcher(container: Container, target: Process, machine: Machine, fol
     os.chmod(path, 0o500)
 
 
-def _passwd(root: str) -> str:
-    path = rootfs.find([root], "/etc/passwd")
+def _text(root: str, path: str) -> str:
+    """A file of the image; "" if it has none."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        with open(rootfs.find([root], path), encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
     except OSError:
         return ""

@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from typing import Dict, List
 
-from .plan import EMPTY, FILES, PLAN_FILE, VOLUMES, Pod, UnreadablePlan, Volume, decode
+from .plan import EMPTY, FILES, PLAN_FILE, REGISTRY, VOLUMES, Pod, UnreadablePlan, Volume, decode
 from .volume_files import BadVolumeFile, VolumeFile, remove_tree, write_files
 
 PAYLOAD = "payload.tar"
@@ -44,6 +44,7 @@ class Sandbox:
                 if content is None:
                     raise UnreadablePlan("the payload has no " + PLAN_FILE)
                 pod = decode(content.read())
+                self._write_logins(archive, members)
                 for volume in pod.volumes:
                     if volume.kind == FILES:
                         self._write_files(volume, archive, members)
@@ -58,6 +59,18 @@ class Sandbox:
     def volume(self, name: str) -> str:
         """The folder of a volume that belongs to the pod."""
         return os.path.join(self.volumes, name)
+
+    def _write_logins(self, archive: tarfile.TarFile, members: List[tarfile.TarInfo]) -> None:
+        """Write the credentials for pulls where only the pulls look for them; no container sees that folder."""
+        folder = os.path.join(self.images, REGISTRY)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        for member in members:
+            place, _, name = member.name.partition("/")
+            content = archive.extractfile(member) if place == REGISTRY and "/" not in name else None
+            if content is not None:
+                descriptor = os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with open(descriptor, "wb") as file:
+                    shutil.copyfileobj(content, file)
 
     def _write_files(self, volume: Volume, archive: tarfile.TarFile, members: List[tarfile.TarInfo]) -> None:
         """Write a volume's files out of the payload. Raises UnreadablePlan."""
@@ -87,7 +100,8 @@ class Sandbox:
     def wipe(self) -> None:
         """Delete what may hold a secret, and what lies outside of the job's directory. HTCondor deletes the rest with that."""
         starts = [os.path.join(self.containers, name, START) for name in _listed(self.containers)]
-        for path in [self.volumes, *starts, self.logs, self.runtime, *self._elsewhere]:
+        logins = os.path.join(self.images, REGISTRY)
+        for path in [self.volumes, logins, *starts, self.logs, self.runtime, *self._elsewhere]:
             remove_tree(path)
 
 
