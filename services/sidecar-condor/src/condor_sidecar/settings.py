@@ -152,6 +152,9 @@ class PodPolicy(Section):
     """Take pods that ask for user and group ids although they run as the job's account."""
     keep_service_account_token: bool = False
     """Hand a pod's default Kubernetes token to the site."""
+    tell_pod_address: bool = False
+    """Tell Kubernetes the worker node's address as the pod's: right where the cluster reaches worker nodes, since Services send
+    their traffic there."""
 
 
 class PollIntervals(Section):

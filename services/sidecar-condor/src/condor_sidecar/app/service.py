@@ -16,6 +16,7 @@ from condor_sidecar.app.boundary import keep_running
 from condor_sidecar.app.fetcher import Fetcher
 from condor_sidecar.app.health import Health
 from condor_sidecar.app.intake import Intake
+from condor_sidecar.app.job_channels import JobChannels, NoChannels
 from condor_sidecar.app.live import LiveLogs
 from condor_sidecar.app.log_stream import LogStreams
 from condor_sidecar.app.pods import PodTable
@@ -23,6 +24,7 @@ from condor_sidecar.app.poller import Poller
 from condor_sidecar.app.remover import Remover
 from condor_sidecar.app.rest import Rest
 from condor_sidecar.app.submitter import Submitter
+from condor_sidecar.app.updates import Updates
 from condor_sidecar.core.reaction import HoldRules
 from condor_sidecar.io.journal import Journal, JournalError
 from condor_sidecar.io.output_store import OutputStore
@@ -51,7 +53,7 @@ async def serve_with(settings: Settings, stop: asyncio.Event, schedd: Schedd) ->
     await asyncio.to_thread(store.prepare)
     program = await asyncio.to_thread(_install_executable, settings.data)
     journal = Journal(settings.data / "journal.sqlite")
-    table = PodTable(journal)
+    table = PodTable(journal, tell_address=settings.policy.tell_pod_address)
     table.restore(await journal.open())
     log.info("journal.read", pods=len(table.pods), tombstones=len(table.tombstones))
     try:
@@ -83,13 +85,17 @@ async def _run(
     )
     remover = Remover(table, schedd, store, health, poller)
     live = LiveLogs(table, schedd, store, settings.output.live_seconds)
+    channels: JobChannels = NoChannels()
     async with asyncio.TaskGroup() as accepts:
-        intake = Intake(table, submitter, site_policy(settings), limits, accepts)
+        policy = site_policy(settings)
+        intake = Intake(table, submitter, policy, limits, accepts)
         rest = Rest(
             table,
             intake=intake,
             remover=remover,
             logs=LogStreams(table, live, store),
+            updates=Updates(table, channels, policy),
+            channels=channels,
             health=health,
             resources=settings.resources,
             node=settings.node or settings.instance,

@@ -12,7 +12,7 @@ def latch(shown: PodView | None, seen: PodView) -> PodView:
     if shown is None:
         return seen
     before = {container.name: container for container in shown.containers}
-    return PodView(tuple(_later(before.get(container.name), container) for container in seen.containers))
+    return PodView(tuple(_later(before.get(container.name), container) for container in seen.containers), seen.end)
 
 
 def _later(shown: ContainerView | None, seen: ContainerView) -> ContainerView:

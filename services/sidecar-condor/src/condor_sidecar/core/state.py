@@ -98,7 +98,7 @@ def _ended(evidence: Evidence) -> PodView:
         found = known.get(container.name)
         decided = evidence.end is not None
         views.append(_view(container, _final_state(found, result, end, failed_init, decided), found))
-    return PodView(tuple(views))
+    return PodView(tuple(views), evidence.end)
 
 
 def _final_state(

@@ -51,6 +51,8 @@ class PodView(msgspec.Struct, frozen=True):
     """All containers of a pod, in the pod's order (init containers first)."""
 
     containers: tuple[ContainerView, ...]
+    end: Terminated | None = None
+    """How the job as a whole ended, where that was decided without the supervisor."""
 
     @property
     def ended(self) -> bool:
