@@ -38,6 +38,8 @@ class ObjectStore:
     objects: Mapping[ObjectName, JsonObject | None]
     tokens: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Service account tokens by volume name and path."""
+    renew_at: float | None = None
+    """When the first of them is to be renewed, in Unix seconds."""
 
     def get(self, name: ObjectName, optional: bool) -> JsonObject | None:
         """The object; None if it is absent and may be. Raises MissingObjectError."""

@@ -15,6 +15,7 @@ from virtual_kubelet.core.log_query import LogQuery, LogQueryError, log_query
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.core.timestamp import rfc3339
 from virtual_kubelet.io.kubelet_access import KubeletAccess
+from virtual_kubelet.io.node_stats import NodeStats
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 
@@ -30,10 +31,11 @@ log = get_logger(__name__)
 class KubeletPort:
     """The routes; `access` decides who may call them."""
 
-    def __init__(self, registry: Registry, interlink: InterlinkClient, access: KubeletAccess) -> None:
+    def __init__(self, registry: Registry, interlink: InterlinkClient, access: KubeletAccess, stats: NodeStats) -> None:
         self._registry = registry
         self._interlink = interlink
         self._access = access
+        self._stats = stats
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self._access.middleware()])
@@ -44,6 +46,7 @@ class KubeletPort:
         route.add_get("/pods/", self._pods)
         route.add_get("/runningpods", self._running)
         route.add_get("/runningpods/", self._running)
+        self._stats.add_routes(route)
         for path in _INTERACTIVE:
             route.add_route("*", f"/{path}/{{rest:.*}}", self._interactive)
         return app

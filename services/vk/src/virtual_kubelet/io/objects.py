@@ -5,19 +5,35 @@ objects: who asks while a request for the same object is under way shares the ne
 """
 
 import asyncio
+import time
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias, TypedDict
 from weakref import WeakValueDictionary
 
 from kubernetes_client.answer import ApiError
 from kubernetes_client.api import ApiServer
 
 from virtual_kubelet.core.object_store import MissingObjectError, ObjectName, ObjectStore
+from virtual_kubelet.core.timestamp import unix_time
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 
 _Key: TypeAlias = tuple[str, ObjectName]
+RENEWED_AT = 0.8  # of a token's life, as a kubelet renews them, and after a day at the latest
+LONGEST_USE = 86400.0
 _PLURAL = {"configmap": "configmaps", "secret": "secrets"}
+
+
+class _Token(NamedTuple):
+    text: str
+    renew_at: float
+
+
+class Tokens(TypedDict):
+    """As they stand in an ObjectStore."""
+
+    tokens: dict[tuple[str, str], str]
+    renew_at: float | None
 
 
 class ObjectReader:
@@ -40,11 +56,17 @@ class ObjectReader:
                 f'pods on this node may not use ConfigMaps, Secrets and tokens of namespace "{namespace}"; an administrator of '
                 "the node can allow it (Namespaces in the virtual kubelet's configuration)"
             )
-        objects = {name: await self._read(namespace, name) for name in wanted}
-        made = {(volume, source["path"]): await self._token(pod, source) for volume, source in asked}
-        return ObjectStore(namespace, objects, made)
+        objects = {name: await self.read(namespace, name) for name in wanted}
+        return ObjectStore(namespace, objects, **await self.tokens(pod, asked))
 
-    async def _read(self, namespace: str, name: ObjectName) -> JsonObject | None:
+    async def tokens(self, pod: JsonObject, asked: Iterable[tuple[str, JsonObject]]) -> Tokens:
+        """New tokens for the volumes that ask for them. Raises MissingObjectError, ApiError."""
+        made = {(volume, source["path"]): await self._token(pod, source) for volume, source in asked}
+        renewals = [token.renew_at for token in made.values()]
+        return {"tokens": {key: token.text for key, token in made.items()}, "renew_at": min(renewals, default=None)}
+
+    async def read(self, namespace: str, name: ObjectName) -> JsonObject | None:
+        """The object without managedFields; None if there is none. Raises MissingObjectError if vk may not look, ApiError."""
         key = (namespace, name)
         coming = self._coming.get(key)
         if coming is None:
@@ -72,7 +94,7 @@ class ObjectReader:
         found["metadata"].pop("managedFields", None)
         return {key: value for key, value in found.items() if key not in ("kind", "apiVersion")}
 
-    async def _token(self, pod: JsonObject, source: JsonObject) -> str:
+    async def _token(self, pod: JsonObject, source: JsonObject) -> _Token:
         """A token of the pod's service account, bound to the pod, for the audience and the time that the pod asks for."""
         namespace, account = pods.namespace(pod), pod["spec"].get("serviceAccountName") or "default"
         bound = {"kind": "Pod", "apiVersion": "v1", "name": pods.name(pod), "uid": pods.uid(pod)}
@@ -89,5 +111,6 @@ class ObjectReader:
                     "FailedMount",
                 ) from error
             raise
-        token: str = made["status"]["token"]
-        return token
+        now = time.time()
+        ends = unix_time(made["status"].get("expirationTimestamp")) or now + spec["expirationSeconds"]
+        return _Token(made["status"]["token"], now + min(RENEWED_AT * (ends - now), LONGEST_USE))
