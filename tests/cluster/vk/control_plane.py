@@ -135,6 +135,34 @@ def _apiserver_flags(plane: ControlPlane, etcd_port: int, port: int) -> list[str
     ]
 
 
+CONTROLLERS = (
+    *("deployment-controller", "replicaset-controller", "statefulset-controller", "daemonset-controller"),
+    *("job-controller", "cronjob-controller", "garbage-collector-controller", "pod-garbage-collector-controller"),
+)
+"""Without those of accounts and their certificates, which tests put in place themselves."""
+
+
+@contextlib.contextmanager
+def controllers(plane: ControlPlane) -> Iterator[None]:
+    """Run the controllers of workloads inside the context. Pods are not scheduled: their templates name the node."""
+    kubeconfig = plane.kubeconfig(ADMIN)
+    built = Path(_programs(plane.folder / "build.log")[1]).parent
+    (port,) = free_ports(1)
+    argv = [
+        str(built / "kube-controller-manager"),
+        f"--kubeconfig={kubeconfig}",
+        f"--authentication-kubeconfig={kubeconfig}",
+        f"--authorization-kubeconfig={kubeconfig}",
+        f"--controllers={','.join(CONTROLLERS)}",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={port}",
+        f"--cert-dir={plane.folder / 'controllers'}",
+        "--leader-elect=false",
+    ]
+    with _running(argv, plane.folder / "controllers.log"):
+        yield
+
+
 @contextlib.contextmanager
 def _running(argv: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as sink, _process(argv, sink) as process:

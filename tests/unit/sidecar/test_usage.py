@@ -13,8 +13,9 @@ from condor_sidecar.model.pod_view import ContainerView, PodView, Running, Waiti
 from interlink.protocol.types import ContainerUsage, PodUsage
 
 from tests.fakes.condor_schedd import FakeSchedd
+from tests.unit.sidecar.compile.pods import UID
 from tests.unit.sidecar.conftest import Sidecar, created
-from tests.unit.sidecar.test_updates import UID, Channels, table
+from tests.unit.sidecar.test_updates import Channels, table
 
 NOW = 1_767_225_700
 VIEW = PodView(

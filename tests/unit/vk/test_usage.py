@@ -28,7 +28,7 @@ def sampled(*containers: ContainerUsage, uid: str = UID) -> PodSample:
     return PodSample(uid, "ns", "p", NOW - 5, NOW - 50, containers)
 
 
-def values(text: str, name: str) -> list[tuple[dict[str, str], float, float | None]]:
+def values(text: str, name: str) -> list[tuple[dict[str, str], float, Any]]:
     family = [f for f in text_string_to_metric_families(text) if f.name == name.removesuffix("_total")]
     return [(s.labels, s.value, s.timestamp) for f in family for s in f.samples]
 
