@@ -84,9 +84,9 @@ def control_plane(folder: Path) -> Iterator[ControlPlane]:
         f"https://127.0.0.1:{api_port}", folder, {u: secrets.token_hex(16) for u in (ADMIN, VK, NOBODY, RESTRICTED)}
     )
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_running([*etcd, *_etcd_flags(folder, client_port, peer_port)], folder / "etcd.log"))
+        stack.enter_context(running_program([*etcd, *_etcd_flags(folder, client_port, peer_port)], folder / "etcd.log"))
         process = stack.enter_context(
-            _running([apiserver, *_apiserver_flags(plane, client_port, api_port)], folder / "apiserver.log")
+            running_program([apiserver, *_apiserver_flags(plane, client_port, api_port)], folder / "apiserver.log")
         )
         _wait_until_ready(plane, process)
         yield plane
@@ -159,12 +159,13 @@ def controllers(plane: ControlPlane) -> Iterator[None]:
         f"--cert-dir={plane.folder / 'controllers'}",
         "--leader-elect=false",
     ]
-    with _running(argv, plane.folder / "controllers.log"):
+    with running_program(argv, plane.folder / "controllers.log"):
         yield
 
 
 @contextlib.contextmanager
-def _running(argv: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running_program(argv: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that runs inside the context and writes to `log`."""
     with log.open("wb") as sink, _process(argv, sink) as process:
         yield process
 
