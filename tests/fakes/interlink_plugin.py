@@ -34,6 +34,8 @@ class FakePlugin:
         app.router.add_post("/delete", self._json)
         app.router.add_get("/status", self._json)
         app.router.add_get("/pods", self._json)
+        app.router.add_post("/update", self._json)
+        app.router.add_get("/stats", self._json)
         app.router.add_get("/getLogs", self._logs)
         app.router.add_get("/watch", self._logs)
         return app

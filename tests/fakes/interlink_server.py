@@ -23,6 +23,7 @@ from aiohttp import web
 JsonObject = dict[str, Any]
 ALL_FEATURES = "list, retry-create, status-batch"
 WATCHED = ALL_FEATURES + ", watch"
+CHANGEABLE = ALL_FEATURES + ", update, stats"
 
 
 @dataclass
@@ -38,6 +39,8 @@ class Job:
     creates: int = 1
     state: JsonObject = field(default_factory=lambda: {"waiting": {"reason": "Queued"}})
     said: JsonObject | None = None
+    beside: JsonObject = field(default_factory=dict)
+    """What is said beside the containers: events, podIP, disruption."""
     moved: float = 0.0
     restarts: int = 0
 
@@ -73,6 +76,8 @@ class FakeInterlink:
         self.logs_cancelled = asyncio.Event()
         self.latency = 0.0
         self.create_gate: asyncio.Event | None = None
+        self.updates: list[JsonObject] = []
+        self.usage: list[JsonObject] = []
         self._moved = asyncio.Event()
 
     # what a test does to the site
@@ -111,6 +116,8 @@ class FakeInterlink:
             "/status": self._status,
             "/pods": self._list,
             "/pinglink": self._pinglink,
+            "/update": self._update,
+            "/stats": self._stats,
         }
         for path, handler in routes.items():
             app.router.add_route("*", path, self._answering(path, handler))
@@ -166,6 +173,13 @@ class FakeInterlink:
         found = self.jobs.pop(uid, None)
         return web.Response(text="deleted") if found else web.Response(status=404, text="unknown pod")
 
+    def _update(self, body: JsonObject) -> web.Response:
+        self.updates.append(body)
+        return web.Response(text="updated")
+
+    def _stats(self, _body: None) -> web.Response:
+        return web.json_response(self.usage)
+
     def _status(self, body: list[JsonObject]) -> web.Response:
         asked = [pod["metadata"]["uid"] for pod in body]
         return web.json_response([self._state(self.jobs[uid]) for uid in asked if uid in self.jobs])
@@ -183,7 +197,8 @@ class FakeInterlink:
             ],
             "initContainers": [{"name": n, "state": passed} for n in job.inits] or None,
         }
-        return {"name": job.name, "UID": job.uid, "namespace": job.namespace, "JID": f"job-{job.uid[:8]}", **said}
+        named = {"name": job.name, "UID": job.uid, "namespace": job.namespace, "JID": f"job-{job.uid[:8]}"}
+        return {**named, **said, **job.beside}
 
     def _pinglink(self, _body: None) -> web.Response:
         headers = {"InterLink-Features": self.features} if self.features else {}

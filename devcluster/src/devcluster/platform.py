@@ -41,7 +41,7 @@ class Platform:
 
     @cached_property
     def go_programs(self) -> dict[str, GoProgram]:
-        made = (programs.kubernetes, programs.coredns, programs.pause, programs.provisioner)
+        made = (programs.kubernetes, programs.coredns, programs.pause, programs.provisioner, programs.metrics_server)
         return {program.name: program for program in (make(self.checkout) for make in made)}
 
     @cached_property

@@ -84,9 +84,9 @@ def control_plane(folder: Path) -> Iterator[ControlPlane]:
         f"https://127.0.0.1:{api_port}", folder, {u: secrets.token_hex(16) for u in (ADMIN, VK, NOBODY, RESTRICTED)}
     )
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_running([*etcd, *_etcd_flags(folder, client_port, peer_port)], folder / "etcd.log"))
+        stack.enter_context(running_program([*etcd, *_etcd_flags(folder, client_port, peer_port)], folder / "etcd.log"))
         process = stack.enter_context(
-            _running([apiserver, *_apiserver_flags(plane, client_port, api_port)], folder / "apiserver.log")
+            running_program([apiserver, *_apiserver_flags(plane, client_port, api_port)], folder / "apiserver.log")
         )
         _wait_until_ready(plane, process)
         yield plane
@@ -135,8 +135,37 @@ def _apiserver_flags(plane: ControlPlane, etcd_port: int, port: int) -> list[str
     ]
 
 
+CONTROLLERS = (
+    *("deployment-controller", "replicaset-controller", "statefulset-controller", "daemonset-controller"),
+    *("job-controller", "cronjob-controller", "garbage-collector-controller", "pod-garbage-collector-controller"),
+)
+"""Without those of accounts and their certificates, which tests put in place themselves."""
+
+
 @contextlib.contextmanager
-def _running(argv: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def controllers(plane: ControlPlane) -> Iterator[None]:
+    """Run the controllers of workloads inside the context. Pods are not scheduled: their templates name the node."""
+    kubeconfig = plane.kubeconfig(ADMIN)
+    built = Path(_programs(plane.folder / "build.log")[1]).parent
+    (port,) = free_ports(1)
+    argv = [
+        str(built / "kube-controller-manager"),
+        f"--kubeconfig={kubeconfig}",
+        f"--authentication-kubeconfig={kubeconfig}",
+        f"--authorization-kubeconfig={kubeconfig}",
+        f"--controllers={','.join(CONTROLLERS)}",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={port}",
+        f"--cert-dir={plane.folder / 'controllers'}",
+        "--leader-elect=false",
+    ]
+    with running_program(argv, plane.folder / "controllers.log"):
+        yield
+
+
+@contextlib.contextmanager
+def running_program(argv: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that runs inside the context and writes to `log`."""
     with log.open("wb") as sink, _process(argv, sink) as process:
         yield process
 

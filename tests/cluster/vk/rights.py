@@ -73,3 +73,8 @@ async def grant(api: ApiServer, node: str, namespace: str) -> None:
 async def grant_logs(api: ApiServer, user: str = NOBODY) -> None:
     """Let somebody use the kubelet ports of all nodes."""
     await _role(api, "kubelet-port", [_rule(["nodes/proxy"], ["get", "create"])], user=user)
+
+
+async def grant_metrics(api: ApiServer, user: str = NOBODY) -> None:
+    """Let somebody read what nodes use, as metrics-server may."""
+    await _role(api, "kubelet-metrics", [_rule(["nodes/metrics"], ["get"])], user=user)

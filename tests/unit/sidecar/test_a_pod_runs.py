@@ -147,7 +147,7 @@ async def test_deleting_a_stranger_is_done(sidecar: Sidecar) -> None:
 async def test_ping_tells_resources_and_features(sidecar: Sidecar) -> None:
     async with sidecar.request("GET", "/status", []) as response:
         reply = await response.json()
-        assert response.headers["InterLink-Features"] == "list, retry-create, status-batch"
+        assert response.headers["InterLink-Features"] == "list, retry-create, stats, status-batch, update, watch"
     assert reply["resources"]["cpu"] == "1000"
     assert reply["taints"] == []
 

@@ -1,4 +1,4 @@
-"""Made-up tokens at the kubelet port keep neither the API server busy nor known callers out."""
+"""What callers of the kubelet port must be allowed; made-up tokens keep neither the API server busy nor known callers out."""
 
 import asyncio
 from collections import Counter
@@ -20,13 +20,17 @@ class Reviews:
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
+        self.rights: list[tuple[str, str]] = []
+        self.allowed: set[str] | None = None
         self.open = asyncio.Event()
         self.open.set()
         self.running = self.most = 0
 
     async def post(self, path: str, body: Json) -> Json:
         if "tokenreviews" not in path:
-            return {"status": {"allowed": True}}
+            attributes = body["spec"]["resourceAttributes"]
+            self.rights.append((attributes["verb"], attributes["subresource"]))
+            return {"status": {"allowed": self.allowed is None or attributes["subresource"] in self.allowed}}
         token = body["spec"]["token"]
         self.asked[token] += 1
         self.running += 1
@@ -52,7 +56,7 @@ class Port:
             return Response(text="in")
 
         app = Application(middlewares=[self._access.middleware()])
-        app.router.add_get("/", answer)
+        app.router.add_route("*", "/{path:.*}", answer)
         return app
 
 
@@ -67,8 +71,8 @@ async def client(port: Port) -> Any:
         yield made
 
 
-async def status(client: Any, token: str) -> int:
-    async with client.get("/", headers={"Authorization": f"Bearer {token}"}) as response:
+async def status(client: Any, token: str, path: str = "/", method: str = "GET") -> int:
+    async with client.request(method, path, headers={"Authorization": f"Bearer {token}"}) as response:
         return int(response.status)
 
 
@@ -112,3 +116,36 @@ async def test_requests_with_one_token_share_its_review(port: Port, client: Any)
         port.reviews.open.set()
         assert await asyncio.gather(*calls) == [200] * 20
     assert port.reviews.asked[GOOD] == REVIEWS_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "needed"),
+    [
+        ("/stats/summary", "GET", [("get", "stats")]),
+        ("/metrics", "GET", [("get", "metrics")]),
+        ("/metrics/resource", "GET", [("get", "metrics")]),
+        ("/logs/", "GET", [("get", "log")]),
+        ("/pods", "GET", [("get", "pods"), ("get", "proxy")]),
+        ("/runningpods/", "GET", [("get", "pods"), ("get", "proxy")]),
+        ("/healthz", "GET", [("get", "healthz"), ("get", "proxy")]),
+        ("/containerLogs/ns/p/c", "GET", [("get", "proxy")]),
+        ("/exec/ns/p/c", "POST", [("create", "proxy")]),
+        ("/metricsfoo", "GET", [("get", "proxy")]),
+    ],
+)
+async def test_what_a_path_needs_is_what_a_kubelet_asks_for(
+    port: Port, client: Any, path: str, method: str, needed: list[tuple[str, str]]
+) -> None:
+    port.reviews.allowed = set()
+    assert await status(client, GOOD, path, method) == 403
+    assert port.reviews.rights == needed
+    port.now += REMEMBER_SECONDS
+    port.reviews.allowed = {needed[0][1]}
+    assert await status(client, GOOD, path, method) == 200
+
+
+async def test_who_may_read_metrics_may_not_run_commands(port: Port, client: Any) -> None:
+    port.reviews.allowed = {"metrics", "stats"}
+    assert await status(client, GOOD, "/metrics/resource") == 200
+    assert await status(client, GOOD, "/exec/ns/p/c", "POST") == 403
+    assert await status(client, GOOD, "/containerLogs/ns/p/c") == 403

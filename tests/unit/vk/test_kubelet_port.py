@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from interlink.protocol.client import InterlinkClient
+from virtual_kubelet.control.remote import Remote
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.io.kubelet_access import KubeletAccess
 from virtual_kubelet.io.kubelet_port import KubeletPort
+from virtual_kubelet.io.node_stats import NodeStats
 
 from tests.fakes.interlink_server import FakeInterlink
 from tests.unit.vk.pods import Json, pod
@@ -40,7 +42,8 @@ async def port(site: FakeInterlink) -> AsyncIterator[Any]:
     registry.seen(pod(status={"phase": "Running", "containerStatuses": [{"name": "a", "state": {"running": {}}}]}))
     access: Any = KubeletAccess(api, "node")  # type: ignore[arg-type]
     async with TestServer(site.app()) as served, InterlinkClient(str(served.make_url("")), log_streams=2) as client:
-        app = KubeletPort(registry, client, access).application()
+        stats = NodeStats("node", registry, Remote(client, "node", 5))
+        app = KubeletPort(registry, client, access, stats).application()
         async with TestClient(TestServer(app), headers={"Authorization": "Bearer x"}) as caller:
             yield caller
             assert site.follow_gate is not None

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from interlink.protocol.types import PodStatus
 from virtual_kubelet.core import status
+from virtual_kubelet.core.generation import keeps_generations, observed
 from virtual_kubelet.core.status import next_status
 
 from tests.unit.vk.pods import Json, container, pod
@@ -129,7 +130,7 @@ def test_the_plugin_s_words_are_kept() -> None:
     assert (end["exitCode"], end["reason"], end["message"], end["signal"]) == (137, "OOMKilled", "over 2 GiB", 9)
 
 
-@pytest.mark.parametrize("reason", ["DeadlineExceeded", "Evicted", "JobLost"])
+@pytest.mark.parametrize("reason", ["DeadlineExceeded", "Evicted", "JobHeld", "JobLost", "JobRemoved"])
 def test_an_end_of_the_whole_job_is_the_pod_s_reason(reason: str) -> None:
     thing = after(pod(), report(said("a", ended(137, reason=reason, message="words of HTCondor"))))
     assert (thing["status"]["reason"], thing["status"]["message"]) == (reason, "words of HTCondor")
@@ -155,6 +156,66 @@ def test_readiness_gates_are_heard() -> None:
     assert condition(thing, "Ready")["reason"] == "ReadinessGatesNotReady"
     thing["status"]["conditions"].append({"type": "example.org/gate", "status": "True"})
     assert condition(after(thing, report(said("a", running()))), "Ready")["status"] == "True"
+
+
+def test_an_address_is_shown_only_when_the_site_tells_one_and_stays() -> None:
+    said_so = report(said("a", running()))
+    said_so.podIP = "192.0.2.7"
+    thing = after(pod(), report(said("a", running())))
+    assert "podIP" not in thing["status"]
+    thing = after(thing, said_so)
+    assert (thing["status"]["podIP"], thing["status"]["podIPs"]) == ("192.0.2.7", [{"ip": "192.0.2.7"}])
+    said_so.podIP = "192.0.2.8"
+    assert after(thing, said_so)["status"]["podIP"] == "192.0.2.7"
+
+
+@pytest.mark.parametrize("told", ["", "wn7.example.org", "192.0.2.007", "2001:DB8::1"])
+def test_what_is_no_address_in_kubernetes_spelling_is_not_shown(told: str) -> None:
+    one = report(said("a", running()))
+    one.podIP = told
+    assert "podIP" not in after(pod(), one)["status"]
+
+
+def test_a_pod_that_the_site_took_away_is_a_disruption() -> None:
+    evicted = report(said("a", ended(137, reason="Evicted", message="lost its worker node")))
+    evicted.disruption = "lost its worker node"
+    thing = after(pod(), evicted)
+    found = condition(thing, "DisruptionTarget")
+    assert (found["status"], found["reason"]) == ("True", "TerminationByKubelet")
+    assert found["message"] == "lost its worker node"
+
+
+def test_who_ended_well_or_failed_by_itself_was_not_disrupted() -> None:
+    done = report(said("a", ended(0)))
+    done.disruption = "too late"
+    for one in (done, report(said("a", ended(137, reason="OOMKilled")))):
+        kinds = {c["type"] for c in after(pod(), one)["status"]["conditions"]}
+        assert "DisruptionTarget" not in kinds
+
+
+def test_what_others_keep_in_a_status_stays() -> None:
+    foreign = {"qosClass": "Burstable", "resize": "Proposed", "nominatedNodeName": "n"}
+    shown = after(pod(status=foreign), report(said("a", running())))["status"]
+    assert {key: shown[key] for key in foreign} == foreign
+
+
+def test_a_status_says_which_generation_it_is_about() -> None:
+    thing = after(pod(), report(said("a", running())))
+    thing["status"]["conditions"].append({"type": "example.org/mine", "status": "True"})
+    made = observed(thing["status"], 3)
+    assert made["observedGeneration"] == 3
+    told = {c["type"]: c.get("observedGeneration") for c in made["conditions"]}
+    assert (told["Ready"], told["ContainersReady"], told["example.org/mine"]) == (3, 3, None)
+    assert observed(thing["status"], None) == thing["status"]
+    later = after(thing | {"status": made}, report(said("a", running())), now=LATER)
+    assert observed(later["status"], 3) == made
+
+
+@pytest.mark.parametrize(
+    ("version", "keeps"), [("v1.34.4", True), ("v1.35.0-rc.1", True), ("v1.33.9", False), ("v2.0.0", True), ("", False)]
+)
+def test_who_does_not_keep_generations_is_not_told_them(version: str, keeps: bool) -> None:
+    assert keeps_generations(version) is keeps
 
 
 def test_a_real_restart_is_shown_and_a_flapping_plugin_is_not() -> None:

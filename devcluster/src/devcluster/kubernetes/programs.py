@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from devcluster.golang import GoProgram
-from devcluster.kubernetes import volumes
+from devcluster.kubernetes import usage, volumes
 from devcluster.paths import Checkout
 
 NAMES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
@@ -28,6 +28,11 @@ def provisioner(checkout: Checkout) -> GoProgram:
     folder = checkout.root / "devcluster" / "go" / volumes.PROGRAM
     package = "github.com/rancher/local-path-provisioner"
     return GoProgram(volumes.PROGRAM, folder, (package,), (volumes.PROGRAM,))
+
+
+def metrics_server(checkout: Checkout) -> GoProgram:
+    folder = checkout.root / "devcluster" / "go" / usage.PROGRAM
+    return GoProgram(usage.PROGRAM, folder, (f"sigs.k8s.io/{usage.PROGRAM}/cmd/{usage.PROGRAM}",), (usage.PROGRAM,))
 
 
 def pause(checkout: Checkout) -> GoProgram:

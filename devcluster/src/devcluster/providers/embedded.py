@@ -11,7 +11,7 @@ from devcluster.host_facts import install_packages, load_modules, look
 from devcluster.images import buildah, cvmfs, scratch
 from devcluster.images.recipe import SESSIONS
 from devcluster.images.reference import Image
-from devcluster.kubernetes import cluster, tools, volumes
+from devcluster.kubernetes import cluster, tools, usage, volumes
 from devcluster.leash import marked
 from devcluster.machine import Machine
 from devcluster.network import netns_path, netns_processes, network_down, network_up
@@ -50,6 +50,7 @@ class Embedded(Provider):
 
             # One compiler at a time: each uses all processors, and the second finds what the first one compiled.
             before = {"kubernetes": "pause", "coredns": "kubernetes", volumes.PROGRAM: "coredns"}
+            before |= {usage.PROGRAM: volumes.PROGRAM}
             needs = (before[name],) if name in before else ()
             return Step(name, f"{name} from its Go module", compile_it, needs)
 
@@ -73,6 +74,7 @@ class Embedded(Provider):
             Step("images", "container images", images, ("rootfs",)),
             build("coredns"),
             build(volumes.PROGRAM),
+            build(usage.PROGRAM),
         ]
 
     def _kubernetes(self) -> list[Step]:
@@ -90,6 +92,11 @@ class Embedded(Provider):
         def own_images(log: StepLog) -> None:
             made = [self._program_image(name) for name in ("pause", "coredns", volumes.PROGRAM)]
             cluster.import_images(platform.node, made, log)
+
+        def measure(log: StepLog) -> None:
+            image = self._program_image(usage.PROGRAM)
+            cluster.import_images(platform.node, [image], log)
+            platform.kubectl.apply(usage.manifests(image.reference))
 
         def api(_: StepLog) -> None:
             cluster.wait_for_api(platform.kubectl)
@@ -122,6 +129,7 @@ class Embedded(Provider):
             Step("system-images", "system images into the node", own_images, ("node", "coredns", volumes.PROGRAM)),
             Step("dns", "node and cluster DNS", dns, ("api", "system-images")),
             Step("storage", "storage class", storage, ("dns",)),
+            Step("usage", "metrics-server", measure, ("dns", usage.PROGRAM)),
             Step("cvmfs", "CVMFS of the node", publish, ("node", "images")),
             Step(
                 "import-images", "images of the services into the node", importing(sessions=False), ("node", "images")

@@ -192,6 +192,9 @@ class PodPolicy(Section):
     """How long a container is tried that can't be made, for want of its image or by its configuration; then its pod fails."""
     keep_service_account_token: bool = False
     """Hand a pod's default Kubernetes token to the site."""
+    tell_pod_address: bool = False
+    """Tell Kubernetes the worker node's address as the pod's: right where the cluster reaches worker nodes, since Services send
+    their traffic there."""
 
 
 class PollIntervals(Section):

@@ -24,11 +24,13 @@ from virtual_kubelet.control.hearing import Hearing
 from virtual_kubelet.control.node_controller import NodeController
 from virtual_kubelet.control.pod_controller import Hands, PodController
 from virtual_kubelet.control.poller import Poller
+from virtual_kubelet.control.refresher import Refresher
 from virtual_kubelet.control.remote import Remote
 from virtual_kubelet.control.status_writer import StatusWriter
 from virtual_kubelet.control.sweeper import Sweeper
 from virtual_kubelet.control.watcher import Watcher
 from virtual_kubelet.core.create_request import Translation
+from virtual_kubelet.core.generation import keeps_generations
 from virtual_kubelet.core.node_object import NodeIdentity
 from virtual_kubelet.core.polling import Cadence
 from virtual_kubelet.core.registry import Registry
@@ -39,6 +41,7 @@ from virtual_kubelet.io.kubelet_access import KubeletAccess
 from virtual_kubelet.io.kubelet_port import KubeletPort
 from virtual_kubelet.io.node_lease import NodeLease
 from virtual_kubelet.io.node_registration import NodeRegistration
+from virtual_kubelet.io.node_stats import NodeStats
 from virtual_kubelet.io.objects import ObjectReader
 from virtual_kubelet.io.pod_watch import PodWatch
 from virtual_kubelet.model.known_pod import Stage
@@ -63,6 +66,7 @@ class _Parts:
     poller: Poller
     watcher: Watcher
     sweeper: Sweeper
+    refresher: Refresher
     watch: PodWatch
     port: KubeletPort
 
@@ -150,7 +154,8 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
     )
     registry, events, wanted = Registry(), EventRecorder(api, name), asyncio.Event()
     remote = Remote(client, name, settings.create_timeout)
-    writer = StatusWriter(api, registry)
+    writer = StatusWriter(api, registry, generations=keeps_generations(api_version))
+    reader, translation = ObjectReader(api, settings.namespaces, settings.service_links), _translation(settings)
     node = NodeController(
         identity=identity,
         configured=settings.capacity,
@@ -165,11 +170,20 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
     )
     handover = Handover(
         remote=remote,
-        reader=ObjectReader(api, settings.namespaces, settings.service_links),
+        reader=reader,
         writer=writer,
         events=events,
-        translation=_translation(settings),
+        translation=translation,
         node=node.facts,
+    )
+    refresher = Refresher(
+        registry,
+        remote,
+        reader,
+        events,
+        translation=translation,
+        node=node.facts,
+        interval=settings.refresh_interval,
     )
     pods = PodController(registry, Hands(api, remote, events, handover, writer), wanted.set, address)
     cadence = Cadence(settings.status_poll.minimum, settings.status_poll.maximum)
@@ -184,8 +198,11 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
         poller=poller,
         watcher=watcher,
         sweeper=Sweeper(api, registry, remote, settings.sweep_interval),
+        refresher=refresher,
         watch=PodWatch(api, name, registry, pods.queue.add),
-        port=KubeletPort(registry, client, KubeletAccess(api, name), lambda: remote.executes),
+        port=KubeletPort(
+            registry, client, KubeletAccess(api, name), NodeStats(name, registry, remote), lambda: remote.executes
+        ),
     )
 
 
@@ -234,6 +251,7 @@ async def _run(parts: _Parts, stop: asyncio.Event) -> None:
         "poller": lambda: _after(parts.watch.synced, parts.poller.run),
         "watcher": lambda: _after(parts.watch.synced, parts.watcher.run),
         "sweeper": lambda: _after(parts.watch.synced, parts.sweeper.run),
+        "refresher": lambda: _after(parts.watch.synced, parts.refresher.run),
         "gauges": lambda: _count(parts),
     }
     try:

@@ -27,6 +27,7 @@ SUSPECTS = Gauge(
     "virtual_kubelet_suspected_orphans", "Jobs without a pod at the last comparison with the server's list."
 )
 SWEPT = Counter("virtual_kubelet_swept_jobs_total", "Jobs removed because their pods had vanished.")
+UPDATES = Counter("virtual_kubelet_updates_total", "Running pods that were given new content at the site.")
 EVENTS_DROPPED = Counter("virtual_kubelet_events_dropped_total", "Kubernetes events that were not written.", ["why"])
 LOOP_FAILURES = Counter(
     "virtual_kubelet_loop_failures_total", "Unexpected errors in a loop, which then goes on.", ["loop"]

@@ -152,6 +152,8 @@ class Settings(Part):
     """Seconds of outage after which the node is shown NotReady, so that Kubernetes evicts its pods; 0: never."""
     kubelet_client_ca: Path | None = Field(default=None, alias="KubeletClientCA")
     """PEM file of the authority of API server certificates; None: read from the cluster."""
+    refresh_interval: Annotated[float, Field(ge=1, le=3600)] = Field(default=30.0, alias="RefreshInterval")
+    """Seconds between two looks at each ConfigMap and Secret that a running pod mounts, to tell the site what changed."""
     create_timeout: Annotated[float, Field(ge=1, le=600)] = Field(default=120.0, alias="CreateTimeout")
     """Seconds that a create may take."""
     log_streams: Annotated[int, Field(ge=1, le=1000)] = Field(default=200, alias="LogStreams")

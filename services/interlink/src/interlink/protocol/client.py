@@ -20,7 +20,7 @@ from interlink.protocol.exec import SUBPROTOCOL, ExecRequest
 from interlink.protocol.exec_stream import ExecStream
 from interlink.protocol.features import SESSION_HEADER
 from interlink.protocol.transport import LOG_STREAMS, Transport, followed
-from interlink.protocol.types import CreateReply, CreateRequest, LogRequest, PingReply, Pod, PodStatus
+from interlink.protocol.types import CreateReply, CreateRequest, LogRequest, PingReply, Pod, PodStatus, PodUsage
 from interlink.protocol.watch import SILENCE_SECONDS, Change, changes
 
 T = TypeVar("T")
@@ -90,6 +90,15 @@ class InterlinkClient:
         """Every pod that is held for `node` (feature `list`)."""
         body, _ = await self._call("GET", f"/pods?node={quote(node, safe='')}", "ListPods", b"")
         return _decode(body, list[PodStatus] | None) or []  # type: ignore[arg-type]
+
+    async def update(self, request: CreateRequest) -> None:
+        """Hand over what changed of a running pod (feature `update`). Raises LostTrack with 501 where its job can't take it up."""
+        await self._call("POST", "/update", "UpdatePod", encode(request))
+
+    async def stats(self, node: str) -> list[PodUsage]:
+        """What the running pods of `node` use (feature `stats`)."""
+        body, _ = await self._call("GET", f"/stats?node={quote(node, safe='')}", "GetStats", b"")
+        return _decode(body, list[PodUsage] | None) or []  # type: ignore[arg-type]
 
     async def ping(self) -> Ping:
         """Is the whole chain there, and what does it offer?"""

@@ -81,7 +81,8 @@ class SiteEvent(msgspec.Struct, omit_defaults=True):
 class PodStatus(msgspec.Struct):
     """State of one pod at the plugin: Kubernetes container statuses, each with exactly one of waiting, running, terminated.
 
-    `events` (the latest few) and `podIP` (where others reach the pod, if the operator wants it told) are ours.
+    `events` (the latest few), `podIP` (where others reach the pod, if the operator wants it told) and `disruption` (the site took
+    the pod's job away, and why: no fault of the pod's) are ours.
     """
 
     name: str = ""
@@ -92,6 +93,7 @@ class PodStatus(msgspec.Struct):
     initContainers: list[ContainerStatus] | None = None
     events: list[SiteEvent] | msgspec.UnsetType = msgspec.UNSET
     podIP: str | msgspec.UnsetType = msgspec.UNSET
+    disruption: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class LogOptions(msgspec.Struct):

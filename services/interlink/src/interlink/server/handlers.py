@@ -9,7 +9,17 @@ from service_runtime.websockets import carry
 from interlink.protocol.decode import encode
 from interlink.protocol.errors import InterlinkError, Rejected
 from interlink.protocol.exec import SUBPROTOCOL
-from interlink.protocol.features import EXEC, FEATURES_HEADER, LIST, RETRY_CREATE, STATUS_BATCH, WATCH, format_features
+from interlink.protocol.features import (
+    EXEC,
+    FEATURES_HEADER,
+    LIST,
+    RETRY_CREATE,
+    STATS,
+    STATUS_BATCH,
+    UPDATE,
+    WATCH,
+    format_features,
+)
 from interlink.protocol.serving import error_middleware, error_response, json_response, read_json, session_of
 from interlink.protocol.types import CreateReply, CreateRequest, JsonObject, LogRequest, Pod, RetrievedPodData
 from interlink.protocol.uid import required_uid
@@ -22,7 +32,7 @@ from interlink.server.settings import ServerSettings
 from interlink.server.status_cache import StatusCache
 
 # what we can pass on, if the plugin can do it
-_FORWARDED_FEATURES = frozenset({STATUS_BATCH, LIST, RETRY_CREATE, WATCH, EXEC})
+_FORWARDED_FEATURES = frozenset({STATUS_BATCH, LIST, RETRY_CREATE, WATCH, UPDATE, STATS, EXEC})
 
 log = get_logger(__name__)
 
@@ -47,6 +57,8 @@ class ApiServer:
             "/updateCache": self.update_cache,
             "/pods": self.list_pods,
             "/watch": self.watch,
+            "/update": self.update,
+            "/stats": self.stats,
         }
         for path, handler in calls.items():
             for method in ("GET", "POST", "DELETE"):
@@ -73,6 +85,15 @@ class ApiServer:
         reply = await self._handed_over(data, session_of(request))
         log.info("pod.created", pod_uid=uid, request=session_of(request), job=reply.PodJID)
         return json_response(reply)
+
+    async def update(self, request: web.Request) -> web.Response:
+        """POST /update: a create's message of a pod that runs, for what changed since (feature `update`)."""
+        message = await read_json(request, CreateRequest)
+        uid = required_uid(message.pod)
+        data = RetrievedPodData(pod=message.pod, container=attach_volumes(message))
+        await self._plugin.update(data, session_of(request))
+        log.info("pod.updated", pod_uid=uid, request=session_of(request))
+        return web.Response(text="updated\n")
 
     async def _handed_over(self, data: RetrievedPodData, session: str) -> CreateReply:
         try:
@@ -102,10 +123,12 @@ class ApiServer:
 
     async def list_pods(self, request: web.Request) -> web.Response:
         """GET /pods?node=NAME: everything that the plugin holds for a node (feature `list`)."""
-        node = request.query.get("node", "")
-        if not node:
-            raise Rejected(["the query parameter node is missing"], 400)
-        return json_response(await self._plugin.list_pods(node, session_of(request)))
+        return json_response(await self._plugin.list_pods(_node_of(request), session_of(request)))
+
+    async def stats(self, request: web.Request) -> web.Response:
+        """GET /stats?node=NAME: what the running pods of a node use (feature `stats`)."""
+        text = await self._plugin.stats(_node_of(request), session_of(request))
+        return web.Response(body=text, content_type="application/json")
 
     async def logs(self, request: web.Request) -> web.StreamResponse:
         """GET /getLogs: the container's log, each piece flushed as the plugin sends it."""
@@ -161,3 +184,10 @@ class ApiServer:
         pod = await read_json(request, JsonObject)
         self._cache.drop(required_uid(pod))
         return web.Response(text="Updated cache\n")
+
+
+def _node_of(request: web.Request) -> str:
+    node = request.query.get("node", "")
+    if not node:
+        raise Rejected(["the query parameter node is missing"], 400)
+    return node

@@ -77,6 +77,15 @@ class Plugin:
         except (MalformedError, IndexError) as error:
             raise LostTrack(f"the plugin's reply to a create can't be read: {error}") from error
 
+    async def update(self, data: RetrievedPodData, session: str) -> None:
+        """Hand over what changed of a running pod."""
+        await self._call("POST", "/update", encode({"pod": data.pod, "container": data.container}), session)
+
+    async def stats(self, node: str, session: str) -> bytes:
+        """What the running pods of a node use, as the plugin writes it."""
+        text, _ = await self._call("GET", f"/stats?node={quote(node, safe='')}", None, session)
+        return text
+
     async def delete(self, pod: Pod, session: str) -> None:
         """End a pod's job; a plugin that doesn't know the pod has nothing left to do."""
         try:

@@ -7,24 +7,28 @@ before the table shows it.
 import asyncio
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from interlink.protocol.types import PodStatus
 
 from condor_sidecar import metrics
 from condor_sidecar.app.changes import Changes
+from condor_sidecar.app.pod import Pod
 from condor_sidecar.core.adoption import adopt
 from condor_sidecar.core.container_status import pod_status
 from condor_sidecar.core.duplicates import choose
 from condor_sidecar.core.job_end import JobEnd
 from condor_sidecar.core.latch import latch
+from condor_sidecar.core.pod_events import counted, end_event, job_events, with_events
+from condor_sidecar.core.pod_message import complete, is_address
 from condor_sidecar.core.result import parse_chirp
 from condor_sidecar.core.state import Evidence, Stage, look
 from condor_sidecar.io.journal import Journal, Remembered
 from condor_sidecar.model.job_ad import JobAd, JobStatus
 from condor_sidecar.model.pod_record import PodRecord, Tombstone
-from condor_sidecar.model.pod_view import PodView
-from condor_sidecar.model.result import JobResult
+from condor_sidecar.model.result import JobResult, SiteEvent
+
+__all__ = ["MOST_STRAYS", "Pod", "PodTable", "without_logs"]
 
 MOST_STRAYS = 500
 """Jobs that are removed at once because nobody wants them; a schedd that refuses may have any number of them."""
@@ -35,62 +39,12 @@ def without_logs(record: JobResult | None) -> JobResult | None:
     return None if record is None else replace(record, logs={})
 
 
-@dataclass(slots=True, eq=False)
-class Pod:
-    """One pod. `since` is when its stage began (monotonic clock); `unseen` until a query has shown its job; `sandbox` is
-    held while its output is being brought and read: only taken when free, so that nobody waits for it; `connected` while its job
-    has a job channel; its job, which ended it by that, may take until `leaves_by` (monotonic clock) to end itself."""
-
-    record: PodRecord
-    stage: Stage
-    since: float
-    view: PodView | None = None
-    jobs: dict[str, JobAd] = field(default_factory=dict)
-    ad: JobAd | None = None
-    live: JobResult | None = None
-    unseen: bool = False
-    payload_size: int | None = None
-    note: str = ""
-    alone: bool = False
-    refusals: int = 0
-    not_before: float = 0.0
-    releases: int = 0
-    fetch_failing_since: float | None = None
-    deleting: bool = False
-    connected: bool = False
-    leaves_by: float = 0.0
-    order: int = 0
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-    sandbox: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _status: PodStatus | None = None
-
-    @property
-    def uid(self) -> str:
-        """The key, everywhere."""
-        return self.record.uid
-
-    @property
-    def container_names(self) -> frozenset[str]:
-        """Of all its containers: whose logs may come back."""
-        return frozenset(container.name for container in self.record.containers)
-
-    def enter(self, stage: Stage) -> None:
-        """Go to another stage."""
-        self.stage = stage
-        self.since = time.monotonic()
-
-    def touch(self) -> None:
-        """Something changed: wake those who follow this pod."""
-        self._status = None
-        self.changed.set()
-        self.changed = asyncio.Event()
-
-
 class PodTable:
     """All pods, by UID, and the tombstones of deleted ones."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, *, tell_address: bool = False) -> None:
         self.journal = journal
+        self._tell_address = tell_address
         self.changes = Changes()
         self.pods: dict[str, Pod] = {}
         self.tombstones: dict[str, Tombstone] = {}
@@ -110,6 +64,7 @@ class PodTable:
             pod = self.add(record, remembered.unstarted.get(record.uid))
             if (view := remembered.ends.get(record.uid)) is not None:
                 pod.view = view
+                pod.events = with_events({}, end_event(view.end))
                 pod.enter(Stage.ENDED)
             elif record.attempted or pod.payload_size is None:
                 pod.enter(Stage.UNCERTAIN)
@@ -214,6 +169,9 @@ class PodTable:
         was_held = before is not None and before.status == JobStatus.HELD and not before.spooling
         if choice.kept.status == JobStatus.HELD and not choice.kept.spooling and not was_held:
             metrics.HOLDS.labels(str(choice.kept.hold_code)).inc()
+        if before is None or before.usage != choice.kept.usage:
+            pod.measured = self.now()
+        self._note(pod, job_events(before, choice.kept))
         if choice.kept.state and (before is None or before.state != choice.kept.state):
             planned = [container.planned() for container in pod.record.containers]
             self.take_record(pod, parse_chirp(choice.kept.state, planned))
@@ -222,6 +180,19 @@ class PodTable:
         """A newer word from the running supervisor, whichever way it came."""
         if record is not None and (pod.live is None or record.revision >= pod.live.revision):
             pod.live = record
+            self._hear(pod, record)
+            self.touch(pod)
+
+    def _hear(self, pod: Pod, record: JobResult) -> None:
+        """What only some of the ways carry that a record may come: it stays true when the next one lacks it."""
+        if is_address(record.address):
+            pod.address = record.address
+        self._note(pod, counted(record.events))
+
+    def _note(self, pod: Pod, events: Iterable[SiteEvent]) -> None:
+        noted = with_events(pod.events, events)
+        if noted is not pod.events:
+            pod.events = noted
             self.touch(pod)
 
     def show(self, pod: Pod) -> None:
@@ -240,6 +211,9 @@ class PodTable:
         view = latch(pod.view, look(evidence))
         await self.journal.end(pod.uid, view)
         pod.view = view
+        if final is not None:
+            self._hear(pod, final)
+        self._note(pod, end_event(view.end))
         self.without_payload(pod)
         pod.enter(Stage.ENDED)
         self.touch(pod)
@@ -249,13 +223,15 @@ class PodTable:
         asked about yet: what its caller knows is better than a guess."""
         if pod.view is None and pod.stage in (Stage.UNCERTAIN, Stage.MISSING):
             return None
-        if pod._status is None or pod.stage is Stage.QUEUED:
+        if pod.shown is None or pod.stage is Stage.QUEUED:
             if pod.stage is Stage.QUEUED or pod.view is None:
                 self.show(pod)
             assert pod.view is not None
             record = pod.record
-            pod._status = pod_status(record.uid, record.namespace, record.name, record.jid, pod.view)
-        return pod._status
+            message = pod_status(record.uid, record.namespace, record.name, record.jid, pod.view)
+            address = pod.address if self._tell_address else ""
+            pod.shown = complete(message, pod.events.values(), address, pod.view.end)
+        return pod.shown
 
     def forget(self, uid: str) -> None:
         """A delete is done."""

@@ -17,13 +17,23 @@ from condor_sidecar.app.announcement import announcement
 from condor_sidecar.app.exec import Commands
 from condor_sidecar.app.health import Health
 from condor_sidecar.app.intake import Intake
+from condor_sidecar.app.job_channels import JobChannels
 from condor_sidecar.app.log_stream import LogStreams
 from condor_sidecar.app.pods import PodTable
 from condor_sidecar.app.remover import Remover
+from condor_sidecar.app.updates import Updates
+from condor_sidecar.app.usage import usages
 from condor_sidecar.io.journal import JournalError
 from condor_sidecar.settings import Resources
 
-ANNOUNCED = (features.STATUS_BATCH, features.LIST, features.RETRY_CREATE, features.WATCH)
+ANNOUNCED = (
+    features.STATUS_BATCH,
+    features.LIST,
+    features.RETRY_CREATE,
+    features.WATCH,
+    features.UPDATE,
+    features.STATS,
+)
 NO_CHANNEL = "no commands can be run in containers here: the sidecar's configuration has no job channel (`channel`)\n"
 MOST_WATCHERS = 20
 
@@ -38,6 +48,8 @@ class Rest:
         intake: Intake,
         remover: Remover,
         logs: LogStreams,
+        updates: Updates,
+        channels: JobChannels,
         health: Health,
         resources: Resources,
         node: str,
@@ -47,6 +59,8 @@ class Rest:
         self._intake = intake
         self._remover = remover
         self._logs = logs
+        self._updates = updates
+        self._channels = channels
         self._health = health
         self._resources = resources
         self._node = node
@@ -58,6 +72,7 @@ class Rest:
         """The aiohttp application."""
         app = web.Application(client_max_size=max_body_bytes, middlewares=[measured, serving.error_middleware])
         app.router.add_post("/create", self.create)
+        app.router.add_post("/update", self.update)
         app.router.add_post("/delete", self.delete)
         for method in ("GET", "POST"):
             app.router.add_route(method, "/status", self.status)
@@ -65,6 +80,7 @@ class Rest:
         app.router.add_get("/pods", self.list_pods)
         app.router.add_get("/watch", self.watch)
         app.router.add_get("/exec", self.exec)
+        app.router.add_get("/stats", self.stats)
         return app
 
     async def create(self, request: web.Request) -> web.Response:
@@ -80,6 +96,16 @@ class Rest:
             message = await serving.read_json(request, RetrievedPodData)
         reply: CreateReply = await self._intake.create(message, serving.session_of(request), len(body))
         return serving.json_response(reply)
+
+    async def update(self, request: web.Request) -> web.Response:
+        """New content for a running pod: the message of a create."""
+        message = await serving.read_json(request, RetrievedPodData)
+        await self._updates.apply(message)
+        return serving.json_response({"PodUID": required_uid(message.pod), "message": "updated"})
+
+    async def stats(self, request: web.Request) -> web.Response:
+        """What the running pods use."""
+        return serving.json_response(usages(self._table, self._channels) if self._is_ours(request) else [])
 
     async def delete(self, request: web.Request) -> web.Response:
         """Always taken, also for a pod that nobody knows."""

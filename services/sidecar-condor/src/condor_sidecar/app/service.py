@@ -17,10 +17,12 @@ from condor_sidecar.app.boundary import keep_running
 from condor_sidecar.app.channel import access
 from condor_sidecar.app.channel.channels import Channels
 from condor_sidecar.app.channel.final import FinalRecords
+from condor_sidecar.app.channel.running_pods import RunningPods
 from condor_sidecar.app.channel.server import ChannelServer
 from condor_sidecar.app.fetcher import Fetcher
 from condor_sidecar.app.health import Health
 from condor_sidecar.app.intake import Intake
+from condor_sidecar.app.job_channels import JobChannels, NoChannels
 from condor_sidecar.app.live import LiveLogs
 from condor_sidecar.app.log_stream import LogStreams
 from condor_sidecar.app.pods import PodTable
@@ -28,6 +30,7 @@ from condor_sidecar.app.poller import Poller
 from condor_sidecar.app.remover import Remover
 from condor_sidecar.app.rest import Rest
 from condor_sidecar.app.submitter import Submitter
+from condor_sidecar.app.updates import Updates
 from condor_sidecar.core.policy import ChannelAccess
 from condor_sidecar.core.reaction import HoldRules
 from condor_sidecar.io.journal import Journal, JournalError
@@ -57,7 +60,7 @@ async def serve_with(settings: Settings, stop: asyncio.Event, schedd: Schedd) ->
     await asyncio.to_thread(store.prepare)
     program = await asyncio.to_thread(_install_executable, settings.data)
     journal = Journal(settings.data / "journal.sqlite")
-    table = PodTable(journal)
+    table = PodTable(journal, tell_address=settings.policy.tell_pod_address)
     table.restore(await journal.open())
     log.info("journal.read", pods=len(table.pods), tombstones=len(table.tombstones))
     try:
@@ -90,14 +93,18 @@ async def _run(
     remover = Remover(table, schedd, store, health, poller)
     live = LiveLogs(table, schedd, store, settings.output.live_seconds)
     jobs = await asyncio.to_thread(access.read, settings)
+    policy = site_policy(settings, jobs)
     async with asyncio.TaskGroup() as accepts:
-        intake = Intake(table, submitter, site_policy(settings, jobs), limits, accepts)
+        intake = Intake(table, submitter, policy, limits, accepts)
         channels = Channels(table, jobs.secret if jobs else b"", FinalRecords(table, store, accepts))
+        reach: JobChannels = RunningPods(channels) if jobs else NoChannels()
         rest = Rest(
             table,
             intake=intake,
             remover=remover,
             logs=LogStreams(table, live, store, channels),
+            updates=Updates(table, reach, policy),
+            channels=reach,
             health=health,
             resources=settings.resources,
             node=settings.node or settings.instance,

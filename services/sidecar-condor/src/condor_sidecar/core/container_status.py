@@ -4,8 +4,7 @@ import datetime
 import hashlib
 from typing import Any
 
-from interlink.protocol.types import PodStatus, SiteEvent
-from msgspec import UNSET
+from interlink.protocol.types import PodStatus
 
 from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.pod_view import ContainerView, PodView, Running, State, Terminated, Waiting
@@ -15,9 +14,6 @@ def pod_status(uid: str, namespace: str, name: str, jid: str, view: PodView) -> 
     """The status of one pod; both lists are always complete (an empty one would mean "succeeded" to the Go peer)."""
     mains = [c for c in view.containers if c.kind is ContainerKind.MAIN]
     inits = [c for c in view.containers if c.kind is not ContainerKind.MAIN]
-    events = [
-        SiteEvent(each.number, each.time, each.kind, each.reason, each.message, each.container) for each in view.events
-    ]
     return PodStatus(
         name=name,
         UID=uid,
@@ -25,7 +21,6 @@ def pod_status(uid: str, namespace: str, name: str, jid: str, view: PodView) -> 
         JID=jid,
         containers=[_container_status(uid, container) for container in mains],
         initContainers=[_container_status(uid, container) for container in inits],
-        events=events or UNSET,
     )
 
 

@@ -2,13 +2,12 @@
 
 The Kubernetes API refuses a container that comes back from terminated (restartPolicy Never), and users would see pods
 flap with every late query. A container that is started again shows it by its count of restarts; between two runs it waits, with the
-end of the one before at its side. Events of a pod don't become fewer.
+end of the one before at its side.
 """
 
 import msgspec
 
 from condor_sidecar.model.pod_view import ContainerView, PodView, Running, Terminated, Waiting
-from condor_sidecar.model.result import SiteEvent
 
 
 def latch(shown: PodView | None, seen: PodView) -> PodView:
@@ -16,14 +15,9 @@ def latch(shown: PodView | None, seen: PodView) -> PodView:
     if shown is None:
         return seen
     if shown.ended:
-        return shown
+        return msgspec.structs.replace(shown, end=shown.end or seen.end)
     before = {container.name: container for container in shown.containers}
-    containers = tuple(_later(before.get(container.name), container) for container in seen.containers)
-    return PodView(containers, max(shown.events, seen.events, key=_newest))
-
-
-def _newest(events: tuple[SiteEvent, ...]) -> int:
-    return events[-1].number if events else 0
+    return PodView(tuple(_later(before.get(container.name), container) for container in seen.containers), seen.end)
 
 
 def _later(shown: ContainerView | None, seen: ContainerView) -> ContainerView:

@@ -101,7 +101,7 @@ def _ended(evidence: Evidence) -> PodView:
         found = known.get(container.name)
         decided = evidence.end is not None
         views.append(_view(container, _final_state(found, result, end, failed_init, decided), found))
-    return PodView(tuple(views), result.events if result is not None else ())
+    return PodView(tuple(views), evidence.end)
 
 
 def _final_state(
@@ -161,7 +161,7 @@ def _alive(evidence: Evidence, ad: JobAd) -> PodView:
         else:
             state = _terminated(found)
         views.append(_view(container, state, found))
-    return PodView(tuple(views), live.events)
+    return PodView(tuple(views))
 
 
 def _keeps_others_waiting(container: ContainerResult) -> bool:

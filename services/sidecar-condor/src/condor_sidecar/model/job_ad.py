@@ -56,12 +56,22 @@ class JobAd(msgspec.Struct, frozen=True, kw_only=True):
     exit_signal: int | None = msgspec.field(name="ExitSignal", default=None)
     staged: int | None = msgspec.field(name="StageInFinish", default=None)
     host: str | None = msgspec.field(name="RemoteHost", default=None)
+    last_host: str | None = msgspec.field(name="LastRemoteHost", default=None)
     routed_to: str | None = msgspec.field(name="RoutedToJobId", default=None)
+    user_cpu: int | None = msgspec.field(name="RemoteUserCpu", default=None)
+    system_cpu: int | None = msgspec.field(name="RemoteSysCpu", default=None)
+    resident_kib: int | None = msgspec.field(name="ResidentSetSize", default=None)
+    disk_kib: int | None = msgspec.field(name="DiskUsage", default=None)
 
     @property
     def job_id(self) -> str:
         """The id that HTCondor's own tools take."""
         return f"{self.cluster}.{self.proc}"
+
+    @property
+    def usage(self) -> tuple[int | None, ...]:
+        """What the worker node measured last: CPU seconds, then KiB of memory and of disk."""
+        return self.user_cpu, self.system_cpu, self.resident_kib, self.disk_kib
 
     @property
     def spooling(self) -> bool:

@@ -8,7 +8,6 @@ from typing import TypeAlias
 import msgspec
 
 from condor_sidecar.model.plan import ContainerKind
-from condor_sidecar.model.result import SiteEvent
 
 
 class Waiting(msgspec.Struct, frozen=True, tag=True):
@@ -58,10 +57,11 @@ class ContainerView(msgspec.Struct, frozen=True):
 
 
 class PodView(msgspec.Struct, frozen=True):
-    """All containers of a pod, in the pod's order (init containers first), and the latest few events at the site."""
+    """All containers of a pod, in the pod's order (init containers first)."""
 
     containers: tuple[ContainerView, ...]
-    events: tuple[SiteEvent, ...] = ()
+    end: Terminated | None = None
+    """How the job as a whole ended, where that was decided without the supervisor."""
 
     @property
     def ended(self) -> bool:

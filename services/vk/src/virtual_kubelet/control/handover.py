@@ -15,9 +15,10 @@ from virtual_kubelet.core.create_request import Translation, create_request, nee
 from virtual_kubelet.core.field_reference import NodeFacts
 from virtual_kubelet.core.next_step import LOST_CREATES_LIMIT
 from virtual_kubelet.core.object_store import MissingObjectError, ObjectStore
+from virtual_kubelet.core.refresh import delivered, wanted
 from virtual_kubelet.core.status import PROVIDER_FAILED
 from virtual_kubelet.core.timestamp import rfc3339
-from virtual_kubelet.core.volumes import token_requests
+from virtual_kubelet.core.volumes import VolumePolicy, token_requests
 from virtual_kubelet.io.events import EventRecorder
 from virtual_kubelet.io.objects import ObjectReader
 from virtual_kubelet.model.known_pod import KnownPod, Stage
@@ -65,6 +66,9 @@ class Handover:
             self._events.pod(known, "Warning", error.event, _as_event(error))
             await self._wait(known, error.reason, str(error))
             raise PutOff("missing object") from error
+        if known.lost_creates:
+            again = f"the site does not know the pod, submitting it again (attempt {known.lost_creates + 1})"
+            self._events.pod(known, "Normal", "ProviderRetry", again)
         # from here until there is an answer, nobody knows
         offered_before = known.offered
         known.stage, known.creating, known.offered = Stage.UNSURE, True, True
@@ -82,6 +86,9 @@ class Handover:
         except InterlinkError as error:
             self._lost(known, error)
         else:
+            known.delivered = (
+                delivered(pod, store, self._node(), self._translation) if _may_change(pod, policy) else None
+            )
             self._accepted(known, reply.PodUID, reply.PodJID)
         finally:
             known.creating = False
@@ -129,6 +136,10 @@ class Handover:
         address = self._node().address
         await self._writer.write(known, pod, status.waiting(pod, reason, message, address, rfc3339(time.time())))
         known.waiting = (reason, message)
+
+
+def _may_change(pod: JsonObject, policy: VolumePolicy) -> bool:
+    return not wanted(pod, policy).nothing
 
 
 def _as_event(error: MissingObjectError) -> str:

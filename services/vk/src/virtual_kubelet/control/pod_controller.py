@@ -20,10 +20,11 @@ from virtual_kubelet.core import status
 from virtual_kubelet.core.create_request import as_sent
 from virtual_kubelet.core.next_step import Step, held_remotely, let_go, next_step
 from virtual_kubelet.core.registry import Registry
+from virtual_kubelet.core.site_events import news, numbers
 from virtual_kubelet.core.timestamp import rfc3339
 from virtual_kubelet.io.events import EventRecorder
 from virtual_kubelet.model.known_pod import KnownPod
-from virtual_kubelet.model.pod import pod_path
+from virtual_kubelet.model.pod import JsonObject, pod_path
 
 LANES = {"create": 32, "delete": 24, "write": 32}
 RETRY = Backoff(1.0, 60.0)
@@ -50,6 +51,7 @@ class PodController:
         self._hands = hands
         self._ask = ask
         self._host_ip = host_ip
+        self._begun = time.time()
         self.queue = WorkQueue(self._handle, LANES, self._lane, RETRY)
 
     def _lane(self, uid: str) -> str:
@@ -98,7 +100,15 @@ class PodController:
     async def _show(self, known: KnownPod) -> None:
         report = msgspec.json.decode(known.report, type=PodStatus) if known.report else None
         pod = known.pod()
+        if report is not None:
+            self._tell(known, pod, report)
         await self._hands.writer.write(known, pod, status.next_status(pod, report, self._host_ip, rfc3339(time.time())))
+
+    def _tell(self, known: KnownPod, pod: JsonObject, report: PodStatus) -> None:
+        """Write what the site says that happened."""
+        for each in news(pod, report, known.told_events, self._begun if known.inherited else None):
+            self._hands.events.pod(known, each.kind, each.reason, each.message, part=each.part, when=each.when)
+        known.told_events = numbers(report)
 
     async def _fail(self, known: KnownPod) -> None:
         pod = known.pod()
@@ -107,6 +117,8 @@ class PodController:
         await self._hands.writer.write(known, pod, failed)
 
     async def _delete_job(self, known: KnownPod) -> None:
+        if held_remotely(known) and not known.terminal and not known.gone and not known.delete_failures:
+            self._hands.events.pod(known, "Normal", "Killing", f"ending job {known.job_id or known.uid} at the site")
         try:
             await self._hands.remote.delete(as_sent(known.pod()))
         except InterlinkError as error:

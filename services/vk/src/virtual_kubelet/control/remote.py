@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from interlink.protocol.client import InterlinkClient, Ping
 from interlink.protocol.errors import InterlinkError, LostTrack
-from interlink.protocol.features import EXEC, LIST, RETRY_CREATE, STATUS_BATCH, WATCH
-from interlink.protocol.types import CreateReply, CreateRequest, PodStatus
+from interlink.protocol.features import EXEC, LIST, RETRY_CREATE, STATS, STATUS_BATCH, UPDATE, WATCH
+from interlink.protocol.types import CreateReply, CreateRequest, PodStatus, PodUsage
 from interlink.protocol.watch import Change
 
 from virtual_kubelet import metrics
@@ -18,6 +18,8 @@ from virtual_kubelet.model.pod import JsonObject
 STATUS_SECONDS = 60.0
 DELETE_SECONDS = 60.0
 PING_SECONDS = 15.0
+UPDATE_SECONDS = 60.0
+STATS_SECONDS = 8.0  # metrics-server waits 10 s
 
 T = TypeVar("T")
 
@@ -58,6 +60,16 @@ class Remote:
         """Does the server tell of changes by itself?"""
         return WATCH in self._features
 
+    @property
+    def updates(self) -> bool:
+        """Can the server give running pods new content?"""
+        return UPDATE in self._features
+
+    @property
+    def measures(self) -> bool:
+        """Does the server know what pods use?"""
+        return STATS in self._features
+
     def watch(self, since: str) -> AbstractAsyncContextManager[AsyncIterator[Change]]:
         """Statuses as they change after the revision `since`."""
         return self._client.watch(self._node, since)
@@ -70,6 +82,12 @@ class Remote:
 
     async def status(self, pods: Sequence[JsonObject]) -> list[PodStatus]:
         return await _timed("status", STATUS_SECONDS, lambda: self._client.status(pods))
+
+    async def update(self, request: CreateRequest) -> None:
+        await _timed("update", UPDATE_SECONDS, lambda: self._client.update(request))
+
+    async def stats(self) -> list[PodUsage]:
+        return await _timed("stats", STATS_SECONDS, lambda: self._client.stats(self._node))
 
     async def list_pods(self) -> list[PodStatus]:
         return await _timed("list", STATUS_SECONDS, lambda: self._client.list_pods(self._node))

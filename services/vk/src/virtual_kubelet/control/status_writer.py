@@ -4,6 +4,7 @@ from kubernetes_client.answer import ApiError
 from kubernetes_client.api import ApiServer
 from service_runtime.logs import get_logger
 
+from virtual_kubelet.core.generation import observed
 from virtual_kubelet.core.patch import status_patch
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.model import pod as pods
@@ -16,9 +17,11 @@ log = get_logger(__name__)
 class StatusWriter:
     """The only place that changes pods at the API server."""
 
-    def __init__(self, api: ApiServer, registry: Registry) -> None:
+    def __init__(self, api: ApiServer, registry: Registry, *, generations: bool) -> None:
+        """`generations`: the API server keeps observedGeneration."""
         self._api = api
         self._registry = registry
+        self._generations = generations
 
     async def write(self, known: KnownPod, pod: JsonObject, wanted: JsonObject) -> None:
         """Bring the pod's status to `wanted`, and the job's id into its annotations. Raises ApiError.
@@ -26,6 +29,8 @@ class StatusWriter:
         `pod` is the object that `wanted` was made from. The UID in the patch makes the API server refuse it for a later pod of
         the same name; a pod that is gone is not an error, the watch will tell.
         """
+        if self._generations and not known.terminal:
+            wanted = observed(wanted, pod["metadata"].get("generation"))
         patch: JsonObject = {}
         status = status_patch(pods.status(pod), wanted)
         if status:

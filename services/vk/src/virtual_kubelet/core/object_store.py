@@ -44,6 +44,8 @@ class ObjectStore:
     """Those of the pod's imagePullSecrets that exist, in its order."""
     services: Sequence[JsonObject] = ()
     """Services of the pod's namespace and the API server's, where pods are told of them."""
+    renew_at: float | None = None
+    """When the first of them is to be renewed, in Unix seconds."""
 
     def get(self, name: ObjectName, optional: bool) -> JsonObject | None:
         """The object; None if it is absent and may be. Raises MissingObjectError."""

@@ -7,6 +7,7 @@ standard conditions are kept, with the time at which they really changed; a fail
 restart, whatever the later containers are said to do; nothing goes from Running back to Pending.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +20,9 @@ from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 
 PROVIDER_FAILED = "ProviderFailed"
-_POD_REASONS = frozenset({"DeadlineExceeded", "Evicted", "JobLost"})
+_POD_REASONS = frozenset({"DeadlineExceeded", "Evicted", "JobHeld", "JobLost", "JobRemoved"})
 """Reasons of a container's end that are the whole pod's."""
+_MESSAGE_LIMIT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,13 @@ def next_status(pod: JsonObject, report: PodStatus | None, host_ip: str, now: st
     status: JsonObject = dict(old) | {"phase": phase}
     status.setdefault("startTime", now)
     _set_host(status, host_ip)
+    _set_address(status, report)
     _set_containers(status, containers)
     for key in ("reason", "message"):
         status.pop(key, None)
     status |= _pod_reason(containers) if phase == "Failed" else {}
-    status["conditions"] = merged(old.get("conditions") or [], _conditions(pod, phase, containers), now)
+    conditions = [*_conditions(pod, phase, containers), *_disruption(phase, report)]
+    status["conditions"] = merged(old.get("conditions") or [], conditions, now)
     return status
 
 
@@ -102,6 +106,21 @@ def _set_host(status: JsonObject, host_ip: str) -> None:
     if host_ip and not status.get("hostIP"):
         status["hostIP"] = host_ip
         status["hostIPs"] = [{"ip": host_ip}]
+
+
+def _set_address(status: JsonObject, report: PodStatus | None) -> None:
+    """Where others reach the pod, if the site says so; it has one address for life."""
+    told = report.podIP if report is not None and isinstance(report.podIP, str) else ""
+    if told and not status.get("podIP") and _is_address(told):
+        status["podIP"] = told
+        status["podIPs"] = [{"ip": told}]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return str(ipaddress.ip_address(text)) == text  # Kubernetes takes an address in one spelling only
+    except ValueError:
+        return False
 
 
 def _set_containers(status: JsonObject, containers: _Containers) -> None:
@@ -202,6 +221,14 @@ def _conditions(pod: JsonObject, phase: str, containers: _Containers) -> list[Co
     if not any(c.get("type") == "PodScheduled" for c in old):
         wanted.append(Condition("PodScheduled", True))
     return wanted
+
+
+def _disruption(phase: str, report: PodStatus | None) -> list[Condition]:
+    """The condition by which controllers tell a pod that was taken away from one that failed (KEP-3329)."""
+    told = report.disruption if report is not None and isinstance(report.disruption, str) else ""
+    if phase != "Failed" or not told:
+        return []
+    return [Condition("DisruptionTarget", True, "TerminationByKubelet", told[:_MESSAGE_LIMIT])]
 
 
 def _initialized(phase: str, containers: _Containers) -> Condition:

@@ -1,7 +1,8 @@
 """Who may use the kubelet port: as with a kubelet, the API server is asked.
 
 A caller is known by a client certificate of the cluster's authority (its common name, its organisations as groups) or by a bearer
-token (TokenReview), and allowed by a SubjectAccessReview for `nodes/proxy` of this node. Answers are remembered briefly.
+token (TokenReview), and allowed by a SubjectAccessReview for what the path needs (core.kubelet_rights). Answers are remembered
+briefly.
 
 Everybody who reaches the port can send tokens: few are reviewed at a time and few wait for it, so that made-up ones neither keep
 the API server busy nor take the connections of the node's own work; and they push no known caller out of the memory.
@@ -19,10 +20,10 @@ from kubernetes_client.answer import ApiError
 from kubernetes_client.api import ApiServer
 from service_runtime.logs import get_logger
 
+from virtual_kubelet.core.kubelet_rights import subresources, verb
 from virtual_kubelet.io.short_memory import ShortMemory
 from virtual_kubelet.model.pod import JsonObject
 
-CHANGING = ("/exec/", "/attach/", "/portForward/", "/run/")
 REVIEWS_AT_ONCE = 4
 REVIEWS_WAITING = 64
 
@@ -52,7 +53,7 @@ class KubeletAccess:
         self._node = node
         self._callers = ShortMemory[bytes, Caller](clock)
         self._strangers = ShortMemory[bytes, bool](clock)
-        self._rights = ShortMemory[tuple[Caller, str], bool](clock)
+        self._rights = ShortMemory[tuple[Caller, str, str], bool](clock)
         self._slots = asyncio.Semaphore(REVIEWS_AT_ONCE)
         self._waiting = 0
 
@@ -65,10 +66,11 @@ class KubeletAccess:
                 caller = await self._authenticate(request)
                 if caller is None:
                     return web.Response(status=401, text="Unauthorized\n")
-                if not await self._authorize(caller, _verb(request)):
+                wanted, asked = verb(request.method, request.path), subresources(request.path)
+                if not await self._authorize(caller, wanted, asked):
                     log.info("kubelet.forbidden", user=caller.user, path=request.path)
-                    text = f"Forbidden (user={caller.user}, verb={request.method}, resource=nodes, subresource=proxy)\n"
-                    return web.Response(status=403, text=text)
+                    what = f"verb={wanted}, resource=nodes, subresource({'|'.join(asked)})"
+                    return web.Response(status=403, text=f"Forbidden (user={caller.user}, {what})\n")
             except TooManyReviewsError:
                 log.warning("kubelet.too_many_reviews", waiting=self._waiting)
                 text = "too many callers at once wait to be told who they are; try again\n"
@@ -118,12 +120,16 @@ class KubeletAccess:
                 self._callers.put(key, caller)
         return caller
 
-    async def _authorize(self, caller: Caller, verb: str) -> bool:
-        allowed = self._rights.get((caller, verb))
-        if allowed is None:
-            allowed = await self._review_access(caller, verb)
-            self._rights.put((caller, verb), allowed)
-        return allowed
+    async def _authorize(self, caller: Caller, wanted: str, asked: tuple[str, ...]) -> bool:
+        for subresource in asked:
+            key = caller, wanted, subresource
+            allowed = self._rights.get(key)
+            if allowed is None:
+                allowed = await self._review_access(caller, wanted, subresource)
+                self._rights.put(key, allowed)
+            if allowed:
+                return True
+        return False
 
     async def _review_token(self, token: str) -> Caller | None:
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
@@ -133,21 +139,20 @@ class KubeletAccess:
         user = status.get("user") or {}
         return Caller(user.get("username", ""), tuple(user.get("groups") or ()), user.get("uid", ""))
 
-    async def _review_access(self, caller: Caller, verb: str) -> bool:
-        resource = {"verb": verb, "version": "v1", "resource": "nodes", "subresource": "proxy", "name": self._node}
+    async def _review_access(self, caller: Caller, wanted: str, subresource: str) -> bool:
+        resource = {
+            "verb": wanted,
+            "version": "v1",
+            "resource": "nodes",
+            "subresource": subresource,
+            "name": self._node,
+        }
         spec: JsonObject = {"user": caller.user, "groups": list(caller.groups), "resourceAttributes": resource}
         if caller.uid:
             spec["uid"] = caller.uid
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
         status = (await self._api.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", body)).get("status") or {}
         return bool(status.get("allowed"))
-
-
-def _verb(request: web.Request) -> str:
-    """A kubelet takes the verb from the method, so that whoever may read logs may run commands over a WebSocket, which begins
-    with GET; here, running something is never reading."""
-    changes = request.method not in ("GET", "HEAD") or request.path.startswith(CHANGING)
-    return "create" if changes else "get"
 
 
 def _of_certificate(certificate: JsonObject) -> Caller | None:

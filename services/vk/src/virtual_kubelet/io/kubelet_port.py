@@ -16,6 +16,7 @@ from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.core.timestamp import rfc3339
 from virtual_kubelet.io.commands import Commands
 from virtual_kubelet.io.kubelet_access import KubeletAccess
+from virtual_kubelet.io.node_stats import NodeStats
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 
@@ -37,6 +38,7 @@ class KubeletPort:
         registry: Registry,
         interlink: InterlinkClient,
         access: KubeletAccess,
+        stats: NodeStats,
         executes: Callable[[], bool] = lambda: False,
     ) -> None:
         """`executes`: whether the site runs commands in containers just now."""
@@ -45,6 +47,7 @@ class KubeletPort:
         self._registry = registry
         self._interlink = interlink
         self._access = access
+        self._stats = stats
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[self._access.middleware()])
@@ -59,6 +62,7 @@ class KubeletPort:
             for path in _CONTAINER:
                 route.add_route(method, "/exec/" + path, self._command)
                 route.add_route(method, "/attach/" + path, self._command)
+        self._stats.add_routes(route)
         for path in _INTERACTIVE:
             route.add_route("*", f"/{path}/{{rest:.*}}", self._interactive)
         return app

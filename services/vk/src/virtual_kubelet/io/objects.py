@@ -6,8 +6,9 @@ objects: who asks while a request for the same object is under way shares the ne
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias, TypedDict
 from weakref import WeakValueDictionary
 
 from kubernetes_client.answer import ApiError
@@ -15,11 +16,26 @@ from kubernetes_client.api import ApiServer
 
 from virtual_kubelet.core.object_store import MissingObjectError, ObjectName, ObjectStore
 from virtual_kubelet.core.service_variables import MASTER
+from virtual_kubelet.core.timestamp import unix_time
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 
 _Key: TypeAlias = tuple[str, ObjectName]
+RENEWED_AT = 0.8  # of a token's life, as a kubelet renews them, and after a day at the latest
+LONGEST_USE = 86400.0
 _PLURAL = {"configmap": "configmaps", "secret": "secrets", "persistentvolumeclaim": "persistentvolumeclaims"}
+
+
+class _Token(NamedTuple):
+    text: str
+    renew_at: float
+
+
+class Tokens(TypedDict):
+    """As they stand in an ObjectStore."""
+
+    tokens: dict[tuple[str, str], str]
+    renew_at: float | None
 
 
 class ObjectReader:
@@ -46,15 +62,14 @@ class ObjectReader:
                 f'pods on this node may not use ConfigMaps, Secrets, claims and tokens of namespace "{namespace}"; an '
                 "administrator of the node can allow it (Namespaces in the virtual kubelet's configuration)"
             )
-        objects = {name: await self._read(namespace, name) for name in wanted}
-        made = {(volume, source["path"]): await self._token(pod, source) for volume, source in asked}
+        objects = {name: await self.read(namespace, name) for name in wanted}
         return ObjectStore(
             namespace,
             objects,
-            made,
             bound=await self._bound_volumes(objects),
             pull_secrets=await self._pull_secrets(pod),
             services=await self._services(namespace) if self._service_links else (),
+            **await self.tokens(pod, asked),
         )
 
     async def _bound_volumes(self, objects: Mapping[ObjectName, JsonObject | None]) -> dict[str, JsonObject]:
@@ -77,7 +92,7 @@ class ObjectReader:
         found = []
         for name in (reference.get("name", "") for reference in pod["spec"].get("imagePullSecrets") or []):
             with contextlib.suppress(MissingObjectError):
-                found.append(await self._read(namespace, ObjectName("secret", name)) if name else None)
+                found.append(await self.read(namespace, ObjectName("secret", name)) if name else None)
         return [secret for secret in found if secret is not None]
 
     async def _services(self, namespace: str) -> list[JsonObject]:
@@ -93,7 +108,14 @@ class ObjectReader:
             raise
         return listed
 
-    async def _read(self, namespace: str, name: ObjectName) -> JsonObject | None:
+    async def tokens(self, pod: JsonObject, asked: Iterable[tuple[str, JsonObject]]) -> Tokens:
+        """New tokens for the volumes that ask for them. Raises MissingObjectError, ApiError."""
+        made = {(volume, source["path"]): await self._token(pod, source) for volume, source in asked}
+        renewals = [token.renew_at for token in made.values()]
+        return {"tokens": {key: token.text for key, token in made.items()}, "renew_at": min(renewals, default=None)}
+
+    async def read(self, namespace: str, name: ObjectName) -> JsonObject | None:
+        """The object without managedFields; None if there is none. Raises MissingObjectError if vk may not look, ApiError."""
         key = (namespace, name)
         coming = self._coming.get(key)
         if coming is None:
@@ -121,7 +143,7 @@ class ObjectReader:
         found["metadata"].pop("managedFields", None)
         return {key: value for key, value in found.items() if key not in ("kind", "apiVersion")}
 
-    async def _token(self, pod: JsonObject, source: JsonObject) -> str:
+    async def _token(self, pod: JsonObject, source: JsonObject) -> _Token:
         """A token of the pod's service account, bound to the pod, for the audience and the time that the pod asks for."""
         namespace, account = pods.namespace(pod), pod["spec"].get("serviceAccountName") or "default"
         bound = {"kind": "Pod", "apiVersion": "v1", "name": pods.name(pod), "uid": pods.uid(pod)}
@@ -138,5 +160,6 @@ class ObjectReader:
                     "FailedMount",
                 ) from error
             raise
-        token: str = made["status"]["token"]
-        return token
+        now = time.time()
+        ends = unix_time(made["status"].get("expirationTimestamp")) or now + spec["expirationSeconds"]
+        return _Token(made["status"]["token"], now + min(RENEWED_AT * (ends - now), LONGEST_USE))

@@ -1,11 +1,13 @@
 """What vk knows of one pod. Small, because there may be thousands: JSON is kept as text and read when it is needed."""
 
-from dataclasses import dataclass
+from array import array
+from dataclasses import dataclass, field
 from enum import Enum
 
 import msgspec
 
 from virtual_kubelet.model import pod as pods
+from virtual_kubelet.model.delivered import Delivered
 from virtual_kubelet.model.pod import JsonObject
 
 
@@ -65,6 +67,15 @@ class KnownPod:
     """A create may have been sent, now or by an earlier vk. Whatever was answered: something on the way may have said it for the
     other side, so the pod is not removed before a delete was sent too."""
     absence: Absence | None = None
+    inherited: bool = False
+    """It was there before this process."""
+    told_events: "array[int]" = field(default_factory=lambda: array("q"))
+    """Numbers of the events in the last status that was shown."""
+
+    delivered: Delivered | None = None
+    """What the site was given last of what may change while the pod runs; None: not known, or nothing may."""
+    fixed: bool = False
+    """The site said that it can't change anything of this pod while it runs."""
 
     @property
     def terminal(self) -> bool:
@@ -108,6 +119,7 @@ def known(pod: JsonObject, created_before_us: bool) -> KnownPod:
         job_id=job_id,
         stage=stage,
         offered=created_before_us,
+        inherited=created_before_us,
     )
     entry.take(pod)
     return entry

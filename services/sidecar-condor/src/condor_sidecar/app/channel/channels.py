@@ -5,7 +5,7 @@ way it came by, an end is journaled before it is shown.
 """
 
 import hmac
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 
 from service_runtime.logs import get_logger
 
@@ -40,6 +40,10 @@ class Channels:
     def __len__(self) -> int:
         return len(self._connections)
 
+    def __iter__(self) -> Iterator[Connection]:
+        """The connections of now."""
+        return iter(list(self._connections.values()))
+
     def connected(self, uid: str) -> bool:
         """Whether the pod's job has a connection."""
         return uid in self._connections
@@ -65,11 +69,6 @@ class Channels:
             raise UpdateFailed(f"the job did not answer within {UPDATE_SECONDS:.0f} s") from error
         if problem:
             raise UpdateFailed(problem)
-
-    def usage(self) -> dict[str, messages.Usage]:
-        """What the containers of connected pods used last, by UID."""
-        found = ((uid, connection.usage) for uid, connection in self._connections.items())
-        return {uid: usage for uid, usage in found if usage is not None}
 
     async def log(self, uid: str, container: str, place: LogPlace, *, follow: bool) -> AsyncGenerator[bytes]:
         """A container's log from `place` on, in pieces of whole CRI lines; `place` moves along, so that a reader can go on

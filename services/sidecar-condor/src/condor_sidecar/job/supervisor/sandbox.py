@@ -5,6 +5,7 @@ top, all else in `pod/`.
 """
 
 import os
+import shutil
 import tarfile
 import tempfile
 from typing import Dict, List

@@ -1,0 +1,44 @@
+"""What this service needs of the job channels: new content for running pods, and what their containers use.
+
+The channels themselves are another part's; whoever has none (they can be off) gives `NoChannels`.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol, TypeAlias
+
+from interlink.protocol.types import PodUsage
+
+Files: TypeAlias = Mapping[str, tuple[int, bytes]]
+"""Of one volume: path in it to mode and content."""
+
+
+class NoChannel(Exception):
+    """The pod's job has no channel and never will: it can't be reached while it runs."""
+
+
+class ChannelAway(Exception):
+    """The pod's job has a channel, but it is not connected, or did not take the message; the text says why."""
+
+
+class JobChannels(Protocol):
+    """The channels of all jobs, by the pod's UID."""
+
+    async def update(self, uid: str, volumes: Mapping[str, Files], deadline_seconds: int | None) -> None:
+        """Replace the content of volumes, and the time after its start at which the pod ends (None: as it is).
+
+        Returns when the job has done it. Raises NoChannel, ChannelAway.
+        """
+
+    def usage(self) -> Mapping[str, PodUsage]:
+        """The latest word of each job on what its containers use."""
+
+
+class NoChannels:
+    """Job channels are off."""
+
+    async def update(self, uid: str, volumes: Mapping[str, Files], deadline_seconds: int | None) -> None:
+        """Raises NoChannel."""
+        raise NoChannel(f"job channels are off at this site, so nothing reaches the running pod {uid}")
+
+    def usage(self) -> Mapping[str, PodUsage]:
+        return {}

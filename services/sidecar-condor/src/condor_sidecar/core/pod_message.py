@@ -1,0 +1,35 @@
+"""What the wire says of a pod beside its containers: events, its address, and why the site took its job away."""
+
+import ipaddress
+from collections.abc import Iterable
+
+from interlink.protocol.types import PodStatus
+from interlink.protocol.types import SiteEvent as ToldEvent
+
+from condor_sidecar.core.pod_events import DISRUPTIONS
+from condor_sidecar.model.pod_view import Terminated
+from condor_sidecar.model.result import SiteEvent
+
+
+def complete(status: PodStatus, events: Iterable[SiteEvent], address: str, end: Terminated | None) -> PodStatus:
+    """`status` with the rest; `address` is "" where it isn't to be told."""
+    told = [
+        ToldEvent(each.number, each.time, each.kind, each.reason, each.message, each.container)
+        for each in sorted(events, key=lambda event: event.time)
+    ]
+    if told:
+        status.events = told
+    if address:
+        status.podIP = address
+    if end is not None and end.reason in DISRUPTIONS:
+        status.disruption = end.message
+    return status
+
+
+def is_address(text: str) -> bool:
+    """Is it an address under which others could reach the worker node? It comes from there, so it is looked at."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return not (found.is_loopback or found.is_unspecified or found.is_multicast or found.is_link_local)

@@ -1,0 +1,61 @@
+"""Updates of running pods and what they use, through the API server: announced by the plugin, passed on, answered in its words."""
+
+import pytest
+from interlink.protocol.client import InterlinkClient
+from interlink.protocol.errors import LostTrack, NotNow
+from interlink.protocol.features import FEATURES_HEADER
+from interlink.protocol.types import CreateRequest
+
+from tests.contract.conftest import Chain
+from tests.contract.messages import UID, pod
+
+
+def request() -> CreateRequest:
+    spec = {
+        "volumes": [{"name": "v", "configMap": {"name": "web"}}],
+        "containers": [{"name": "c", "volumeMounts": [{"name": "v"}]}],
+    }
+    return CreateRequest(pod={**pod(), "spec": spec}, configmaps=[{"metadata": {"name": "web"}, "data": {"a": "b"}}])
+
+
+async def test_an_update_has_its_objects_sorted_to_containers_as_a_create(chain: Chain) -> None:
+    async with InterlinkClient(chain.url) as client:
+        await client.update(request())
+    (call,) = chain.plugin.calls
+    assert (call.method, call.path) == ("POST", "/update")
+    assert call.body["pod"]["metadata"]["uid"] == UID
+    assert call.body["container"][0]["configMaps"][0]["data"] == {"a": "b"}
+    assert call.headers["InterLink-Http-Session"].startswith("UpdatePod#")
+
+
+@pytest.mark.parametrize(("status", "kind"), [(501, LostTrack), (503, NotNow), (404, NotNow)])
+async def test_why_an_update_can_t_be_done_comes_back(chain: Chain, status: int, kind: type[Exception]) -> None:
+    chain.plugin.replies["/update"] = lambda _: (status, "the plugin's words", {})
+    async with InterlinkClient(chain.url) as client:
+        with pytest.raises(kind, match="the plugin's words") as caught:
+            await client.update(request())
+    assert getattr(caught.value, "http_status", None) == status
+
+
+async def test_usage_is_passed_on(chain: Chain) -> None:
+    used = {"name": "c", "cpuNanoCores": 1, "cpuNanoSeconds": 2, "memoryBytes": 3, "rootfsBytes": 4}
+    told = {"UID": UID, "time": "2026-01-01T00:00:00Z", "started": "2026-01-01T00:00:00Z", "containers": [used]}
+    chain.plugin.replies["/stats"] = lambda _: (200, [told], {})
+    async with InterlinkClient(chain.url) as client:
+        (usage,) = await client.stats("node")
+    assert (usage.UID, usage.containers[0].memoryBytes) == (UID, 3)
+    assert chain.plugin.calls[0].path == "/stats?node=node"
+
+
+async def test_usage_is_of_one_node(chain: Chain) -> None:
+    async with chain.client.request("GET", "/stats") as response:
+        assert response.status == 400
+    assert chain.plugin.calls == []
+
+
+async def test_both_are_announced_only_by_a_plugin_that_can(chain: Chain) -> None:
+    for announced in ({"update", "stats"}, set[str]()):
+        headers = {FEATURES_HEADER: ", ".join(announced)}
+        chain.plugin.replies["/status"] = lambda _, headers=headers: (200, {"status": "ok"}, headers)  # type: ignore[misc]
+        async with InterlinkClient(chain.url) as client:
+            assert (await client.ping()).features == announced

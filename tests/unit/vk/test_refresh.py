@@ -1,0 +1,345 @@
+"""Running pods are told of what changed, once, and of nothing else; each object is read once however many pods mount it."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from interlink.protocol.errors import InterlinkError, LostTrack, NotNow, Rejected
+from interlink.protocol.types import CreateRequest
+from kubernetes_client.answer import ApiError
+from virtual_kubelet.control.object_polls import MOST_READS, ObjectPolls
+from virtual_kubelet.control.refresher import Refresher
+from virtual_kubelet.core.create_request import Translation, needed_objects
+from virtual_kubelet.core.field_reference import NodeFacts
+from virtual_kubelet.core.object_store import ObjectName
+from virtual_kubelet.core.refresh import delivered, volume_objects, wanted
+from virtual_kubelet.core.registry import Registry
+from virtual_kubelet.core.volumes import VolumePolicy, token_requests
+from virtual_kubelet.io.objects import ObjectReader
+from virtual_kubelet.model.known_pod import KnownPod, Stage
+
+from tests.unit.vk.pods import Json, container, pod
+
+NODE = NodeFacts("node", "10.0.0.1")
+INTERVAL = 30.0
+TRANSLATION = Translation()
+CONFIG = {"name": "v", "configMap": {"name": "web"}}
+SECRET = {"name": "s", "secret": {"secretName": "keys"}}
+LABELS = {
+    "name": "d",
+    "downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]},
+}
+TOKEN = {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "token", "expirationSeconds": 600}}]}}
+
+
+class Api:
+    """An API server with objects whose version grows with every change."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Json] = {}
+        self.reads: Counter[str] = Counter()
+        self.tokens = 0
+        self.broken = False
+
+    def put(self, path: str, data: dict[str, str], **more: Any) -> None:
+        name = path.rpartition("/")[2]
+        version = str(
+            len(self.objects) + int(self.objects.get(path, {}).get("metadata", {}).get("resourceVersion", "1"))
+        )
+        self.objects[path] = {"metadata": {"name": name, "resourceVersion": version}, "data": data, **more}
+
+    async def get(self, path: str) -> Json:
+        self.reads[path] += 1
+        await asyncio.sleep(0)
+        if self.broken:
+            raise ApiError(500, "broken")
+        if path not in self.objects:
+            raise ApiError(404, "no such object")
+        found = self.objects[path]
+        return found | {"metadata": dict(found["metadata"])}
+
+    async def post(self, _path: str, _body: Json) -> Json:
+        self.tokens += 1
+        return {"status": {"token": f"token-{self.tokens}"}}
+
+
+class Site:
+    """Takes updates, or fails so."""
+
+    def __init__(self) -> None:
+        self.updates = True
+        self.failure: InterlinkError | None = None
+        self.given: list[CreateRequest] = []
+
+    async def update(self, request: CreateRequest) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.given.append(request)
+
+
+class Told:
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str]] = []
+
+    def pod(self, _pod: KnownPod, _kind: str, reason: str, message: str) -> None:
+        self.events.append((reason, message))
+
+
+WEB, KEYS = "/api/v1/namespaces/ns/configmaps/web", "/api/v1/namespaces/ns/secrets/keys"
+
+
+class World:
+    """One virtual node, its API server and its site, and a clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.api, self.site, self.told, self.registry, self.now = Api(), Site(), Told(), Registry(), 1_767_225_600.0
+        self.registry.complete = True
+        self.version = 10
+        api: Any = self.api
+        self.reader = ObjectReader(api, [])
+        parts: tuple[Any, ...] = (self.registry, self.site, self.reader, self.told)
+        self.refresher = Refresher(
+            *parts, translation=TRANSLATION, node=lambda: NODE, interval=INTERVAL, clock=lambda: self.now
+        )
+        self.api.put(WEB, {"a": "1"})
+
+    async def runs(self, number: int = 1, *, inherited: bool = False, **fields: Any) -> KnownPod:
+        """A running pod with these volumes, handed over by us unless it is inherited."""
+        volumes = fields.pop("volumes", [CONFIG])
+        mounts = fields.pop("mounts", [{"name": v["name"], "mountPath": f"/{v['name']}"} for v in volumes])
+        uid = f"5b0c4f6e-0000-4000-8000-{number:012}"
+        meta = {"uid": uid, "name": f"p{number}", **fields.pop("metadata", {})}
+        thing = pod(
+            [container("a", volumeMounts=mounts)],
+            volumes=volumes,
+            metadata=meta,
+            status={"phase": "Running"},
+            **fields,
+        )
+        self.registry.seen(thing)
+        entry = self.registry.get(uid)
+        assert entry is not None
+        entry.stage = Stage.SUBMITTED
+        if not inherited:
+            policy = TRANSLATION.volumes
+            store = await self.reader.fetch(thing, needed_objects(thing, policy), token_requests(thing, policy))
+            entry.delivered = delivered(thing, store, NODE, TRANSLATION)
+        return entry
+
+    def change(self, entry: KnownPod, **changes: Any) -> None:
+        """Somebody changes the pod's metadata or spec."""
+        self.version += 1
+        thing = entry.pod()
+        thing["metadata"] |= changes.pop("metadata", {}) | {"resourceVersion": str(self.version)}
+        thing["spec"] |= changes
+        self.registry.seen(thing)
+
+    async def pass_time(self, seconds: float = INTERVAL) -> None:
+        """Look every second."""
+        for _ in range(int(seconds) + 1):
+            await self.refresher.look()
+            self.now += 1
+
+    def content(self, number: int = -1) -> Any:
+        request = self.site.given[number]
+        return [each["data"] for each in (*(request.configmaps or []), *(request.projectedvolumesmaps or []))]
+
+
+@pytest.fixture
+async def world() -> World:
+    return World()
+
+
+async def test_what_did_not_change_is_not_sent(world: World) -> None:
+    await world.runs()
+    await world.pass_time(3 * INTERVAL)
+    assert world.site.given == []
+
+
+async def test_a_changed_configmap_reaches_every_pod_that_mounts_it_once(world: World) -> None:
+    for number in range(5):
+        await world.runs(number)
+    await world.pass_time()
+    world.api.put(WEB, {"a": "2"})
+    await world.pass_time(2 * INTERVAL)
+    assert len(world.site.given) == 5
+    assert world.content() == [{"a": "2"}]
+    assert "env" not in world.site.given[0].pod["spec"]["containers"][0]
+
+
+async def test_an_object_is_read_once_per_interval_however_many_pods_mount_it(world: World) -> None:
+    for number in range(20):
+        await world.runs(number)
+    world.api.reads.clear()
+    await world.pass_time(10 * INTERVAL)
+    assert 9 <= world.api.reads[WEB] <= 11
+
+
+async def test_nothing_is_read_of_what_no_running_pod_mounts(world: World) -> None:
+    entry = await world.runs()
+    await world.pass_time()
+    world.change(entry)
+    entry.phase = "Succeeded"
+    world.api.reads.clear()
+    await world.pass_time(3 * INTERVAL)
+    assert not world.api.reads
+
+
+async def test_a_new_version_with_the_same_content_is_not_sent(world: World) -> None:
+    await world.runs()
+    await world.pass_time()
+    world.api.put(WEB, {"a": "1"})
+    await world.pass_time(2 * INTERVAL)
+    assert world.site.given == []
+
+
+async def test_a_change_before_the_pod_ran_is_sent_when_it_runs(world: World) -> None:
+    await world.runs()
+    world.api.put(WEB, {"a": "2"})
+    await world.pass_time()
+    assert world.content() == [{"a": "2"}]
+
+
+@pytest.mark.parametrize(
+    ("volume", "mount", "more"),
+    [
+        (CONFIG, {"name": "v", "mountPath": "/v/a", "subPath": "a"}, {}),
+        (CONFIG, {"name": "v", "mountPath": "/v/a", "subPathExpr": "$(X)"}, {}),
+        (CONFIG, {"name": "v", "mountPath": "/v"}, {"immutable": True}),
+    ],
+)
+async def test_sub_paths_and_immutable_objects_stay(world: World, volume: Json, mount: Json, more: Json) -> None:
+    world.api.put(WEB, {"a": "1"}, **more)
+    await world.runs(volumes=[volume], mounts=[mount])
+    await world.pass_time()
+    world.api.reads.clear()
+    world.api.put(WEB, {"a": "2"}, **more)
+    await world.pass_time(3 * INTERVAL)
+    assert world.site.given == []
+    assert not world.api.reads
+
+
+async def test_labels_reach_a_downward_volume_and_no_other(world: World) -> None:
+    with_labels = await world.runs(1, volumes=[LABELS], metadata={"labels": {"x": "1"}})
+    without = await world.runs(2, metadata={"labels": {"x": "1"}})
+    await world.pass_time(2)
+    for entry in (with_labels, without):
+        world.change(entry, metadata={"labels": {"x": "2"}})
+    await world.pass_time(2)
+    assert [request.pod["metadata"]["name"] for request in world.site.given] == ["p1"]
+    assert world.content() == [{"labels": 'x="2"'}]
+
+
+async def test_a_deadline_that_was_shortened_is_sent(world: World) -> None:
+    entry = await world.runs(volumes=[], activeDeadlineSeconds=600)
+    await world.pass_time(2)
+    assert world.site.given == []
+    world.change(entry, activeDeadlineSeconds=60)
+    await world.pass_time(2)
+    assert [request.pod["spec"]["activeDeadlineSeconds"] for request in world.site.given] == [60]
+
+
+async def test_a_deadline_that_was_set_later_is_sent(world: World) -> None:
+    entry = await world.runs(volumes=[])
+    await world.pass_time(2)
+    world.change(entry, activeDeadlineSeconds=60)
+    await world.pass_time(2)
+    assert len(world.site.given) == 1
+
+
+async def test_tokens_are_renewed_at_four_fifths_of_their_life(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("virtual_kubelet.io.objects.time.time", lambda: world.now)
+    await world.runs(volumes=[TOKEN])
+    await world.pass_time(478)
+    assert (world.api.tokens, world.site.given) == (1, [])
+    await world.pass_time(3)
+    assert world.api.tokens == 2
+    assert world.content() == [{"token": "token-2"}]
+
+
+async def test_an_inherited_pod_is_sent_everything_once(world: World) -> None:
+    await world.runs(inherited=True)
+    await world.runs(2, inherited=True, volumes=[])
+    await world.pass_time(3 * INTERVAL)
+    assert [request.pod["metadata"]["name"] for request in world.site.given] == ["p1"]
+
+
+async def test_a_site_that_can_t_is_asked_once_and_the_owner_is_told_once(world: World) -> None:
+    entry = await world.runs()
+    world.api.put(WEB, {"a": "2"})
+    world.site.failure = LostTrack("job channels are off", 501)
+    await world.pass_time(2 * INTERVAL)
+    world.api.put(WEB, {"a": "3"})
+    await world.pass_time(2 * INTERVAL)
+    ((reason, message),) = world.told.events
+    assert reason == "VolumesNotUpdated" and "job channels are off" in message
+    assert entry.fixed
+
+
+async def test_a_site_that_is_away_is_tried_again_until_it_took_it(world: World) -> None:
+    await world.runs()
+    world.api.put(WEB, {"a": "2"})
+    world.site.failure = NotNow("away")
+    await world.pass_time(2 * INTERVAL)
+    assert world.told.events == []
+    world.site.failure = None
+    await world.pass_time(130)
+    assert len(world.site.given) == 1
+
+
+async def test_content_that_the_site_refuses_is_not_sent_again_until_it_changes(world: World) -> None:
+    await world.runs()
+    world.api.put(WEB, {"../x": "2"})
+    world.site.failure = Rejected(['"../x" can\'t be a path'])
+    await world.pass_time(2 * INTERVAL)
+    assert [reason for reason, _ in world.told.events] == ["UpdateRejected"]
+    world.site.failure = None
+    world.api.put(WEB, {"x": "2"})
+    await world.pass_time(2 * INTERVAL)
+    assert len(world.site.given) == 1
+
+
+async def test_an_object_that_vanished_leaves_the_volume_as_it_was(world: World) -> None:
+    await world.runs()
+    await world.pass_time()
+    del world.api.objects[WEB]
+    await world.pass_time(2 * INTERVAL)
+    assert world.site.given == []
+    assert {reason for reason, _ in world.told.events} == {"FailedMount"}
+
+
+async def test_an_api_server_that_fails_changes_nothing(world: World) -> None:
+    await world.runs()
+    world.api.broken = True
+    world.api.put(WEB, {"a": "2"})
+    await world.pass_time(2 * INTERVAL)
+    assert world.site.given == []
+    world.api.broken = False
+    await world.pass_time(2 * INTERVAL)
+    assert len(world.site.given) == 1
+
+
+async def test_many_objects_are_read_in_turns(world: World) -> None:
+    polls = ObjectPolls(world.reader, interval=1)
+    keys = [("ns", ObjectName("configmap", f"c{number}")) for number in range(3 * MOST_READS)]
+    polls.follow(keys, world.now)
+    for turn in range(1, 4):
+        await polls.look(world.now + 2)
+        assert sum(world.api.reads.values()) == turn * MOST_READS
+    assert len(world.api.reads) == 3 * MOST_READS, "some were read twice before others were read at all"
+
+
+def test_what_a_pod_depends_on() -> None:
+    policy = VolumePolicy()
+    thing = pod(
+        [
+            container(
+                "a", volumeMounts=[{"name": "v", "mountPath": "/v"}, {"name": "s", "mountPath": "/s", "subPath": "k"}]
+            )
+        ],
+        volumes=[CONFIG, SECRET, {"name": "e", "emptyDir": {}}],
+    )
+    assert wanted(thing, policy).objects == {("configmap", "web")}
+    assert volume_objects(thing, policy) == {("configmap", "web"), ("secret", "keys")}
+    assert wanted(pod(), policy).nothing
