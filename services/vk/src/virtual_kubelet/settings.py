@@ -140,6 +140,8 @@ class Settings(Part):
     """Whose Secrets, ConfigMaps and tokens may be used by pods on this node; empty: as far as the cluster's rules allow."""
     deliver_api_token: bool = Field(default=False, alias="DeliverApiToken")
     """Send the default Kubernetes API token of each pod to the site."""
+    no_schedule_taint: bool = Field(default=True, alias="NoScheduleTaint")
+    """Keep pods away that do not tolerate the taint of virtual nodes."""
     metrics_address: MetricsAddress = Field(default="0.0.0.0:9101", alias="MetricsAddress")
     status_poll: StatusPoll = Field(default=StatusPoll(), alias="StatusPoll")
     ping_interval: Annotated[float, Field(ge=1, le=600)] = Field(default=15.0, alias="PingInterval")
