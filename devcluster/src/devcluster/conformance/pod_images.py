@@ -20,6 +20,7 @@ from devcluster.paths import content_key
 from devcluster.platform import Platform
 from devcluster.steps import StepLog
 
+PAUSE = "highrate-pause"
 E2E = "registry.k8s.io/e2e-test-images"
 
 
@@ -39,7 +40,7 @@ SOURCES = (
     Source("nginx", (f"{E2E}/nginx:1.14-4",)),
     Source("nonewprivs", (f"{E2E}/nonewprivs:1.3",), programs.NO_NEW_PRIVILEGES, "busybox"),
     Source("nonroot", (f"{E2E}/nonroot:1.4",), parent="busybox"),
-    Source("pause", ("registry.k8s.io/pause:3.10.1",), "highrate-pause"),
+    Source("pause", ("registry.k8s.io/pause:3.10.1",), PAUSE),
 )
 """Parents first. The names are those of `e2e.test --list-images` that tests of a node use."""
 
@@ -51,12 +52,15 @@ def recipes(platform: Platform, suite: Path) -> dict[str, Recipe]:
     for source in SOURCES:
         folder = platform.checkout.root / "devcluster" / "conformance" / "images" / source.name
         parent = made.get(source.parent)
-        base = parent.image.tag if parent else rootfs.BASE.key
-        program = next((place / source.program for place in (suite, pause) if (place / source.program).is_file()), None)
+        below = parent.image.tag if parent else rootfs.BASE.key
+        programs_folder = pause if source.program == PAUSE else suite
         # a program's folder is named by what it was compiled from
-        made_of = program.parent.name if program and source.program else ""
-        image = Image(f"e2e-{source.name}", content_key(RECIPE, base, folder_key(folder), made_of), platform.cache)
-        made[source.name] = Recipe(image, folder, _adding(program) if program and source.program else None, parent)
+        compiled_from = programs_folder.name if source.program else ""
+        image = Image(
+            f"e2e-{source.name}", content_key(RECIPE, below, folder_key(folder), compiled_from), platform.cache
+        )
+        add = _adding(programs_folder / source.program) if source.program else None
+        made[source.name] = Recipe(image, folder, add, parent)
     return made
 
 
@@ -67,7 +71,15 @@ def provide(platform: Platform, suite: Path, site: Machine, log: StepLog) -> Non
     cluster.import_images(platform.node, [recipe.image for recipe in made.values()], log)
     for source in SOURCES:
         for reference in source.references:
-            tag = ["ctr", "--namespace=k8s.io", "images", "tag", "--force", made[source.name].image.reference, reference]
+            tag = [
+                "ctr",
+                "--namespace=k8s.io",
+                "images",
+                "tag",
+                "--force",
+                made[source.name].image.reference,
+                reference,
+            ]
             platform.node.run(tag)
     ours = [recipe.image for recipe in platform.recipes.values() if recipe.runs_at_sites]
     cvmfs.publish(site, ours, {name: made[source.name].image for source in SOURCES for name in source.references})

@@ -1,0 +1,118 @@
+"""What a run of the suite found: its report (JUnit, as ginkgo writes it) read into plain values, and kept between runs.
+
+A test is known by its title: the suite's text without the tags in brackets, which are the same for all that is run here.
+"""
+
+import json
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, parse
+
+import yaml
+
+_LEAF = "[It] "  # what precedes the name of a test; set-up of the whole suite has other words there
+_TAG = re.compile(r"\[[^\]]*\]")
+_STATUS = "<v1.PodStatus>:"
+_LENGTH = 300
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one test went; ``failure`` is a sentence, empty for one that passed."""
+
+    title: str
+    seconds: float
+    failure: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return not self.failure
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the suite. ``began`` is UTC; ``versions`` are of the programs that took part."""
+
+    node: str
+    began: str
+    seconds: float
+    command: str
+    versions: Mapping[str, str]
+    outcomes: Sequence[Outcome]
+
+    def failed(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if not outcome.passed]
+
+    def by_title(self) -> dict[str, Outcome]:
+        return {outcome.title: outcome for outcome in self.outcomes}
+
+
+class NoReport(Exception):
+    """The suite wrote no report that can be read; the message says where one was expected."""
+
+
+def title(name: str) -> str:
+    """``Pods should be updated`` of ``[sig-node] Pods should be updated [NodeConformance] [Conformance]``."""
+    return " ".join(_TAG.sub("", name).split())
+
+
+def read(place: Path) -> list[Outcome]:
+    """The tests that were run, by title. Raises NoReport."""
+    try:
+        root = parse(place).getroot()  # noqa: S314 - written by a program of ours a moment ago
+    except (OSError, SyntaxError) as problem:
+        raise NoReport(f"no report of the suite at {place}: {problem}") from problem
+    return sorted(_outcomes(root), key=lambda outcome: outcome.title)
+
+
+def keep(run: Run, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    draft = place.with_suffix(".partial")
+    draft.write_text(json.dumps(asdict(run), indent=1))
+    draft.replace(place)
+
+
+def kept(place: Path) -> Run | None:
+    """The last whole run on a node, if there was one."""
+    if not place.is_file():
+        return None
+    fields: dict[str, Any] = json.loads(place.read_text())
+    return Run(**{**fields, "outcomes": [Outcome(**each) for each in fields["outcomes"]]})
+
+
+def _outcomes(root: Element) -> Iterator[Outcome]:
+    for case in root.iter("testcase"):
+        name = case.get("name", "")
+        if name.startswith(_LEAF) and case.get("status") != "skipped":
+            yield Outcome(title(name), round(float(case.get("time", "0")), 1), _failure(case))
+
+
+def _failure(case: Element) -> str:
+    """The suite's first line, and what the pod itself said where the suite shows its status."""
+    found = next((child for child in case if child.tag in ("failure", "error")), None)
+    if found is None:
+        return "" if case.get("status") == "passed" else f"ended as {case.get('status')}"
+    message = found.get("message") or found.text or "no message"
+    first = next((line.strip() for line in message.splitlines() if line.strip()), "no message")
+    words = [first.rstrip(":"), *_pods_words(message)]
+    return textwrap.shorten(": ".join(words), _LENGTH, placeholder=" …")
+
+
+def _pods_words(message: str) -> list[str]:
+    """Message or reason of the pod's status: YAML, in the middle of other text."""
+    _, shown, rest = message.partition(_STATUS)
+    if not shown:
+        return []
+    lines = rest.splitlines()[1:]
+    depth = len(lines[0]) - len(lines[0].lstrip()) if lines else 0
+    block = "\n".join(line for line in lines if len(line) - len(line.lstrip()) >= depth)
+    try:
+        status = yaml.safe_load(textwrap.dedent(block))
+    except yaml.YAMLError:
+        return []
+    words = status.get("message") or status.get("reason") if isinstance(status, dict) else None
+    return [str(words)] if words else []
