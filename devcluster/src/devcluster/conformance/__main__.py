@@ -1,13 +1,12 @@
 """``python -m devcluster.conformance build|run|write``: Kubernetes' own tests, against the virtual node or the ordinary one."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from devcluster.cli import bring_up
 from devcluster.command_line import changing, fail
 from devcluster.conformance import document, reasons, report, suite
 from devcluster.conformance.arena import Judged
@@ -51,7 +50,7 @@ def run_suite(
     with changing(checkout, console):
         found = _run(checkout, wanted)
     if out is not None:
-        out.write_text(json.dumps(asdict(found), indent=1))
+        report.keep(found, out)
     if selection == Selection():
         report.keep(found, kept_at(Platform(checkout).cache, node))
         _write(checkout)
@@ -72,7 +71,7 @@ def _run(checkout: Checkout, wanted: Wanted) -> Run:
     platform = Platform(checkout)
     provider = Embedded(platform)
     found: list[Run] = []
-    run_steps(provider.steps(), checkout.logs / "up", console)
+    bring_up(provider)
     title = f"{wanted.judged} node: {len(wanted.selection.names) or 'all'} tests of the suite"
     step = Step("conformance", title, lambda log: found.append(run(platform, wanted, log)))
     run_steps([step], checkout.logs / "up", console)

@@ -1,7 +1,8 @@
 """The cluster as a run needs it: the suite's pods go to the node that is judged, and to no other.
 
 They tolerate no taints and select no node. So a virtual node that is judged is without the taint of virtual nodes and serves
-every namespace for as long as the run lasts, and the ordinary node takes no new pods meanwhile.
+every namespace for as long as the run lasts, and the ordinary node takes no new pods meanwhile. The site's pool is one of many
+machines then, since tests that run side by side listen on the same ports. Whatever else runs on the platform is disturbed.
 """
 
 import json
@@ -14,11 +15,15 @@ from devcluster.kubernetes.certificates import NODE
 from devcluster.kubernetes.cluster import wait_until
 from devcluster.platform import Platform
 from devcluster.release_values import Object
-from devcluster.site.layout import ENDPOINTS
+from devcluster.site import pool
+from devcluster.site import steps as site
+from devcluster.site.layout import ENDPOINTS, Slots
 from devcluster.steps import StepLog
 
 ENDPOINT = ENDPOINTS["schedd"]
 OPEN: Object = {"sites": {ENDPOINT.mode: {"allNamespaces": True, "namespaces": [], "node": {"noScheduleTaint": False}}}}
+MACHINES = Slots(machines=20)
+"""A test has a pod or two at a time, some three."""
 
 
 class Judged(StrEnum):
@@ -34,24 +39,40 @@ class Judged(StrEnum):
 
 @contextmanager
 def arena(platform: Platform, judged: Judged, log: StepLog) -> Iterator[None]:
-    """Around a run. Raises CommandFailed, NotReady."""
+    """Around a run. Raises CommandFailed, NotReady, PoolNotReady."""
     if judged is Judged.ORDINARY:
         yield
         return
-    release.install(platform, log, OPEN)
-    release.wait_for_virtual_node(platform, ENDPOINT.node_name, log)
-    wait_until(_open(platform), 60, f"node {ENDPOINT.node_name} without its taint")
-    platform.kubectl("cordon", NODE)
+    with _many_machines(platform), _open_node(platform, log):
+        yield
+
+
+@contextmanager
+def _many_machines(platform: Platform) -> Iterator[None]:
+    machine = site.site_machine(platform)
     try:
+        pool.start(machine, platform.network, MACHINES)
+        yield
+    finally:
+        pool.start(machine, platform.network, Slots())
+
+
+@contextmanager
+def _open_node(platform: Platform, log: StepLog) -> Iterator[None]:
+    try:
+        release.install(platform, log, OPEN)
+        release.wait_for_virtual_node(platform, ENDPOINT.node_name, log)
+        wait_until(_untainted(platform), 60, f"node {ENDPOINT.node_name} without its taint")
+        platform.kubectl("cordon", NODE)
         yield
     finally:
         platform.kubectl("uncordon", NODE)
         release.install(platform, log)
 
 
-def _open(platform: Platform) -> Callable[[], bool]:
-    def is_open() -> bool:
+def _untainted(platform: Platform) -> Callable[[], bool]:
+    def untainted() -> bool:
         node = json.loads(platform.kubectl("get", "node", ENDPOINT.node_name, "-o=json"))
         return not node["spec"].get("taints")
 
-    return is_open
+    return untainted

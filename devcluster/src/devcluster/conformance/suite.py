@@ -1,7 +1,7 @@
 """The command line of a run: which tests of the suite, how many at once, and against what."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,18 +42,19 @@ def tests(folder: Path) -> dict[str, str]:
     return {title(name): name for name in names}
 
 
-def chosen(folder: Path) -> Selection:
-    """The tests that `make test` runs. Raises UnknownTest."""
+def titles_chosen(folder: Path) -> list[str]:
+    """The tests that `make test` runs."""
     lines = (folder / "selection.txt").read_text().splitlines()
-    titles = [line for line in lines if line and not line.startswith("#")]
-    return Selection(names=_names(titles, tests(folder)))
+    return [line for line in lines if line and not line.startswith("#")]
 
 
-def _names(titles: Iterable[str], known: dict[str, str]) -> list[str]:
+def chosen(folder: Path) -> Selection:
+    """The same for a run. Raises UnknownTest."""
+    titles, known = titles_chosen(folder), tests(folder)
     unknown = [each for each in titles if each not in known]
     if unknown:
         raise UnknownTest(f"the suite has no test called: {', '.join(unknown)}")
-    return [known[each] for each in titles]
+    return Selection(names=[known[each] for each in titles])
 
 
 def argv(folder: Path, kubeconfig: Path, out: Path, selection: Selection, processes: int) -> list[str]:
