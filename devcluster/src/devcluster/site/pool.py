@@ -49,7 +49,7 @@ def start(machine: Machine, network: Network, slots: layout.Slots, *, with_ce: b
         env |= _CE_ENVIRONMENT if name == CE else {}
         machine.supervise(Program(name, command(name, _FOLDERS[name]), env=env, order=order, stop_signal=STOP))
     workers.provide(machine, network, slots)
-    _wait(machine, "the pool's startd", ["condor_status", "-startd", "-af", "Name"], {})
+    _wait(machine, "the pool's startd", ["condor_status", "-startd", "-af", "Name"], {}, slots.machines or 1)
     _wait(machine, "the pool's schedd", ["condor_status", "-schedd", "-af", "Name"], {})
     if with_ce:
         _wait(machine, "the compute element's schedd", ["condor_status", "-schedd", "-af", "Name"], _CE_ENVIRONMENT)
@@ -65,14 +65,14 @@ def ready(machine: Machine, *, ce: bool = False) -> tuple[bool, str]:
     return (True, f"{words[1]} jobs run") if len(words) > 1 else (False, "no schedd is advertised")
 
 
-def _wait(machine: Machine, what: str, argv: list[str], env: dict[str, str]) -> None:
+def _wait(machine: Machine, what: str, argv: list[str], env: dict[str, str], lines: int = 1) -> None:
     limit = time.monotonic() + READY_SECONDS
     while True:
         try:
             answer = machine.run(argv, env=env, check=False, timeout=20)
-            if answer.stdout.strip():
+            if len(answer.stdout.splitlines()) >= lines:
                 return
-            last = answer.stderr.strip()
+            last = answer.stderr.strip() or f"{len(answer.stdout.splitlines())} of {lines} have come"
         except (CommandFailed, subprocess.TimeoutExpired) as problem:
             last = str(problem)
         if time.monotonic() > limit:
