@@ -21,7 +21,12 @@ from devcluster.site.layout import ENDPOINTS, Slots
 from devcluster.steps import StepLog
 
 ENDPOINT = ENDPOINTS["schedd"]
-OPEN: Object = {"sites": {ENDPOINT.mode: {"allNamespaces": True, "namespaces": [], "node": {"noScheduleTaint": False}}}}
+_NODE: Object = {
+    "noScheduleTaint": False,
+    # of ordinary Linux nodes, without which tests for Linux leave themselves out
+    "labels": {"kubernetes.io/os": "linux"},
+}
+OPEN: Object = {"sites": {ENDPOINT.mode: {"allNamespaces": True, "namespaces": [], "node": _NODE}}}
 MACHINES = Slots(machines=20)
 """A test has a pod or two at a time, some three."""
 
@@ -66,8 +71,11 @@ def _open_node(platform: Platform, log: StepLog) -> Iterator[None]:
         platform.kubectl("cordon", NODE)
         yield
     finally:
+        # as it is now, the node would take the pod of its own virtual kubelet that the release brings back
+        platform.kubectl("cordon", ENDPOINT.node_name)
         platform.kubectl("uncordon", NODE)
         release.install(platform, log)
+        platform.kubectl("uncordon", ENDPOINT.node_name)
 
 
 def _untainted(platform: Platform) -> Callable[[], bool]:

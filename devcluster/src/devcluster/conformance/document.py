@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from devcluster.conformance.arena import MACHINES
 from devcluster.conformance.reasons import Reason, explanation
 from devcluster.conformance.report import Outcome, Run
 
@@ -23,13 +24,16 @@ same cluster are the measure: what fails there fails for a reason of this set-up
 SETTING = """\
 ## How the cluster is set for a run
 
-- The suite's pods tolerate no taint and select no node. The virtual node is without its own taint (`node.noScheduleTaint`) and
-  serves every namespace (`allNamespaces`) for as long as the run lasts; the ordinary node is cordoned.
+- The suite's pods tolerate no taint and select no node. The virtual node is without its own taint (`node.noScheduleTaint`),
+  bears the label of Linux nodes (`node.labels`) and serves every namespace (`allNamespaces`) for as long as the run lasts; the
+  ordinary node is cordoned.
 - The images are made here and laid out as upstream's are (`devcluster/conformance/images`); no registry is asked. At the site
   they are unpacked, as on CVMFS. A test that pulls from a public registry can't pass on either node.
 - Jobs run as one unprivileged account, in Apptainer.
-- Pods have no network of their own: jobs share that of their machine. Two pods that listen on one port must not run on one
-  machine at the same time.
+- A job has no network of its own, it shares that of its machine. So two pods that listen on one port can't run on one machine at
+  the same time, at no site. For a run the pool is one of {machines} worker machines, each with an address of its own and one job at
+  a time; they reach each other. On them unprivileged programs may listen on every port (`net.ipv4.ip_unprivileged_port_start = 0`),
+  which at a site is for its administrators to say. Usually the development pool is one machine with many jobs.
 """
 _SENTENCE = re.compile(
     r"(?: Granular| blackbox| volume on| binary| optional| updates| that| with| [wW]hen| will| should)\b"
@@ -42,7 +46,7 @@ def write(virtual: Run, ordinary: Run | None, reasons: Sequence[Reason]) -> str:
     """The whole page."""
     parts = [INTRODUCTION, _counts(virtual, ordinary), _areas(virtual, ordinary)]
     parts += _failures(virtual, ordinary, reasons)
-    parts += [_only_there(virtual, ordinary), SETTING, _versions(virtual, ordinary)]
+    parts += [_only_there(virtual, ordinary), SETTING.format(machines=MACHINES.machines), _versions(virtual, ordinary)]
     return "\n".join(part for part in parts if part)
 
 
