@@ -29,18 +29,24 @@ def test_a_test_that_passed_has_no_failure() -> None:
 @pytest.mark.parametrize(
     ("title", "failure"),
     [
-        ("Downward API volume should update labels on modification", "Timed out after 180.000s."),
+        (
+            "Downward API volume should update labels on modification",
+            "Timed out after 180.000s: Expected <string>: content of file",
+        ),
         ("Pods should get a host IP", "Interrupted by User"),
         # the suite leaves it out by itself: it has not passed
         ("PodOSRejection Kubelet should reject pod", "skipped - Could not find any Linux nodes"),
         # the pod's own words, not those of a condition
         (
             "HostPath should support r/w",
-            'expected pod "pod-host-path-test" success: Told to stop trying after 2.020s.: '
+            'expected pod "pod-host-path-test" success: Told to stop trying after 2.020s: '
             'hostPath "/tmp" is not offered by the site (volumes[0])',
         ),
         # a status that is cut off
-        ("Probing container should *not* be restarted with a tcp:8080 liveness probe", "pod failed"),
+        (
+            "Probing container should *not* be restarted with a tcp:8080 liveness probe",
+            "pod failed: <v1.PodStatus>: message: [not, closed",
+        ),
     ],
 )
 def test_a_failure_is_one_sentence(title: str, failure: str) -> None:

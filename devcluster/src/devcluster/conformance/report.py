@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, parse
 
-import yaml
+from devcluster.conformance.shown_pods import pods_words
 
 _LEAF = "[It] "  # what precedes the name of a test; set-up of the whole suite has other words there
 _TAG = re.compile(r"\[[^\]]*\]")
-_STATUS = "<v1.PodStatus>:"
 _LENGTH = 300
 
 
@@ -98,27 +97,12 @@ def _left_out(case: Element) -> bool:
 
 
 def _failure(case: Element) -> str:
-    """The suite's first line, and what the pod itself said where the suite shows its status."""
+    """The suite's first line, and what the pod itself said if that is in what follows."""
     found = next((child for child in case if child.tag in ("failure", "error", "skipped")), None)
     if found is None:
         return "" if case.get("status") == "passed" else f"ended as {case.get('status')}"
     message = found.get("message") or found.text or "no message"
-    first = next((line.strip() for line in message.splitlines() if line.strip()), "no message")
-    words = [first.rstrip(":"), *_pods_words(message)]
-    return textwrap.shorten(": ".join(words), _LENGTH, placeholder=" …")
-
-
-def _pods_words(message: str) -> list[str]:
-    """Message or reason of the pod's status: YAML, in the middle of other text."""
-    _, shown, rest = message.partition(_STATUS)
-    if not shown:
-        return []
-    lines = rest.splitlines()[1:]
-    depth = len(lines[0]) - len(lines[0].lstrip()) if lines else 0
-    block = "\n".join(line for line in lines if len(line) - len(line.lstrip()) >= depth)
-    try:
-        status = yaml.safe_load(textwrap.dedent(block))
-    except yaml.YAMLError:
-        return []
-    words = status.get("message") or status.get("reason") if isinstance(status, dict) else None
-    return [str(words)] if words else []
+    first, _, rest = message.strip().partition("\n")
+    words = pods_words(message) or rest
+    sentence, _, _ = first.partition(" Pod status: ")
+    return textwrap.shorten(f"{sentence.strip().rstrip(':.')}: {words}".strip(" :"), _LENGTH, placeholder=" …")
