@@ -53,6 +53,14 @@ def test_a_failure_is_one_sentence(title: str, failure: str) -> None:
     assert OUTCOMES[title].failure == failure
 
 
+def test_what_differs_in_every_run_is_left_out(tmp_path: Path) -> None:
+    place = tmp_path / "report.xml"
+    message = "pod busybox-0d8b0a5c-1b1e-4f38-9d6a-3f0c8d7e2a11 at 0x1bdcc97ec750 is gone"
+    case = f'<testcase name="[It] Pods run" status="failed"><failure message="{message}"/></testcase>'
+    place.write_text(f"<testsuites>{case}</testsuites>")
+    assert report.read(place)[0].failure == "pod busybox-… at … is gone"
+
+
 def test_a_failure_without_a_word_is_still_one(tmp_path: Path) -> None:
     place = tmp_path / "report.xml"
     place.write_text('<testsuites><testcase name="[It] Pods run" status="panicked"/></testsuites>')

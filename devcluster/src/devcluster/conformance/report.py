@@ -16,6 +16,8 @@ from devcluster.conformance.shown_pods import pods_words
 
 _LEAF = "[It] "  # what precedes the name of a test; set-up of the whole suite has other words there
 _TAG = re.compile(r"\[[^\]]*\]")
+# pods' names and addresses in memory say nothing, and differ in every run
+_CHANGING = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|0x[0-9a-f]+")
 _LENGTH = 300
 
 
@@ -105,4 +107,5 @@ def _failure(case: Element) -> str:
     first, _, rest = message.strip().partition("\n")
     words = pods_words(message) or rest
     sentence, _, _ = first.partition(" Pod status: ")
-    return textwrap.shorten(f"{sentence.strip().rstrip(':.')}: {words}".strip(" :"), _LENGTH, placeholder=" …")
+    whole = f"{sentence.strip().rstrip(':.')}: {words}".strip(" :")
+    return textwrap.shorten(_CHANGING.sub("…", whole), _LENGTH, placeholder=" …")
