@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-from devcluster.conformance import pod_images, programs
 from devcluster.conformance.programs import VersionsDiffer
 from devcluster.golang import GoProgram
 from devcluster.kubernetes import programs as cluster
 from devcluster.paths import Checkout, find_checkout
 from devcluster.platform import Platform
+
+from devcluster.conformance import pod_images, programs
 
 CHECKOUT = find_checkout(Path(__file__).parent)
 FOLDER = CHECKOUT.root / "devcluster" / "conformance" / "images"
