@@ -5,12 +5,14 @@ PYTHON := .venv/bin/python
 DEVCLUSTER := $(PYTHON) -m devcluster
 # which of the site's two entrances the demo uses: schedd or ce
 ENDPOINT ?= schedd
+# whose pods Kubernetes' own tests judge: those of the virtual node, or of the ordinary node, which is the measure
+NODE ?= virtual
 
-.PHONY: help demo down test test-long test-unit lint bench environment lock
+.PHONY: help demo down test test-long conformance conformance-build test-unit lint bench environment lock
 .DEFAULT_GOAL := help
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 demo: environment ## bring the whole platform up on this machine and run a pod as an HTCondor job (ENDPOINT=schedd|ce)
 	$(DEVCLUSTER) demo --endpoint $(ENDPOINT)
@@ -23,6 +25,12 @@ test: environment ## all test tiers, the real Kubernetes and HTCondor included
 
 test-long: environment ## the tests that take too long for make test
 	tools/test long
+
+conformance: environment ## Kubernetes' own node tests against a virtual node, and docs/conformance.md (NODE=virtual|ordinary)
+	$(PYTHON) -m devcluster.conformance run --node $(NODE)
+
+conformance-build: environment ## compile those tests into the cache (minutes)
+	$(PYTHON) -m devcluster.conformance build
 
 test-unit: environment ## the tiers that need no root and no cluster
 	.venv/bin/tox run --quiet -e unit,contract

@@ -100,6 +100,7 @@ def test_the_node_offers_what_the_values_say(chart: Chart, tmp_path: Path) -> No
         ("example.org/gpu", "true", "NoSchedule"),
         ("example.org/slow", "", "PreferNoSchedule"),
     ]
+    assert not settings.no_schedule_taint
     assert settings.not_ready_after == 3600
 
 

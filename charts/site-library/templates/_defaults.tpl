@@ -16,6 +16,7 @@ node:
     extended: {}
   labels: {}
   taints: []
+  noScheduleTaint: true
   notReadyAfter: 0
 namespaces: []
 allNamespaces: false

@@ -47,6 +47,7 @@ virtual-kubelet.yaml: |
     - { Key: {{ .key | quote }}, Value: {{ .value | default "" | quote }}, Effect: {{ .effect }} }
     {{- else }} []
     {{- end }}
+  NoScheduleTaint: {{ .noScheduleTaint }}
   NotReadyAfter: {{ int64 .notReadyAfter }}
   {{- end }}
   {{- if not .values.allNamespaces }}

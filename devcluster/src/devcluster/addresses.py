@@ -54,6 +54,14 @@ class AddressPlan:
         """Where everybody finds the schedd, the compute element and the edge."""
         return self.host_site.right
 
+    def worker(self, index: int) -> IPv4Address:
+        """The address of one of the site's worker machines, out of their half of the subnet; 0 is the way to the others."""
+        return self.workers[index + 1]
+
+    @property
+    def workers(self) -> IPv4Network:
+        return list(self.subnet.subnets(prefixlen_diff=1))[1]
+
     def names(self) -> dict[str, tuple[str, ...]]:
         """Address to host names, as in /etc/hosts and in the cluster's DNS."""
         return {str(self.hub): (IAM_NAME, HUB_NAME), str(self.site): (CE_NAME,)}

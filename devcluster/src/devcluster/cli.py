@@ -59,7 +59,7 @@ def up(provider: ProviderOption = None) -> None:
     """Bring the platform up, or repair it. What is there already is kept."""
     checkout = find_checkout()
     with changing(checkout, console):
-        _up(_provider(checkout, provider))
+        bring_up(_provider(checkout, provider))
 
 
 @app.command()
@@ -76,7 +76,7 @@ def demo(
                 console,
                 f"provider {chosen.name} makes no HTCondor site, and the demonstration needs one; see docs/devcluster.md",
             )
-        _up(chosen)
+        bring_up(chosen)
         code = run_demo(chosen.platform, str(endpoint), console)
         way_in.show(chosen.platform, console)
     raise typer.Exit(code)
@@ -150,7 +150,8 @@ def shell(place: Annotated[str, typer.Argument(help="The machine: node or site."
     os.execvp(argv[0], argv)  # noqa: S606 - the terminal belongs to the shell from here on
 
 
-def _up(provider: Provider) -> None:
+def bring_up(provider: Provider) -> None:
+    """What `up` does, for commands that need the platform. Ends the command if this machine lacks something."""
     checkout = provider.platform.checkout
     conditions = provider.conditions()
     console.print(_conditions_table(conditions))

@@ -25,19 +25,23 @@ _SETTINGS = ("GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINS
 
 @dataclass(frozen=True)
 class GoProgram:
-    """A folder with go.mod, and what to build of it. ``ldflags`` stamp versions into the programs."""
+    """A folder with go.mod, and what to build of it. ``ldflags`` stamp versions into the programs.
+
+    ``tests`` are packages whose tests become a program: of ``a/b`` one that is called b.test.
+    """
 
     name: str
     folder: Path
     packages: tuple[str, ...]
     outputs: tuple[str, ...]
     ldflags: str = ""
+    tests: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         sources = sorted(place for place in self.folder.iterdir() if place.suffix in (".go", ".mod", ".sum"))
         contents = [part for place in sources for part in (place.name, place.read_bytes())]
-        return content_key(os.uname().machine, self.ldflags, *self.packages, *contents)
+        return content_key(os.uname().machine, self.ldflags, *self.packages, *self.tests, *contents)
 
     def path(self, cache: Path) -> Path:
         """The folder of the finished programs."""
@@ -55,7 +59,8 @@ def ensure(program: GoProgram, checkout: Checkout, cache: Path, log: StepLog) ->
     host_go = find_go()
     if host_go is not None:
         log.note("compiling")
-        log.run(_argv(host_go, program, partial), env={**os.environ, **_environment(cache)}, cwd=program.folder)
+        for argv in _commands(host_go, program, partial):
+            log.run(argv, env={**os.environ, **_environment(cache)}, cwd=program.folder)
     else:
         _build_in_debian(program, partial, checkout, cache, log)
     if place.is_dir():  # another checkout was faster
@@ -81,10 +86,12 @@ def parse_version(text: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _argv(go: str, program: GoProgram, out: Path) -> list[str]:
+def _commands(go: str, program: GoProgram, out: Path) -> list[list[str]]:
+    options = [*_FLAGS, f"-ldflags={f'-s -w {program.ldflags}'.strip()}", "-o", f"{out}/"]
     # `nice`: a build of minutes runs beside steps that somebody waits for.
-    ldflags = f"-s -w {program.ldflags}".strip()
-    return ["nice", go, "build", *_FLAGS, f"-ldflags={ldflags}", "-o", f"{out}/", *program.packages]
+    commands = [["nice", go, "build", *options, *program.packages]] if program.packages else []
+    # Others' tests were vetted by others.
+    return commands + [["nice", go, "test", "-c", "-vet=off", *options, package] for package in program.tests]
 
 
 def _environment(cache: Path) -> dict[str, str]:
@@ -108,5 +115,5 @@ def _build_in_debian(program: GoProgram, out: Path, checkout: Checkout, cache: P
     with running(machine):
         log.note("compiling")
         env = {**_environment(cache), **passed_on(_SETTINGS)}
-        argv = ["env", f"--chdir={program.folder}", *_argv("go", program, out)]
-        machine.run_logged(argv, log.path, env=env)
+        for argv in _commands("go", program, out):
+            machine.run_logged(["env", f"--chdir={program.folder}", *argv], log.path, env=env)

@@ -10,7 +10,7 @@ from devcluster.iam.service import secrets_file
 from devcluster.kubernetes.cluster import wait_until
 from devcluster.platform import Platform
 from devcluster.release_objects import Credentials, objects
-from devcluster.release_values import NAME, NAMESPACE, values
+from devcluster.release_values import NAME, NAMESPACE, Object, values
 from devcluster.steps import StepLog
 
 CHART = Path("charts/highrate")
@@ -18,22 +18,26 @@ TIMEOUT = "240s"
 _UNFINISHED = "owner=helm,name={name},status in (pending-install,pending-upgrade,pending-rollback)"
 
 
-def install(platform: Platform, log: StepLog) -> None:
-    """One `helm upgrade --install` of everything, and wait for its pods. Raises CommandFailed."""
+def install(platform: Platform, log: StepLog, changes: Object | None = None) -> None:
+    """One `helm upgrade --install` of everything, and wait for its pods. Raises CommandFailed.
+
+    ``changes`` are values that win over the usual ones; the next install without them takes them back.
+    """
     checkout, kubectl = platform.checkout, platform.kubectl
     folder = checkout.run / "release"
     folder.mkdir(parents=True, exist_ok=True)
     chart = assemble(checkout.root / CHART, folder, {"jupyterhub": jupyterhub_chart(checkout.root).folder})
-    given = folder / "values.json"
+    given, changed = folder / "values.json", folder / "changes.json"
     images = {name: recipe.image for name, recipe in platform.recipes.items()}
     given.write_text(json.dumps(values(images, platform.authority.pair.certificate.read_text()), indent=1))
+    changed.write_text(json.dumps(changes or {}, indent=1))
     kubectl.apply(objects(_credentials(platform)))
     # What a killed helm left half done it would take for another helm at work, for ever.
     kubectl("delete", "secrets", f"--namespace={NAMESPACE}", f"--selector={_UNFINISHED.format(name=NAME)}")
     log.run(
         [
             *(platform.helm, "upgrade", "--install", NAME, chart, f"--kubeconfig={checkout.kubeconfig}"),
-            *(f"--namespace={NAMESPACE}", f"--values={given}", "--wait", f"--timeout={TIMEOUT}"),
+            *(f"--namespace={NAMESPACE}", f"--values={given}", f"--values={changed}", "--wait", f"--timeout={TIMEOUT}"),
         ]
     )
 

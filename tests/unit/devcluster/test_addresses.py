@@ -4,6 +4,7 @@ from ipaddress import IPv4Network
 
 import pytest
 from devcluster.addresses import POOL, SUBNETS, AddressPlan, choose_subnet
+from devcluster.site.workers import MOST
 
 
 def test_the_ends_of_all_links_are_different_addresses_of_the_subnet() -> None:
@@ -19,6 +20,15 @@ def test_each_link_fills_one_network_of_its_prefix() -> None:
         network = IPv4Network(f"{link.left}/{link.prefix}", strict=False)
         assert link.right in network
         assert {link.left, link.right}.isdisjoint({network.network_address, network.broadcast_address})
+
+
+def test_worker_machines_have_addresses_that_nobody_else_has() -> None:
+    plan = AddressPlan(SUBNETS[3])
+    workers = [plan.worker(number) for number in range(MOST + 1)]
+    ends = [end for link in (plan.host_hub, plan.host_site, plan.hub_site) for end in (link.left, link.right)]
+    assert len({*workers, *ends}) == MOST + 1 + 6
+    assert all(address in plan.workers and address in plan.subnet for address in workers)
+    assert plan.workers.broadcast_address not in workers
 
 
 def test_names_lead_to_the_hub_and_the_site() -> None:

@@ -26,6 +26,14 @@ def test_an_image_is_found_by_its_short_name_and_by_its_reference(tmp_path: Path
         assert (tmp_path / name / "name").read_text() == hello.reference
 
 
+def test_an_image_is_found_by_a_name_that_a_registry_gave_it(tmp_path: Path) -> None:
+    hello = image("hello", "abc", tmp_path)
+    publish(tmp_path, [hello])
+    script = link_script(str(tmp_path), [hello], {"registry.example.org/greetings/hello:1": hello})
+    subprocess.run(["sh", "-ec", script], check=True)
+    assert (tmp_path / "registry.example.org/greetings/hello:1" / "name").read_text() == hello.reference
+
+
 def test_links_stay_inside_the_folder_wherever_it_is_mounted(tmp_path: Path) -> None:
     hello = image("hello", "abc", tmp_path)
     publish(tmp_path, [hello])

@@ -44,6 +44,35 @@ def test_the_pool_offers_the_slots_that_were_asked_for(pool: str, tmp_path: Path
     assert read(pool, tmp_path / "c", "NUM_CPUS", "MEMORY") == {"NUM_CPUS": "3", "MEMORY": "4000"}
 
 
+def test_worker_machines_take_the_place_of_the_pools_own_slot(tmp_path: Path) -> None:
+    slots = layout.Slots(cpus=3, machines=2)
+    assert "STARTD" not in read(condor.pool_config(ADDRESS, slots), tmp_path / "c", "DAEMON_LIST")["DAEMON_LIST"]
+    text = condor.worker_config("worker-2", IPv4Address("10.213.0.36"), ADDRESS, slots)
+    names = (
+        "DAEMON_LIST",
+        "COLLECTOR_HOST",
+        "NETWORK_INTERFACE",
+        "NUM_CPUS",
+        "SLOT_TYPE_1_PARTITIONABLE",
+        "STARTD_NAME",
+    )
+    assert read(text, tmp_path / "w", *names) == {
+        "DAEMON_LIST": "MASTER SHARED_PORT STARTD",
+        "COLLECTOR_HOST": f"{ADDRESS}:{layout.POOL_PORT}",
+        "NETWORK_INTERFACE": "10.213.0.36",
+        "NUM_CPUS": "3",
+        "SLOT_TYPE_1_PARTITIONABLE": "False",
+        "STARTD_NAME": "worker-2",
+    }
+
+
+def test_worker_machines_share_no_folder(tmp_path: Path) -> None:
+    names = ("LOG", "SPOOL", "EXECUTE", "LOCK")
+    texts = [condor.worker_config(f"worker-{number}", ADDRESS, ADDRESS, layout.Slots()) for number in (1, 2)]
+    first, second = (read(text, tmp_path / "w", *names) for text in texts)
+    assert all(first[name] != second[name] for name in names)
+
+
 def test_nobody_reads_without_logging_in_and_the_kernel_stays_as_it_is(pool: str, ce: str, tmp_path: Path) -> None:
     names = ("SEC_READ_AUTHENTICATION", "ENABLE_KERNEL_TUNING", "BIND_ALL_INTERFACES", "HOST_ALIAS")
     for text in (pool, ce):

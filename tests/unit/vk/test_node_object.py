@@ -87,6 +87,11 @@ def test_what_we_set_and_want_no_more_is_removed() -> None:
     assert [t["key"] for t in patch["spec"]["taints"]] == ["virtual-node.interlink/no-schedule"]
 
 
+def test_a_node_for_every_pod_loses_its_taint_and_keeps_the_others() -> None:
+    patch = object_patch(registered(), replace(IDENTITY, reserved=False), STATE)
+    assert [t["key"] for t in patch["spec"]["taints"]] == [t.key for t in IDENTITY.taints]
+
+
 @pytest.mark.parametrize("note", ["no json", "[]", '{"labels": 3, "taints": "x"}'])
 def test_a_spoilt_note_harms_nothing(note: str) -> None:
     node = registered()

@@ -117,8 +117,11 @@ def install_dns(kubectl: Kubectl, network: Network, image: Image) -> None:
 
 
 def wait_for_node(kubectl: Kubectl, seconds: float = 90) -> None:
+    """Until it is ready, and open for pods."""
     jsonpath = '-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}'
     wait_until(lambda: kubectl("get", "node", certificates.NODE, jsonpath) == "True", seconds, "the node")
+    # a killed run of the conformance suite leaves it closed
+    kubectl("uncordon", certificates.NODE)
 
 
 def wait_for_dns(kubectl: Kubectl, seconds: float = 90) -> None:

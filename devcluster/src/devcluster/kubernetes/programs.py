@@ -12,12 +12,8 @@ NAMES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet
 
 def kubernetes(checkout: Checkout) -> GoProgram:
     folder = checkout.root / "devcluster" / "go" / "kubernetes"
-    version = pinned_version(folder, "k8s.io/kubernetes")
-    major, minor = version.removeprefix("v").split(".")[:2]
-    stamp = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "archive"}
-    ldflags = " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in stamp.items())
     packages = tuple(f"k8s.io/kubernetes/cmd/{name}" for name in NAMES)
-    return GoProgram("kubernetes", folder, packages, NAMES, ldflags)
+    return GoProgram("kubernetes", folder, packages, NAMES, version_stamp(pinned_version(folder, "k8s.io/kubernetes")))
 
 
 def coredns(checkout: Checkout) -> GoProgram:
@@ -37,6 +33,13 @@ def metrics_server(checkout: Checkout) -> GoProgram:
 
 def pause(checkout: Checkout) -> GoProgram:
     return GoProgram("pause", checkout.root / "devcluster" / "go" / "pause", (".",), ("highrate-pause",))
+
+
+def version_stamp(version: str) -> str:
+    """Linker flags for programs of Kubernetes, which otherwise say that they are of no version."""
+    major, minor = version.removeprefix("v").split(".")[:2]
+    stamp = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "archive"}
+    return " ".join(f"-X k8s.io/component-base/version.{name}={value}" for name, value in stamp.items())
 
 
 def pinned_version(folder: Path, module: str) -> str:

@@ -141,6 +141,8 @@ class Embedded(Provider):
         def wait(name: str) -> Step:
             def ready(log: StepLog) -> None:
                 release.wait_for_virtual_node(self.platform, name, log)
+                # a killed run of the conformance suite may have closed it
+                self.platform.kubectl("uncordon", name)
 
             return Step(name, f"virtual node {name}", ready, ("release", site.EDGE_READY))
 

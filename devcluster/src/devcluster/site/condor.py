@@ -16,8 +16,8 @@ CE_STATE = "/var/lib/condor-ce"
 
 _COMMON = f"""\
 use security : recommended_v9_0
-CONDOR_HOST = {{address}}
-COLLECTOR_HOST = {{address}}:{{port}}
+CONDOR_HOST = {{collector}}
+COLLECTOR_HOST = {{collector}}:{{port}}
 USE_SHARED_PORT = True
 SHARED_PORT_PORT = {{port}}
 NETWORK_INTERFACE = {{address}}
@@ -56,20 +56,23 @@ MAX_PERIODIC_EXPR_INTERVAL = 5
 PERIODIC_EXPR_TIMESLICE = 1
 """
 
-_POOL = f"""
-DAEMON_LIST = MASTER SHARED_PORT COLLECTOR NEGOTIATOR SCHEDD STARTD
-EXECUTE = {layout.EXECUTE}
-NUM_CPUS = {{slots.cpus}}
-MEMORY = {{slots.memory_mib}}
+_SLOT = """
+NUM_CPUS = {slots.cpus}
+MEMORY = {slots.memory_mib}
 SLOT_TYPE_1 = 100%
 NUM_SLOTS_TYPE_1 = 1
-SLOT_TYPE_1_PARTITIONABLE = True
+SLOT_TYPE_1_PARTITIONABLE = {partitionable}
 # seconds of processor time at each start, for a figure that no job here asks for
 RunBenchmarks = False
 # disk that isn't there (MB): what jobs reserve must not limit their number on a development machine
-RESERVED_DISK = -{{slots.spare_disk_mb}}
+RESERVED_DISK = -{slots.spare_disk_mb}
 UPDATE_INTERVAL = 5
 CLAIM_WORKLIFE = 60
+"""
+
+_POOL = f"""
+DAEMON_LIST = MASTER SHARED_PORT COLLECTOR NEGOTIATOR SCHEDD {{startd}}
+EXECUTE = {layout.EXECUTE}
 NEGOTIATOR_INTERVAL = 2
 NEGOTIATOR_CYCLE_DELAY = 1
 NEGOTIATOR_MIN_INTERVAL = 1
@@ -77,15 +80,15 @@ NEGOTIATOR_MIN_INTERVAL = 1
 QUEUE_SUPER_USER_MAY_IMPERSONATE = .*
 """
 
-_CE_PATHS = f"""\
+_PATHS = """\
 RELEASE_DIR = /usr
-LOCAL_DIR = {CE_STATE}
-RUN = /run/condor-ce
+LOCAL_DIR = {state}
+RUN = {run}
 LOCK = $(RUN)
 LOG = $(LOCAL_DIR)/log
 SPOOL = $(LOCAL_DIR)/spool
-EXECUTE = $(LOCAL_DIR)/execute
-ETC = {CE_FOLDER}
+EXECUTE = {execute}
+ETC = {etc}
 BIN = /usr/bin
 SBIN = /usr/sbin
 LIB = /usr/lib/condor
@@ -122,14 +125,31 @@ SYSTEM_PERIODIC_REMOVE_REASON = "the compute element removed a job that ran befo
 """
 
 
+_WORKER = """
+DAEMON_LIST = MASTER SHARED_PORT STARTD
+STARTD_NAME = {name}
+"""
+
+
 def pool_config(address: IPv4Address, slots: layout.Slots) -> str:
-    common = _COMMON.format(address=address, port=layout.POOL_PORT, schedd=layout.POOL_SCHEDD)
-    return common + _POOL.format(slots=slots)
+    common = _COMMON.format(collector=address, address=address, port=layout.POOL_PORT, schedd=layout.POOL_SCHEDD)
+    if slots.machines:
+        return common + _POOL.format(startd="")
+    return common + _POOL.format(startd="STARTD") + _SLOT.format(slots=slots, partitionable=True)
 
 
 def ce_config(address: IPv4Address) -> str:
-    common = _COMMON.format(address=address, port=layout.CE_PORT, schedd=layout.CE_SCHEDD)
-    return _CE_PATHS + common + _CE.format(address=address)
+    common = _COMMON.format(collector=address, address=address, port=layout.CE_PORT, schedd=layout.CE_SCHEDD)
+    paths = _PATHS.format(state=CE_STATE, run="/run/condor-ce", execute="$(LOCAL_DIR)/execute", etc=CE_FOLDER)
+    return paths + common + _CE.format(address=address)
+
+
+def worker_config(name: str, address: IPv4Address, collector: IPv4Address, slots: layout.Slots) -> str:
+    """A machine of the pool that runs one job at a time."""
+    common = _COMMON.format(collector=collector, address=address, port=layout.POOL_PORT, schedd=layout.POOL_SCHEDD)
+    state = layout.worker_state(name)
+    paths = _PATHS.format(state=state, run=layout.worker_run(name), execute=layout.worker_execute(name), etc=state)
+    return paths + common + _WORKER.format(name=name) + _SLOT.format(slots=slots, partitionable=False)
 
 
 def mapfile() -> str:

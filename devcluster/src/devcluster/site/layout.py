@@ -27,11 +27,15 @@ KEY = f"{CONDOR_FILES}/host.key"
 
 @dataclass(frozen=True)
 class Slots:
-    """What the pool's one partitionable slot claims to have; it may be more than the machine has."""
+    """What the pool's one partitionable slot claims to have; it may be more than the machine has.
+
+    With ``machines`` there is no such slot: that many worker machines (workers.py) claim to have all of it each.
+    """
 
     cpus: int = 64
     memory_mib: int = 256 * 1024
     spare_disk_mb: int = 1_000_000
+    machines: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,18 @@ ENDPOINTS = {
     "schedd": Endpoint("schedd", POOL_PORT, 10443, POOL_SCHEDD),
     "ce": Endpoint("ce", CE_PORT, 10444, CE_SCHEDD),
 }
+
+
+def worker_state(name: str) -> str:
+    return f"/var/lib/condor-workers/{name}"
+
+
+def worker_run(name: str) -> str:
+    return f"/run/condor-workers/{name}"
+
+
+def worker_execute(name: str) -> str:
+    return f"{EXECUTE}/{name}"
 
 
 def open_ports() -> tuple[int, ...]:

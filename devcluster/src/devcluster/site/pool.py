@@ -7,8 +7,9 @@ from devcluster.commands import CommandFailed
 from devcluster.machine import Machine, Program
 from devcluster.network import Network
 from devcluster.paths import content_key
-from devcluster.site import condor, layout
+from devcluster.site import condor, layout, workers
 from devcluster.site.machine import certificate
+from devcluster.site.master import STOP, command
 
 POOL = "condor"
 CE = "condor-ce"
@@ -17,8 +18,6 @@ READY_SECONDS = 60.0
 _POOL_FILE = "/etc/condor/config.d/50-site.config"
 _CE_FILE = f"{condor.CE_FOLDER}/condor_config"
 _CE_ENVIRONMENT = {"CONDOR_CONFIG": _CE_FILE}
-# Queues are made to survive this, and jobs that could end in peace don't outlive a stop anyway.
-_STOP = "SIGKILL"
 _FOLDERS = {
     POOL: ("/run/condor", "/run/lock/condor"),
     CE: ("/run/condor-ce", *(f"{condor.CE_STATE}{part}" for part in ("", "/log", "/spool", "/execute"))),
@@ -48,28 +47,12 @@ def start(machine: Machine, network: Network, slots: layout.Slots, *, with_ce: b
         # A changed configuration is a changed program: init starts it anew.
         env = {"SITE_FILES": content_key(text, *(content for content, _ in shared.values()))}
         env |= _CE_ENVIRONMENT if name == CE else {}
-        machine.supervise(Program(name, _master(name), env=env, order=order, stop_signal=_STOP))
-    _wait(machine, "the pool's startd", ["condor_status", "-startd", "-af", "Name"], {})
+        machine.supervise(Program(name, command(name, _FOLDERS[name]), env=env, order=order, stop_signal=STOP))
+    workers.provide(machine, network, slots)
+    _wait(machine, "the pool's startd", ["condor_status", "-startd", "-af", "Name"], {}, slots.machines or 1)
     _wait(machine, "the pool's schedd", ["condor_status", "-schedd", "-af", "Name"], {})
     if with_ce:
         _wait(machine, "the compute element's schedd", ["condor_status", "-schedd", "-af", "Name"], _CE_ENVIRONMENT)
-
-
-# The inner shell is the namespace's init, for the kernel's "end with your parent" is forgotten when a process changes its user,
-# as the master does all the time.
-_START = """\
-install -d -o condor -g condor "$@"
-exec unshare --pid --mount-proc --fork --kill-child sh -c 'condor_master -f; exit $?'
-"""
-
-
-def _master(name: str) -> tuple[str, ...]:
-    """The command of one HTCondor, in a process namespace of its own.
-
-    Whatever way its master ends, all its daemons and jobs end with it; orphans of a killed master would keep the port busy for
-    minutes. Folders come first: some lie on a tmpfs, and init may be quicker than a step.
-    """
-    return ("sh", "-ec", _START, name, *_FOLDERS[name])
 
 
 def ready(machine: Machine, *, ce: bool = False) -> tuple[bool, str]:
@@ -82,14 +65,14 @@ def ready(machine: Machine, *, ce: bool = False) -> tuple[bool, str]:
     return (True, f"{words[1]} jobs run") if len(words) > 1 else (False, "no schedd is advertised")
 
 
-def _wait(machine: Machine, what: str, argv: list[str], env: dict[str, str]) -> None:
+def _wait(machine: Machine, what: str, argv: list[str], env: dict[str, str], lines: int = 1) -> None:
     limit = time.monotonic() + READY_SECONDS
     while True:
         try:
             answer = machine.run(argv, env=env, check=False, timeout=20)
-            if answer.stdout.strip():
+            if len(answer.stdout.splitlines()) >= lines:
                 return
-            last = answer.stderr.strip()
+            last = answer.stderr.strip() or f"{len(answer.stdout.splitlines())} of {lines} have come"
         except (CommandFailed, subprocess.TimeoutExpired) as problem:
             last = str(problem)
         if time.monotonic() > limit:

@@ -151,6 +151,7 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
         pod_cidr=settings.pod_cidr.subnet,
         labels=settings.labels,
         taints=settings.taints,
+        reserved=settings.no_schedule_taint,
     )
     registry, events, wanted = Registry(), EventRecorder(api, name), asyncio.Event()
     remote = Remote(client, name, settings.create_timeout)

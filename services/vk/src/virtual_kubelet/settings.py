@@ -142,6 +142,8 @@ class Settings(Part):
     """Send the default Kubernetes API token of each pod to the site."""
     service_links: bool = Field(default=False, alias="ServiceLinks")
     """Tell pods of Services by variables as a kubelet does; only where jobs reach the cluster's addresses."""
+    no_schedule_taint: bool = Field(default=True, alias="NoScheduleTaint")
+    """Keep pods away that do not tolerate the taint of virtual nodes."""
     metrics_address: MetricsAddress = Field(default="0.0.0.0:9101", alias="MetricsAddress")
     status_poll: StatusPoll = Field(default=StatusPoll(), alias="StatusPoll")
     ping_interval: Annotated[float, Field(ge=1, le=600)] = Field(default=15.0, alias="PingInterval")

@@ -44,6 +44,8 @@ class NodeIdentity:
     pod_cidr: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: Sequence[Taint] = ()
+    reserved: bool = True
+    """Only for pods that tolerate the taint of virtual nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def labels(identity: NodeIdentity) -> dict[str, str]:
 
 def taints(identity: NodeIdentity, state: NodeState) -> list[Taint]:
     """The taints that are ours, each once by key and effect."""
-    wanted = [Taint(NO_SCHEDULE_TAINT, "true"), *identity.taints, *state.ping_taints]
+    reserved = [Taint(NO_SCHEDULE_TAINT, "true")] if identity.reserved else []
+    wanted = [*reserved, *identity.taints, *state.ping_taints]
     if state.connectivity.connected is False:
         wanted.append(Taint(UNREACHABLE_TAINT, state.connectivity.reason))
     return list({(taint.key, taint.effect): taint for taint in wanted}.values())

@@ -1,0 +1,86 @@
+"""The cluster as a run needs it: the suite's pods go to the node that is judged, and to no other.
+
+They tolerate no taints and select no node. So a virtual node that is judged is without the taint of virtual nodes and serves
+every namespace for as long as the run lasts, and the ordinary node takes no new pods meanwhile. The site's pool is one of many
+machines then, since tests that run side by side listen on the same ports. Whatever else runs on the platform is disturbed.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+from devcluster import release
+from devcluster.kubernetes.certificates import NODE
+from devcluster.kubernetes.cluster import wait_until
+from devcluster.platform import Platform
+from devcluster.release_values import Object
+from devcluster.site import pool
+from devcluster.site import steps as site
+from devcluster.site.layout import ENDPOINTS, Slots
+from devcluster.steps import StepLog
+
+ENDPOINT = ENDPOINTS["schedd"]
+_NODE: Object = {
+    "noScheduleTaint": False,
+    # of ordinary Linux nodes, without which tests for Linux leave themselves out
+    "labels": {"kubernetes.io/os": "linux"},
+}
+OPEN: Object = {"sites": {ENDPOINT.mode: {"allNamespaces": True, "namespaces": [], "node": _NODE}}}
+MACHINES = Slots(machines=20)
+"""A test has a pod or two at a time, some three."""
+
+
+class Judged(StrEnum):
+    """Whose node is judged."""
+
+    VIRTUAL = "virtual"
+    ORDINARY = "ordinary"
+
+    @property
+    def node(self) -> str:
+        return ENDPOINT.node_name if self is Judged.VIRTUAL else NODE
+
+
+@contextmanager
+def arena(platform: Platform, judged: Judged, log: StepLog) -> Iterator[None]:
+    """Around a run. Raises CommandFailed, NotReady, PoolNotReady."""
+    if judged is Judged.ORDINARY:
+        yield
+        return
+    with _many_machines(platform), _open_node(platform, log):
+        yield
+
+
+@contextmanager
+def _many_machines(platform: Platform) -> Iterator[None]:
+    machine = site.site_machine(platform)
+    try:
+        pool.start(machine, platform.network, MACHINES)
+        yield
+    finally:
+        pool.start(machine, platform.network, Slots())
+
+
+@contextmanager
+def _open_node(platform: Platform, log: StepLog) -> Iterator[None]:
+    try:
+        release.install(platform, log, OPEN)
+        release.wait_for_virtual_node(platform, ENDPOINT.node_name, log)
+        wait_until(_untainted(platform), 60, f"node {ENDPOINT.node_name} without its taint")
+        platform.kubectl("cordon", NODE)
+        yield
+    finally:
+        # as it is now, the node would take the pod of its own virtual kubelet that the release brings back
+        platform.kubectl("cordon", ENDPOINT.node_name)
+        platform.kubectl("uncordon", NODE)
+        release.install(platform, log)
+        platform.kubectl("uncordon", ENDPOINT.node_name)
+
+
+def _untainted(platform: Platform) -> Callable[[], bool]:
+    def untainted() -> bool:
+        node = json.loads(platform.kubectl("get", "node", ENDPOINT.node_name, "-o=json"))
+        return not node["spec"].get("taints")
+
+    return untainted

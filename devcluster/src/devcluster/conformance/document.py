@@ -1,0 +1,147 @@
+"""docs/conformance.md, written from what runs found: pure data in, text out.
+
+Nothing in the page is by hand but the reasons, which are kept beside the suite's images.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from devcluster.conformance.arena import MACHINES
+from devcluster.conformance.reasons import Reason, explanation
+from devcluster.conformance.report import Outcome, Run
+
+INTRODUCTION = """\
+# Kubernetes' own tests on a virtual node
+
+Written by `make conformance`; change `devcluster/conformance/reasons.yaml` or the code, not this page.
+
+The tests are those of Kubernetes' conformance suite that say what a node does for a pod (label NodeConformance, without Slow,
+Serial and Disruptive). Each pod of theirs is a job of the development cluster's HTCondor pool, handed over and reported back
+the way that every pod goes ([architecture](architecture.md)). The same tests with the same images on the ordinary node of the
+same cluster are the measure: what fails there fails for a reason of this set-up.
+"""
+SETTING = """\
+## How the cluster is set for a run
+
+- The suite's pods tolerate no taint and select no node. The virtual node is without its own taint (`node.noScheduleTaint`),
+  bears the label of Linux nodes (`node.labels`) and serves every namespace (`allNamespaces`) for as long as the run lasts; the
+  ordinary node is cordoned.
+- The images are made here and laid out as upstream's are (`devcluster/conformance/images`); no registry is asked. At the site
+  they are unpacked, as on CVMFS. A test that pulls from a public registry can't pass on either node.
+- Jobs run as one unprivileged account, in Apptainer.
+- A job has no network of its own, it shares that of its machine. So two pods that listen on one port can't run on one machine at
+  the same time, at no site. For a run the pool is one of {machines} worker machines, each with an address of its own and one job at
+  a time; they reach each other. On them unprivileged programs may listen on every port (`net.ipv4.ip_unprivileged_port_start = 0`),
+  which at a site is for its administrators to say. Usually the development pool is one machine with many jobs.
+"""
+_SENTENCE = re.compile(
+    r"(?: Granular| blackbox| volume on| binary| optional| updates| that| with| [wW]hen| will| should)\b"
+)
+_REACHABLE = "An unprivileged job at a site could pass these; what does it is not built."
+_BEYOND = "No unprivileged job at a site can pass these."
+
+
+def write(virtual: Run, ordinary: Run | None, reasons: Sequence[Reason]) -> str:
+    """The whole page."""
+    parts = [INTRODUCTION, _counts(virtual, ordinary), _areas(virtual, ordinary)]
+    parts += _failures(virtual, ordinary, reasons)
+    parts += [_only_there(virtual, ordinary), SETTING.format(machines=MACHINES.machines), _versions(virtual, ordinary)]
+    return "\n".join(part for part in parts if part)
+
+
+def unexplained(run: Run, reasons: Iterable[Reason]) -> list[Outcome]:
+    """Failures that no row of the table is about."""
+    rows = list(reasons)
+    return [outcome for outcome in run.failed() if explanation(outcome.title, rows) is None]
+
+
+def _counts(virtual: Run, ordinary: Run | None) -> str:
+    rows = ["| node | tests | passed | failed | begun (UTC) | minutes |", "|---|---|---|---|---|---|"]
+    for kind, run in (("virtual", virtual), ("ordinary", ordinary)):
+        if run is None:
+            rows.append(f"| {kind} | not run on this machine | | | | |")
+            continue
+        bad = len(run.failed())
+        total = len(run.outcomes)
+        minutes = f"{run.seconds / 60:.0f}"
+        rows.append(f"| {kind} (`{run.node}`) | {total} | **{total - bad}** | {bad} | {run.began} | {minutes} |")
+    return "\n".join(rows) + "\n"
+
+
+def _areas(virtual: Run, ordinary: Run | None) -> str:
+    total = Counter(area(outcome.title) for outcome in virtual.outcomes)
+    passed = _passed_by_area(virtual)
+    there = _passed_by_area(ordinary) if ordinary else None
+    rows = ["## By area\n", "| area | tests | virtual node | ordinary node |", "|---|---|---|---|"]
+    for name in sorted(total):
+        rows.append(f"| {name} | {total[name]} | {passed[name]} | {there[name] if there is not None else ''} |")
+    return "\n".join(rows) + "\n"
+
+
+def _passed_by_area(run: Run) -> Counter[str]:
+    return Counter(area(outcome.title) for outcome in run.outcomes if outcome.passed)
+
+
+def area(title: str) -> str:
+    """The group of a title: what precedes the words that begin a sentence."""
+    return _SENTENCE.split(title, maxsplit=1)[0]
+
+
+def _failures(virtual: Run, ordinary: Run | None, reasons: Sequence[Reason]) -> Iterator[str]:
+    there = ordinary.by_title() if ordinary else {}
+    groups: dict[Reason, list[Outcome]] = {}
+    for outcome in virtual.failed():
+        reason = explanation(outcome.title, reasons)
+        if reason is not None:
+            groups.setdefault(reason, []).append(outcome)
+    for heading, words, within in (("Within reach", _REACHABLE, True), ("Out of reach", _BEYOND, False)):
+        rows = [(reason, found) for reason, found in groups.items() if reason.within_reach is within]
+        if rows:
+            yield f"## Failed: {heading.lower()}\n\n{words}\n"
+            yield from (_group(reason.why, found, there) for reason, found in rows)
+    open_ones = unexplained(virtual, reasons)
+    if open_ones:
+        yield "## Failed: not explained\n"
+        yield _first_lines(open_ones, there)
+
+
+def _group(why: str, found: Iterable[Outcome], there: Mapping[str, Outcome]) -> str:
+    lines = [f"**{why}**\n"]
+    lines += [f"- {outcome.title}{_on_the_other(outcome, there)}" for outcome in found]
+    return "\n".join(lines) + "\n"
+
+
+def _first_lines(found: Iterable[Outcome], there: Mapping[str, Outcome]) -> str:
+    rows = ["| test | what the suite says |", "|---|---|"]
+    for outcome in found:
+        rows.append(f"| {outcome.title}{_on_the_other(outcome, there)} | {_cell(outcome.failure)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _on_the_other(outcome: Outcome, there: Mapping[str, Outcome]) -> str:
+    other = there.get(outcome.title)
+    return " (fails on the ordinary node too)" if other is not None and not other.passed else ""
+
+
+def _only_there(virtual: Run, ordinary: Run | None) -> str:
+    """What the measure itself can't do."""
+    here = virtual.by_title()
+    found = [] if ordinary is None else [each for each in ordinary.failed() if each.title in here]
+    better = [each for each in found if here[each.title].passed]
+    if not better:
+        return ""
+    return "## Failed on the ordinary node alone\n\n" + _first_lines(better, {})
+
+
+def _versions(virtual: Run, ordinary: Run | None) -> str:
+    names = " | ".join(f"{name} {version}" for name, version in virtual.versions.items())
+    lines = ["## What ran\n", f"| {names} |", f"|{'---|' * len(virtual.versions)}", ""]
+    lines += ["```", virtual.command, *([ordinary.command] if ordinary else []), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Text of a program as a cell: nothing in it is markup."""
+    clean = text.replace("`", "'").replace("|", "\\|")
+    return f"`{clean}`"

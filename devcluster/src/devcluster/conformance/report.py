@@ -1,0 +1,111 @@
+"""What a run of the suite found: its report (JUnit, as ginkgo writes it) read into plain values, and kept between runs.
+
+A test is known by its title: the suite's text without the tags in brackets, which are the same for all that is run here.
+"""
+
+import json
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, parse
+
+from devcluster.conformance.shown_pods import pods_words
+
+_LEAF = "[It] "  # what precedes the name of a test; set-up of the whole suite has other words there
+_TAG = re.compile(r"\[[^\]]*\]")
+# pods' names and addresses in memory say nothing, and differ in every run
+_CHANGING = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|0x[0-9a-f]+")
+_LENGTH = 300
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one test went; ``failure`` is a sentence, empty for one that passed."""
+
+    title: str
+    seconds: float
+    failure: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return not self.failure
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the suite. ``began`` is UTC; ``versions`` are of the programs that took part."""
+
+    node: str
+    began: str
+    seconds: float
+    command: str
+    versions: Mapping[str, str]
+    outcomes: Sequence[Outcome]
+
+    def failed(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if not outcome.passed]
+
+    def by_title(self) -> dict[str, Outcome]:
+        return {outcome.title: outcome for outcome in self.outcomes}
+
+
+class NoReport(Exception):
+    """The suite wrote no report that can be read; the message says where one was expected."""
+
+
+def title(name: str) -> str:
+    """``Pods should be updated`` of ``[sig-node] Pods should be updated [NodeConformance] [Conformance]``."""
+    return " ".join(_TAG.sub("", name).split())
+
+
+def read(place: Path) -> list[Outcome]:
+    """The tests that were run, by title. Raises NoReport."""
+    try:
+        root = parse(place).getroot()  # noqa: S314 - written by a program of ours a moment ago
+    except (OSError, SyntaxError) as problem:
+        raise NoReport(f"no report of the suite at {place}: {problem}") from problem
+    return sorted(_outcomes(root), key=lambda outcome: outcome.title)
+
+
+def keep(run: Run, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    draft = place.with_suffix(".partial")
+    draft.write_text(json.dumps(asdict(run), indent=1))
+    draft.replace(place)
+
+
+def kept(place: Path) -> Run | None:
+    """The last whole run on a node, if there was one."""
+    if not place.is_file():
+        return None
+    fields: dict[str, Any] = json.loads(place.read_text())
+    return Run(**{**fields, "outcomes": [Outcome(**each) for each in fields["outcomes"]]})
+
+
+def _outcomes(root: Element) -> Iterator[Outcome]:
+    for case in root.iter("testcase"):
+        name = case.get("name", "")
+        if name.startswith(_LEAF) and not _left_out(case):
+            yield Outcome(title(name), round(float(case.get("time", "0")), 1), _failure(case))
+
+
+def _left_out(case: Element) -> bool:
+    """Nobody asked for it. A test that finds the cluster unfit for it gives a reason, and has not passed."""
+    skipped = case.find("skipped")
+    return case.get("status") == "skipped" and (skipped is None or skipped.get("message") in (None, "skipped"))
+
+
+def _failure(case: Element) -> str:
+    """The suite's first line, and what the pod itself said if that is in what follows."""
+    found = next((child for child in case if child.tag in ("failure", "error", "skipped")), None)
+    if found is None:
+        return "" if case.get("status") == "passed" else f"ended as {case.get('status')}"
+    message = found.get("message") or found.text or "no message"
+    first, _, rest = message.strip().partition("\n")
+    words = pods_words(message) or rest
+    sentence, _, _ = first.partition(" Pod status: ")
+    whole = f"{sentence.strip().rstrip(':.')}: {words}".strip(" :")
+    return textwrap.shorten(_CHANGING.sub("…", whole), _LENGTH, placeholder=" …")

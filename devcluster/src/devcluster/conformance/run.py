@@ -1,0 +1,89 @@
+"""One run from end to end: what it needs is made, the tests run, and what they found is read."""
+
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from devcluster import golang
+from devcluster.conformance import pod_images, programs, report, suite
+from devcluster.conformance.arena import Judged, arena
+from devcluster.conformance.report import Run
+from devcluster.conformance.suite import Selection
+from devcluster.kubernetes.programs import pinned_version
+from devcluster.leash import mark
+from devcluster.paths import Checkout
+from devcluster.platform import Platform
+from devcluster.site import steps as site
+from devcluster.steps import StepLog
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody asked for; a run of all tests (no selection) is the only one that is kept."""
+
+    judged: Judged
+    selection: Selection
+    processes: int = suite.PROCESSES
+
+
+def folder(checkout: Checkout) -> Path:
+    """Where the images' recipes, the reasons and the lists of tests are."""
+    return checkout.root / "devcluster" / "conformance"
+
+
+def kept_at(cache: Path, judged: Judged) -> Path:
+    return cache / "conformance" / f"{judged}.json"
+
+
+def build(platform: Platform, log: StepLog) -> Path:
+    """The folder of the suite's programs: minutes of two processors, unless the cache has it. Raises CommandFailed."""
+    golang.ensure(platform.go_programs["pause"], platform.checkout, platform.cache, log)
+    return golang.ensure(programs.suite(platform.checkout), platform.checkout, platform.cache, log)
+
+
+def run(platform: Platform, wanted: Wanted, log: StepLog) -> Run:
+    """Run the tests on the platform, which is up. Raises CommandFailed, NotReady, NoReport."""
+    built = build(platform, log)
+    pod_images.provide(platform, built, site.site_machine(platform), log)
+    out = platform.checkout.logs / "conformance" / wanted.judged
+    out.mkdir(parents=True, exist_ok=True)
+    (out / suite.REPORT).unlink(missing_ok=True)
+    argv = suite.argv(built, platform.checkout.kubeconfig, out, wanted.selection, wanted.processes)
+    with arena(platform, wanted.judged, log):
+        log.note("tests")
+        began, start = datetime.now(UTC), time.monotonic()
+        _tests(argv, out, platform)
+        seconds = round(time.monotonic() - start, 1)
+    return Run(
+        node=wanted.judged.node,
+        began=f"{began:%Y-%m-%d %H:%M}",
+        seconds=seconds,
+        command=_command(wanted),
+        versions=_versions(platform),
+        outcomes=report.read(out / suite.REPORT),
+    )
+
+
+def _tests(argv: list[str], out: Path, platform: Platform) -> None:
+    """Its exit code says only that something failed, as the report does; without a report there is nothing to read."""
+    environment = {"PATH": f"{platform.kubectl.program.parent}:/usr/local/bin:/usr/bin:/bin", "HOME": "/root", **mark()}
+    with (out / "suite.log").open("wb") as sink:
+        subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=out, env=environment, check=False)
+
+
+def _command(wanted: Wanted) -> str:
+    node = "" if wanted.judged is Judged.VIRTUAL else f" NODE={wanted.judged}"
+    return f"make conformance{node}  # ginkgo --procs={wanted.processes} --label-filter='{suite.LABELS}'"
+
+
+def _versions(platform: Platform) -> dict[str, str]:
+    machine = site.site_machine(platform)
+    condor = machine.run(["condor_version"]).stdout.split()
+    return {
+        "Kubernetes": pinned_version(platform.checkout.root / "devcluster/go/kubernetes", "k8s.io/kubernetes"),
+        "containerd": platform.node.run(["containerd", "--version"]).stdout.split()[2],
+        "HTCondor": condor[condor.index("$CondorVersion:") + 1],
+        "Apptainer": machine.run(["apptainer", "--version"]).stdout.split()[-1],
+    }

@@ -1,0 +1,85 @@
+"""What is read out of the suite's report, and that a run is kept as it was."""
+
+from pathlib import Path
+
+import pytest
+from devcluster.conformance.report import NoReport, Outcome, Run
+
+from devcluster.conformance import report
+
+OUTCOMES = {outcome.title: outcome for outcome in report.read(Path(__file__).parent / "report.xml")}
+
+
+def test_tests_that_were_run_are_there_and_nothing_else() -> None:
+    assert sorted(OUTCOMES) == [
+        "Downward API volume should update labels on modification",
+        "HostPath should support r/w",
+        "PodOSRejection Kubelet should reject pod",
+        "Pods should be updated",
+        "Pods should get a host IP",
+        "Probing container should *not* be restarted with a tcp:8080 liveness probe",
+    ]
+
+
+def test_a_test_that_passed_has_no_failure() -> None:
+    assert OUTCOMES["Pods should be updated"] == Outcome("Pods should be updated", 10.2)
+    assert [title for title, outcome in OUTCOMES.items() if outcome.passed] == ["Pods should be updated"]
+
+
+@pytest.mark.parametrize(
+    ("title", "failure"),
+    [
+        (
+            "Downward API volume should update labels on modification",
+            "Timed out after 180.000s: Expected <string>: content of file",
+        ),
+        ("Pods should get a host IP", "Interrupted by User"),
+        # the suite leaves it out by itself: it has not passed
+        ("PodOSRejection Kubelet should reject pod", "skipped - Could not find any Linux nodes"),
+        # the pod's own words, not those of a condition
+        (
+            "HostPath should support r/w",
+            'expected pod "pod-host-path-test" success: Told to stop trying after 2.020s: '
+            'hostPath "/tmp" is not offered by the site (volumes[0])',
+        ),
+        # a status that is cut off
+        (
+            "Probing container should *not* be restarted with a tcp:8080 liveness probe",
+            "pod failed: <v1.PodStatus>: message: [not, closed",
+        ),
+    ],
+)
+def test_a_failure_is_one_sentence(title: str, failure: str) -> None:
+    assert OUTCOMES[title].failure == failure
+
+
+def test_what_differs_in_every_run_is_left_out(tmp_path: Path) -> None:
+    place = tmp_path / "report.xml"
+    message = "pod busybox-0d8b0a5c-1b1e-4f38-9d6a-3f0c8d7e2a11 at 0x1bdcc97ec750 is gone"
+    case = f'<testcase name="[It] Pods run" status="failed"><failure message="{message}"/></testcase>'
+    place.write_text(f"<testsuites>{case}</testsuites>")
+    assert report.read(place)[0].failure == "pod busybox-… at … is gone"
+
+
+def test_a_failure_without_a_word_is_still_one(tmp_path: Path) -> None:
+    place = tmp_path / "report.xml"
+    place.write_text('<testsuites><testcase name="[It] Pods run" status="panicked"/></testsuites>')
+    (outcome,) = report.read(place)
+    assert outcome == Outcome("Pods run", 0.0, "ended as panicked")
+
+
+@pytest.mark.parametrize("content", [None, "", "<testsuites>"])
+def test_a_suite_that_wrote_no_report_is_an_error(content: str | None, tmp_path: Path) -> None:
+    place = tmp_path / "report.xml"
+    if content is not None:
+        place.write_text(content)
+    with pytest.raises(NoReport, match=r"report\.xml"):
+        report.read(place)
+
+
+def test_a_run_is_kept_as_it_was(tmp_path: Path) -> None:
+    run = Run("site", "2026-11-29 02:16", 235.2, "make", {"Kubernetes": "v1"}, list(OUTCOMES.values()))
+    place = tmp_path / "runs" / "virtual.json"
+    assert report.kept(place) is None
+    report.keep(run, place)
+    assert report.kept(place) == run

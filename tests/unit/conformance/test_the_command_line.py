@@ -1,0 +1,27 @@
+"""What ginkgo is told."""
+
+from pathlib import Path
+
+from devcluster.conformance.suite import Selection
+
+from devcluster.conformance import suite
+
+
+def test_every_sign_of_a_name_is_taken_as_it_is() -> None:
+    name = '[sig-node] Probing container should *not* be restarted with a "cat /tmp/health" (liveness) probe'
+    expression = Selection(names=[name, "a|b"]).expression
+    assert expression == (
+        r"\[sig-node\] Probing container should \*not\* be restarted with a "
+        r'"cat /tmp/health" \(liveness\) probe|a\|b'
+    )
+
+
+def test_a_whole_run_is_without_a_focus_and_a_focus_is_one_argument() -> None:
+    def words(selection: Selection) -> list[str]:
+        return suite.argv(Path("/programs"), Path("/kubeconfig"), Path("/out"), selection, 4)
+
+    assert not [word for word in words(Selection()) if word.startswith("--focus")]
+    assert "--focus=Pods should" in words(Selection(focus="Pods should"))
+    assert words(Selection())[0] == "/programs/ginkgo"
+    # ginkgo's own options end where the suite begins
+    assert words(Selection()).index("/programs/e2e.test") + 1 == words(Selection()).index("--")
