@@ -17,9 +17,9 @@ from condor_sidecar.job.supervisor.image_config import (
     read,
 )
 from condor_sidecar.job.supervisor.rootfs import PathLoop, directories, ensure_directory, find, prepare_upper, resolve
+from condor_sidecar.model.result import ContainerState
 from hypothesis import given
 from hypothesis import strategies as st
-from condor_sidecar.model.result import ContainerState
 
 from tests.unit.sidecar.supervisor.jobs import Job, by_name, container, pod, text
 

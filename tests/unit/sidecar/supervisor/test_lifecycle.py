@@ -405,7 +405,7 @@ class AnyOrder(RuleBasedStateMachine):
         probe = plan.Probe(HOOK, failure_threshold=1)
         more = {"post_start": HOOK, "pre_stop": HOOK, "liveness": probe, "readiness": probe} if hooks else {}
         kinds = {
-            "init": lambda name: init(name),
+            "init": init,
             "sidecar": lambda name: sidecar(name, "", pre_stop=HOOK if hooks else None),
             "slow": lambda name: sidecar(name, "", startup=probe),
         }
