@@ -70,9 +70,9 @@ class Supervisor:
         self._finished = False
         self._meanings: Dict[type, Callable[[Any, float], List[Action]]] = {
             Prepared: self._prepared,
-            PrepareFailed: lambda event, now: self._lifecycle.cannot_start(*event, now),
+            PrepareFailed: lambda event, now: self._lifecycle.cannot_start(event.name, event.reason, event.message, now),
             Exited: self._exited,
-            Attempted: lambda event, now: self._lifecycle.attempted(*event, now),
+            Attempted: self._attempted,
             MemoryFull: self._memory_full,
             StorageFull: lambda event, now: self._lifecycle.stop("Evicted", event.message, now),
             Signalled: self._signalled,
@@ -121,6 +121,10 @@ class Supervisor:
 
     def _exited(self, event: Exited, now: float) -> List[Action]:
         return self._lifecycle.exited(event.name, self._containers.ended(event.name, event.status), now)
+
+    def _attempted(self, event: Attempted, now: float) -> List[Action]:
+        name, what, run, good, message = event
+        return self._lifecycle.attempted(name, what, run, good, message, now)
 
     def _memory_full(self, event: MemoryFull, _: float) -> List[Action]:
         running = self._containers.find(event.name)
