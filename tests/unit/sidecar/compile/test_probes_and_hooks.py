@@ -1,6 +1,7 @@
 """Probes and hooks as the supervisor runs them, and what of them is refused."""
 
 import signal
+from typing import Any
 
 import pytest
 from condor_sidecar.job.supervisor.plan import Action, Container, Probe
@@ -11,7 +12,7 @@ PORTS = [{"name": "web", "containerPort": 8080}]
 TRUE = {"exec": {"command": ["true"]}}
 
 
-def taken(**fields: object) -> Container:
+def taken(**fields: Any) -> Container:
     return first(compiled(pod(container(ports=PORTS, **fields))))
 
 

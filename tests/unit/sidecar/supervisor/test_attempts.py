@@ -169,7 +169,12 @@ def test_a_connection_is_enough(server: Server) -> None:
 )
 def test_a_service_says_how_it_is(monkeypatch: pytest.MonkeyPatch, status: str, outcome: tuple[bool, str]) -> None:
     asked = []
-    monkeypatch.setattr(grpc_health, "check", lambda *question: asked.append(question) or status)
+
+    def check(*question: object) -> str:
+        asked.append(question)
+        return status
+
+    monkeypatch.setattr(grpc_health, "check", check)
     assert tried(Action("grpc", port=7, service="s")) == outcome
     assert asked == [("127.0.0.1", 7, "s", 5.0)]
 

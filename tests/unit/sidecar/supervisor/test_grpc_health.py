@@ -97,8 +97,11 @@ def test_what_is_no_answer_is_told(pieces: list[bytes], words: str) -> None:
 
 
 def test_who_closes_at_once_is_told() -> None:
+    def close(listening: socket.socket) -> None:
+        listening.accept()[0].close()
+
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        threading.Thread(target=lambda: listening.accept()[0].close(), daemon=True).start()
+        threading.Thread(target=close, args=(listening,), daemon=True).start()
         with pytest.raises((NoAnswer, ConnectionError)):
             check("127.0.0.1", listening.getsockname()[1], "", 5)
 
