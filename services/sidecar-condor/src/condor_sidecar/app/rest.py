@@ -118,6 +118,8 @@ class Rest:
         """A container's log. The reply's head is sent at once: callers give a silent one up after seconds."""
         asked = await serving.read_json(request, LogRequest)
         pod = self._logs.find(asked)
+        if asked.Opts.Previous:
+            return web.Response(body=await self._logs.previous(pod, asked), content_type="text/plain", charset="utf-8")
         response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
         await response.prepare(request)
         async for piece in self._logs.read(pod, asked):

@@ -22,7 +22,8 @@ STATE_FILE = "state.json"
 MOST_STATE_BYTES: Final = 16 << 20
 MOST_LOG_BYTES: Final = 80 << 20
 """Of one pod's logs together; a plan allows 64 MiB (Output.kept_pod_mib), and each log may have a last line more."""
-LOG_FILE = re.compile(r"logs/([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)\.log")
+LOG_FILE = re.compile(r"logs/(([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)(?:\.previous)?)\.log")
+"""The log of a container's latest run, and of the one before; in `JobResult.logs`, the latter is called `NAME.previous`."""
 Time = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$")]
 ExitCode = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
@@ -76,8 +77,8 @@ def _contents(archive: tarfile.TarFile, names: Collection[str]) -> tuple[bytes |
     record = None
     room = MOST_LOG_BYTES
     for number, member in enumerate(archive):
-        if number > len(names):
-            raise UnreadableResult("out.tar holds more files than a record and a log of each container")
+        if number > 2 * len(names):
+            raise UnreadableResult("out.tar holds more files than a record and two logs of each container")
         if member.issparse():
             raise UnreadableResult(f"out.tar holds the file {member.name[:100]!r} with holes")
         content = archive.extractfile(member) if member.isreg() else None
@@ -87,10 +88,15 @@ def _contents(archive: tarfile.TarFile, names: Collection[str]) -> tuple[bytes |
             if member.size > MOST_STATE_BYTES:
                 raise UnreadableResult(f"{STATE_FILE} has more than {MOST_STATE_BYTES} bytes")
             record = content.read()
-        elif (found := LOG_FILE.fullmatch(member.name)) and found.group(1) in names:
+        elif (found := LOG_FILE.fullmatch(member.name)) and found.group(2) in names:
             log = logs[found.group(1)] = content.read(room)
             room -= len(log)
     return record, logs
+
+
+def parse_record(text: bytes) -> JobResult:
+    """The record as the job channel brings it. Raises UnreadableResult."""
+    return _result(text, {})
 
 
 def parse_stream(data: bytes, names: Collection[str]) -> JobResult | None:

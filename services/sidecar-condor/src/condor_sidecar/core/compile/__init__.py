@@ -19,6 +19,7 @@ from condor_sidecar.core.compile.mounts import mounted_names
 from condor_sidecar.core.compile.node import Node
 from condor_sidecar.core.compile.volumes import Volumes, compile_volumes
 from condor_sidecar.core.policy import Policy
+from condor_sidecar.core.ticket import ticket
 from condor_sidecar.job.supervisor import plan as job
 from condor_sidecar.model.plan import ContainerKind, PayloadFile, Plan, PlannedContainer, Rejection
 
@@ -112,7 +113,13 @@ def _job(
         ],
         volumes=list(volumes.volumes.values()),
         containers=containers,
+        channel=_channel(metadata["uid"].text(), policy),
     )
+
+
+def _channel(uid: str, policy: Policy) -> job.Channel | None:
+    access = policy.channel
+    return None if access is None else job.Channel(access.url, ticket(access.secret, uid), access.authorities)
 
 
 def _plan(
@@ -139,7 +146,7 @@ def _shape(pod: job.Pod, files: list[PayloadFile], commands: dict[str, str]) -> 
     """A digest of the plan without what may be secret: it stands in the job ad, which anyone may read and try guesses on."""
     bare = [each._replace(env=[], command=[], args=[]) for each in pod.containers]
     parts = {
-        "pod": job.encode(pod._replace(containers=bare, host_aliases=[])).decode(),
+        "pod": job.encode(pod._replace(containers=bare, host_aliases=[], channel=None)).decode(),
         "files": sorted((file.path, file.mode) for file in files),
         "submit": commands,
     }

@@ -5,8 +5,9 @@ import signal
 from typing import Callable, Dict, Mapping, NamedTuple, Optional
 
 from . import launcher
+from .channel_logs import LATEST, PREVIOUS, Run
 from .lifecycle import NOT_STARTED
-from .logs import LogFile, Pump
+from .logs import LogFile, Pump, kept_log
 from .mailbox import Exited, Mailbox
 from .plan import Container
 from .prepare import Launch
@@ -49,12 +50,14 @@ class Containers:
         self._log_folder, self._kept_bytes, self._on_line = logs, kept_bytes, on_line
         self._running: Dict[str, Running] = {}
         self.logs: Dict[str, LogFile] = {}
+        self._runs: Dict[str, int] = {}
 
     def start(self, container: Container, launch: Launch) -> None:
         """Start the container's process. Raises OSError."""
         name = container.name
         log = LogFile(os.path.join(self._log_folder, name + ".log"), self._kept_bytes)
         self.logs[name] = log
+        self._runs[name] = self._runs.get(name, -1) + 1
         outputs = [os.pipe(), os.pipe()]
 
         def on_line(line: bytes) -> None:
@@ -76,6 +79,21 @@ class Containers:
                 os.close(write_end)
         self._running[name] = Running(container, launch, pid, pump, log)
 
+    def find_log(self, name: str, restart: int) -> Optional[Run]:
+        """The log of a container's run (channel_logs.Find): the latest and the one before are kept. Safe in threads."""
+        latest, log = self._runs.get(name), self.logs.get(name)
+        if latest is None or log is None:
+            return None
+        wanted = {LATEST: latest, PREVIOUS: latest - 1}.get(restart, restart)
+        if wanted == latest:
+            return Run(latest, log)
+        path = os.path.join(self._log_folder, name + ".previous.log")
+        return Run(wanted, kept_log(path)) if wanted == latest - 1 and os.path.exists(path) else None
+
+    def pids(self) -> Dict[str, int]:
+        """The first process of each container that runs. Safe in threads."""
+        return {name: running.pid for name, running in list(self._running.items())}
+
     def signal(self, name: str, signum: int) -> None:
         """Pass a signal on to the container's first process; SIGKILL takes everything in the container.
 
@@ -93,6 +111,7 @@ class Containers:
         """The container's process ended with this wait status: what that means."""
         running = self._running.pop(name)
         running.pump.join(DRAIN)
+        running.log.end()
         code, signum = outcome(status)
         start = _read(running.launch.status_file)
         failure = launcher.failure(start, running.launch.command)

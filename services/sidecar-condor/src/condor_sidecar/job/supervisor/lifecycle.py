@@ -46,6 +46,7 @@ class Lifecycle:
     def __init__(self, pod: Pod, state: PodState, now: float) -> None:
         self.state = state
         self._grace = pod.grace_seconds
+        self._began = now
         self._deadline: Optional[float] = now + pod.deadline_seconds
         self._deadline_message = pod.deadline_message
         self._kill_at: Optional[float] = None
@@ -69,6 +70,10 @@ class Lifecycle:
         if self.state.phase not in (ENDING, ENDED) and self._deadline is not None and now >= self._deadline:
             return self.stop("DeadlineExceeded", self._deadline_message, now)
         return []
+
+    def change_deadline(self, deadline_seconds: int) -> None:
+        """The pod is to be ended that long after the supervisor's start."""
+        self._deadline = self._began + deadline_seconds
 
     def prepared(self, name: str, image_id: str) -> List[Action]:
         """`name` is ready to start."""

@@ -7,7 +7,7 @@ import collections
 import os
 import select
 import signal
-from typing import Any, Deque, List, NamedTuple, Optional
+from typing import Any, Deque, Dict, List, NamedTuple, Optional
 
 
 class Exited(NamedTuple):
@@ -42,6 +42,12 @@ class VolumeFull(NamedTuple):
     """An emptyDir grew over its limit."""
 
     message: str
+
+
+class UpdateAsked(NamedTuple):
+    """The sidecar sent an update (channel_protocol.py)."""
+
+    message: Dict[str, Any]
 
 
 class Mailbox:

@@ -8,22 +8,27 @@ import tempfile
 import threading
 import time
 import traceback
-from typing import Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from . import apptainer
+from . import apptainer, channel_logs
+from .channel import Channel
+from .channel_streams import Opener
 from .containers import Containers
 from .images import Images
 from .lifecycle import Action, Finish, Lifecycle, Prepare, Signal, Start
-from .mailbox import Exited, Mailbox, Prepared, PrepareFailed, Signalled, VolumeFull
+from .mailbox import Exited, Mailbox, Prepared, PrepareFailed, Signalled, UpdateAsked, VolumeFull
 from .plan import Pod
 from .prepare import CannotStart, Launch, Machine, prepare
 from .processes import Processes, kill_tree, outcome
 from .report import Reporter
 from .sandbox import Sandbox, used_bytes
 from .state import ENDING, PodState
+from .update import BadUpdate, write_volumes
+from .usage import UsageReader
 
 VOLUME_CHECK = 2.0  # seconds between two looks at volumes with a size limit, more where one look takes long
 LEAVING = 5.0  # seconds to wait for killed processes to go
+LAST_WORDS = 5.0  # seconds to wait for the sidecar to take the last record and the logs
 
 
 class Supervisor:
@@ -48,6 +53,8 @@ class Supervisor:
             pod.kept_log_bytes,
             self._reporter.stream.line,
         )
+        self._channel = self._make_channel()
+        self._reporter.channel = self._channel
         self._launches: Dict[str, Launch] = {}
         self._finished = False
 
@@ -59,6 +66,8 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda number, _: None)  # that it came is enough to wake up and reap
         if any(volume.size_limit is not None for volume in self._pod.volumes):
             self._in_background(self._watch_volumes)
+        if self._channel is not None:
+            self._channel.start()
         try:
             self._loop()
         except Exception as error:
@@ -68,6 +77,8 @@ class Supervisor:
         self._cancelled.set()
         self._processes.end_all(LEAVING)
         self._reporter.save(self._containers.logs)
+        if self._channel is not None:
+            self._channel.finish(LAST_WORDS)
         self._reporter.close()
         codes = [container.exit_code for container in self._state.containers if container.exit_code is not None]
         return min(max(codes, default=1), 255)
@@ -92,12 +103,43 @@ class Supervisor:
         if isinstance(event, Exited):
             ending = self._containers.ended(event.name, event.status)
             return self._lifecycle.exited(event.name, *ending, now=time.time())
+        if isinstance(event, UpdateAsked):
+            self._update(event.message)
+            return []
         if isinstance(event, VolumeFull):
             return self._stop("Evicted", event.message)
         if isinstance(event, Signalled):
             name = signal.Signals(event.signum).name
             return self._stop("Terminated", "the batch system told the job to stop (%s)" % name)
         raise TypeError("no such event: %r" % (event,))
+
+    def _make_channel(self) -> Optional[Channel]:
+        if self._pod.channel is None:
+            return None
+        usage, containers = UsageReader(), self._containers
+        openers: Dict[str, Opener] = {"log": channel_logs.opener(containers.find_log)}
+        return Channel(
+            self._pod.channel,
+            self._pod.uid,
+            openers,
+            lambda message: self._mailbox.put(UpdateAsked(message)),
+            lambda: usage.read(containers.pids()),
+        )
+
+    def _update(self, message: Dict[str, Any]) -> None:
+        """Do what an update asks for, and say how that went."""
+        problem = ""
+        try:
+            number, deadline = int(message["number"]), message.get("deadline_seconds")
+            if deadline is not None:
+                self._lifecycle.change_deadline(int(deadline))
+            write_volumes(message.get("volumes") or {}, self._pod, self._sandbox)
+        except (KeyError, TypeError, ValueError):
+            return  # an update without a number can't be answered
+        except BadUpdate as error:
+            problem = str(error)
+        if self._channel is not None:
+            self._channel.answer(number, problem)
 
     def _stop(self, reason: str, message: str) -> List[Action]:
         self._cancelled.set()
