@@ -12,7 +12,16 @@ from service_runtime.tls import TlsFiles
 
 from condor_sidecar.core import policy
 from condor_sidecar.core.compile.wall_time import DEFAULT_GRACE
-from condor_sidecar.setting_values import AbsolutePath, Count, Host, Quantity, ResourceName, SitePath, SubmitLines
+from condor_sidecar.setting_values import (
+    AbsolutePath,
+    Annotation,
+    Count,
+    Host,
+    Quantity,
+    ResourceName,
+    SitePath,
+    SubmitLines,
+)
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -171,8 +180,14 @@ class SiteVolume(Section):
 class PodPolicy(Section):
     """What pods may ask for beyond resources."""
 
-    user_annotations: tuple[str, ...] = tuple(sorted(policy.Policy().user_annotations))
+    user_annotations: tuple[Annotation, ...] = tuple(sorted(policy.Policy().user_annotations))
     """Keys under `htcondor-job.vk.io/` that pods may set."""
+    accounting_groups: tuple[str, ...] = ()
+    """Groups that pods may choose by `accounting-group`, with stars."""
+    requirements: SubmitLines = {}
+    """ClassAd expressions, by the names that pods choose them by with `requirements`."""
+    apptainer_options: tuple[Annotated[str, Field(pattern=r"^--?[A-Za-z][A-Za-z0-9-]*(=[^\s,]+)?$")], ...] = ()
+    """Options of `apptainer exec` that pods may choose by `singularity-options`, each one word as it is written there."""
     max_grace_seconds: Positive = 600
     user_ids: bool = True
     """Run containers as the user that the pod or the image names, in a user namespace; false: as the job's account, and pods that
@@ -292,6 +307,9 @@ def site_policy(settings: Settings) -> policy.Policy:
         host_paths=tuple(policy.HostPathRule(**rule.model_dump()) for rule in settings.hostpath),
         volumes=tuple(policy.VolumeRule(**rule.model_dump()) for rule in settings.volumes),
         user_annotations=frozenset(settings.policy.user_annotations),
+        accounting_groups=settings.policy.accounting_groups,
+        requirements=dict(settings.policy.requirements),
+        apptainer_options=settings.policy.apptainer_options,
         max_grace_seconds=settings.policy.max_grace_seconds,
         user_ids=settings.policy.user_ids,
         ignore_groups=settings.policy.ignore_groups,

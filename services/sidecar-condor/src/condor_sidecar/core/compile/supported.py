@@ -89,7 +89,7 @@ POD: Final[Mapping[str, Check]] = {
     "overhead": rejected("containers run in Apptainer at this site: remove it together with runtimeClassName"),
     "ephemeralContainers": rejected("containers can't be added to a job: remove them"),
     "resourceClaims": rejected("dynamic resources are not offered at this site: remove them"),
-    "resources": rejected("resources of the pod as a whole are not supported: set them on its containers"),
+    "resources": READ,
 }
 
 CONTAINER: Final[Mapping[str, Check]] = {

@@ -160,6 +160,7 @@ class Pod(NamedTuple):
     """The whole plan. The pod is ended `deadline_seconds` after the supervisor's start, `deadline_message` says why.
 
     It is ended, too, when a container couldn't be made for `patience_seconds`, for want of its image or by its configuration.
+    `runtime_options` are further words of `apptainer exec`, the operator's own.
     """
 
     version: int
@@ -175,6 +176,7 @@ class Pod(NamedTuple):
     host_aliases: List[HostAlias]
     volumes: List[Volume]
     containers: List[Container]
+    runtime_options: List[str] = []
     restart_policy: str = NEVER
     patience_seconds: int = 300
     channel: Optional[Channel] = None

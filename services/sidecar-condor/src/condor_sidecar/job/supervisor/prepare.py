@@ -111,6 +111,7 @@ def _lay_out(
             work_dir,
             container.gpu,
             mounts.START_FOLDER + "/launch",
+            pod.runtime_options,
         ),
         target.argv[0],
         image.image_id,
