@@ -198,6 +198,8 @@ class PodPolicy(Section):
     """How long a container is tried that can't be made, for want of its image or by its configuration; then its pod fails."""
     keep_service_account_token: bool = False
     """Hand a pod's default Kubernetes token to the site."""
+    cluster_domain: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$")] = "cluster.local"
+    """The cluster's DNS domain, in which pods with a subdomain have their full names."""
 
 
 class PollIntervals(Section):
@@ -315,6 +317,7 @@ def site_policy(settings: Settings) -> policy.Policy:
         ignore_groups=settings.policy.ignore_groups,
         patience_seconds=settings.policy.patience_seconds,
         keep_service_account_token=settings.policy.keep_service_account_token,
+        cluster_domain=settings.policy.cluster_domain,
         submit_extra=dict(settings.endpoint.submit),
     )
 

@@ -78,11 +78,6 @@ def test_what_asks_nothing_of_a_job_is_accepted(spec: Json) -> None:
             {"shareProcessNamespace": True},
             "each container has its own processes at this site: remove it (shareProcessNamespace)",
         ),
-        ({"dnsPolicy": "None"}, "a job resolves names as its machine does: remove dnsPolicy and dnsConfig (dnsPolicy)"),
-        (
-            {"dnsConfig": {"nameservers": ["1.1.1.1"]}},
-            "a job resolves names as its machine does: remove it (dnsConfig)",
-        ),
         ({"runtimeClassName": "kata"}, "containers run in Apptainer at this site: remove it (runtimeClassName)"),
         ({"os": {"name": "windows"}}, "only Linux pods run at this site: remove it (os)"),
         (

@@ -111,7 +111,8 @@ class Policy:
     hand the pod's default Kubernetes token (the `kube-api-access-*` volume) to the site. `user_annotations`: which keys
     under `htcondor-job.vk.io/` pods may set; `accounting_groups` (with stars), `requirements` (ClassAd expressions by the name
     that pods choose them by) and `apptainer_options` are what some of those choose from. `patience_seconds`: how long a
-    container is tried whose image can't be had or that can't be made otherwise, before its pod fails. `submit_extra`: the operator's own lines for every submit description.
+    container is tried whose image can't be had or that can't be made otherwise, before its pod fails. `submit_extra`: the
+    operator's own lines for every submit description. `cluster_domain` ends the full names of pods that have a subdomain.
     """
 
     mode: EndpointMode = EndpointMode.SCHEDD
@@ -133,4 +134,5 @@ class Policy:
     ignore_groups: bool = False
     patience_seconds: int = 300
     keep_service_account_token: bool = False
+    cluster_domain: str = "cluster.local"
     submit_extra: Mapping[str, str] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from typing import Final
 from interlink.protocol.types import RetrievedPodData
 from interlink.protocol.uid import UID
 
-from condor_sidecar.core.compile import annotations, resources, security, submit, supported, wall_time
+from condor_sidecar.core.compile import annotations, names, resources, security, submit, supported, wall_time
 from condor_sidecar.core.compile.containers import compile_container
 from condor_sidecar.core.compile.delivered import collect
 from condor_sidecar.core.compile.mounts import mounted_names
@@ -25,7 +25,6 @@ from condor_sidecar.model.plan import ContainerKind, PayloadFile, Plan, PlannedC
 __all__ = ["compile_pod"]
 
 DNS_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-LONGEST_HOSTNAME: Final = 63
 
 
 def compile_pod(request: RetrievedPodData, policy: Policy) -> Plan | Rejection:
@@ -88,10 +87,10 @@ def _check_names(metadata: Node) -> None:
             metadata[field].reject(f'"{text}" is not a {field} that Kubernetes gives')
 
 
-def _check_containers(spec: Node, names: list[str]) -> None:
+def _check_containers(spec: Node, given: list[str]) -> None:
     if not spec["containers"].given:
         spec["containers"].reject("a pod needs a container: add one")
-    for name in {name for name in names if names.count(name) > 1}:
+    for name in {name for name in given if given.count(name) > 1}:
         spec["containers"].reject(f'two containers have the name "{name}": rename one')
 
 
@@ -104,14 +103,17 @@ def _job(
     containers: list[job.Container],
     policy: Policy,
 ) -> job.Pod:
-    name = metadata["name"].text()
+    host, full_name = names.hostname(metadata, spec, policy)
     restart_policy = spec["restartPolicy"].text() or job.ALWAYS
     return job.Pod(
         version=job.VERSION,
         uid=metadata["uid"].text(),
         namespace=metadata["namespace"].text(),
-        name=name,
-        hostname=(spec["hostname"].text() or name)[:LONGEST_HOSTNAME].rstrip("-."),
+        name=metadata["name"].text(),
+        hostname=host,
+        full_name=full_name,
+        host_network=spec["hostNetwork"].flag(),
+        dns=names.resolver(spec),
         deadline_seconds=limits.deadline_seconds,
         deadline_message=limits.message,
         grace_seconds=limits.grace_seconds,
