@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from condor_sidecar.core.compile import quantity
+from condor_sidecar.core.compile.annotations import READERS
 from condor_sidecar.core.compile.site_volume import PLACEHOLDERS
 from condor_sidecar.core.compile.submit import UnsafeSubmit, checked
 
@@ -54,6 +55,12 @@ def _site_path(path: str) -> str:
     return _absolute(path)
 
 
+def _annotation(name: str) -> str:
+    if name not in READERS:
+        raise ValueError(f'"{name}" is no annotation of this endpoint (known: {", ".join(READERS)})')
+    return name
+
+
 def _submit(lines: Mapping[str, str]) -> Mapping[str, str]:
     problems = []
     for key, value in lines.items():
@@ -81,5 +88,6 @@ ResourceName = Annotated[str, AfterValidator(_resource)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 SubmitLines = Annotated[Mapping[str, str], AfterValidator(_submit)]
 ChannelUrl = Annotated[str, AfterValidator(_channel_url)]
+Annotation = Annotated[str, AfterValidator(_annotation)]
 SitePath = Annotated[str, AfterValidator(_site_path)]
 Host = Annotated[str, Field(pattern=r"^[^\s,;$]+$")]

@@ -14,6 +14,7 @@ from condor_sidecar.core import policy
 from condor_sidecar.core.compile.wall_time import DEFAULT_GRACE
 from condor_sidecar.setting_values import (
     AbsolutePath,
+    Annotation,
     ChannelUrl,
     Count,
     Host,
@@ -180,8 +181,14 @@ class SiteVolume(Section):
 class PodPolicy(Section):
     """What pods may ask for beyond resources."""
 
-    user_annotations: tuple[str, ...] = tuple(sorted(policy.Policy().user_annotations))
+    user_annotations: tuple[Annotation, ...] = tuple(sorted(policy.Policy().user_annotations))
     """Keys under `htcondor-job.vk.io/` that pods may set."""
+    accounting_groups: tuple[str, ...] = ()
+    """Groups that pods may choose by `accounting-group`, with stars."""
+    requirements: SubmitLines = {}
+    """ClassAd expressions, by the names that pods choose them by with `requirements`."""
+    apptainer_options: tuple[Annotated[str, Field(pattern=r"^--?[A-Za-z][A-Za-z0-9-]*(=[^\s,]+)?$")], ...] = ()
+    """Options of `apptainer exec` that pods may choose by `singularity-options`, each one word as it is written there."""
     max_grace_seconds: Positive = 600
     user_ids: bool = True
     """Run containers as the user that the pod or the image names, in a user namespace; false: as the job's account, and pods that
@@ -195,6 +202,8 @@ class PodPolicy(Section):
     tell_pod_address: bool = False
     """Tell Kubernetes the worker node's address as the pod's: right where the cluster reaches worker nodes, since Services send
     their traffic there."""
+    cluster_domain: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$")] = "cluster.local"
+    """The cluster's DNS domain, in which pods with a subdomain have their full names."""
 
 
 class PollIntervals(Section):
@@ -337,11 +346,15 @@ def site_policy(settings: Settings, channel: policy.ChannelAccess | None = None)
         host_paths=tuple(policy.HostPathRule(**rule.model_dump()) for rule in settings.hostpath),
         volumes=tuple(policy.VolumeRule(**rule.model_dump()) for rule in settings.volumes),
         user_annotations=frozenset(settings.policy.user_annotations),
+        accounting_groups=settings.policy.accounting_groups,
+        requirements=dict(settings.policy.requirements),
+        apptainer_options=settings.policy.apptainer_options,
         max_grace_seconds=settings.policy.max_grace_seconds,
         user_ids=settings.policy.user_ids,
         ignore_groups=settings.policy.ignore_groups,
         patience_seconds=settings.policy.patience_seconds,
         keep_service_account_token=settings.policy.keep_service_account_token,
+        cluster_domain=settings.policy.cluster_domain,
         submit_extra=dict(settings.endpoint.submit),
         channel=channel,
     )

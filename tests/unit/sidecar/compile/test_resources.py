@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from condor_sidecar.core.policy import Policy, ResourceDefaults, ResourceLimits
 
-from tests.unit.sidecar.compile.pods import compiled, container, first, pod, reasons
+from tests.unit.sidecar.compile.pods import Json, compiled, container, first, pod, reasons
 
 BARE = Policy(
     resources=ResourceDefaults(cpus=1, memory_mib=2048, disk_mib=10240, memory_overhead_mib=0, disk_overhead_mib=0)
@@ -133,3 +133,31 @@ def test_limits_of_single_containers_are_handed_on() -> None:
     assert (found.memory_limit, found.storage_limit) == (1 << 30, 1_000_000)
     found = first(compiled(pod(asks(requests={"memory": "1Gi"}))))
     assert (found.memory_limit, found.storage_limit) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("of_pod", "containers", "cpus", "memory"),
+    [
+        ({"requests": {"cpu": "3", "memory": "1Gi"}}, {}, "3", 1024),
+        (
+            {"requests": {"cpu": "1", "memory": "1Gi"}},
+            {"limits": {"memory": "2Gi"}, "requests": {"cpu": "1"}},
+            "2",
+            4096,
+        ),
+        ({"limits": {"memory": "3Gi"}}, {"limits": {"memory": "2Gi"}}, "1", 3072),
+        ({"limits": {"cpu": "2", "memory": "3Gi"}, "requests": {"cpu": "1", "memory": "1Gi"}}, {}, "1", 3072),
+    ],
+)
+def test_resources_of_the_pod_as_a_whole_are_the_job_s(of_pod: Json, containers: Json, cpus: str, memory: int) -> None:
+    two = [container(name, resources=containers) for name in ("a", "b")]
+    submit = compiled(pod(*two, resources=of_pod)).submit
+    assert (submit["request_cpus"], submit["request_memory"]) == (cpus, str(memory + 64))
+
+
+def test_of_the_pod_as_a_whole_too_only_what_a_job_has_can_be_asked() -> None:
+    asked = {"limits": {"hugepages-2Mi": "4Mi"}, "claims": [{"name": "g"}]}
+    assert reasons(pod(resources=asked)) == (
+        "this field is not supported at this site: remove it (resources.claims)",
+        'resource "hugepages-2Mi" is not offered at this site: remove it (resources.limits.hugepages-2Mi)',
+    )

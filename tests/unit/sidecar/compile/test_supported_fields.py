@@ -78,11 +78,6 @@ def test_what_asks_nothing_of_a_job_is_accepted(spec: Json) -> None:
             {"shareProcessNamespace": True},
             "each container has its own processes at this site: remove it (shareProcessNamespace)",
         ),
-        ({"dnsPolicy": "None"}, "a job resolves names as its machine does: remove dnsPolicy and dnsConfig (dnsPolicy)"),
-        (
-            {"dnsConfig": {"nameservers": ["1.1.1.1"]}},
-            "a job resolves names as its machine does: remove it (dnsConfig)",
-        ),
         ({"runtimeClassName": "kata"}, "containers run in Apptainer at this site: remove it (runtimeClassName)"),
         ({"os": {"name": "windows"}}, "only Linux pods run at this site: remove it (os)"),
         (
@@ -92,10 +87,6 @@ def test_what_asks_nothing_of_a_job_is_accepted(spec: Json) -> None:
         (
             {"resourceClaims": [{"name": "g"}]},
             "dynamic resources are not offered at this site: remove them (resourceClaims)",
-        ),
-        (
-            {"resources": {"requests": {"cpu": "1"}}},
-            "resources of the pod as a whole are not supported: set them on its containers (resources)",
         ),
         ({"somethingNew": {"a": 1}}, "this field is not supported at this site: remove it (somethingNew)"),
         ({"containers": []}, "a pod needs a container: add one (containers)"),
@@ -280,29 +271,6 @@ def test_two_containers_can_t_share_a_name() -> None:
     assert reasons(pod(container("a"), initContainers=[container("a")])) == (
         'two containers have the name "a": rename one (containers)',
     )
-
-
-@pytest.mark.parametrize(
-    ("key", "reason"),
-    [
-        (
-            "htcondor-job.vk.io/requirements",
-            'annotation "htcondor-job.vk.io/requirements" is not known to this endpoint: remove it',
-        ),
-        (
-            "htcondor-job.vk.io/request-disk",
-            'annotation "htcondor-job.vk.io/request-disk" may not be used at this site: remove it',
-        ),
-        (
-            "slurm-job.vk.io/pre-exec",
-            "nothing is run outside of the pod's containers at this site: remove the annotation",
-        ),
-    ],
-)
-def test_annotations_that_ask_for_what_is_not_there_are_rejected(key: str, reason: str) -> None:
-    asking = pod()
-    asking["metadata"]["annotations"][key] = "x"
-    assert reasons(asking, Policy(user_annotations=frozenset())) == (f'{reason} (metadata.annotations["{key}"])',)
 
 
 def test_other_systems_annotations_are_left_alone() -> None:

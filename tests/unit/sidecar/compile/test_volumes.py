@@ -296,3 +296,10 @@ def test_one_path_can_t_be_mounted_twice() -> None:
         '"/mnt" is mounted twice'
         in reasons(pod(container(volumeMounts=mounts), volumes=[{"name": "v", "emptyDir": {}}]))[0]
     )
+
+
+def test_a_sub_path_of_a_variable_that_the_container_lacks_is_rejected() -> None:
+    mount = {"subPathExpr": "$(HERE)/$(NOT)/$$(ESCAPED)"}
+    asking = mounting({"emptyDir": {}}, mount)
+    asking["spec"]["containers"][0]["env"] = [{"name": "HERE", "value": "x"}]
+    assert reasons(asking) == (f'missing value for "NOT": name a variable of the container\'s env ({M}.subPathExpr)',)

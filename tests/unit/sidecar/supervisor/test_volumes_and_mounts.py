@@ -156,13 +156,6 @@ def test_a_working_directory_inside_a_volume_is_made_there(tmp_path: Path) -> No
     assert argv[argv.index("--pwd") + 1] == "/w/a/b"
 
 
-def test_the_pod_s_names_are_in_its_hosts_file() -> None:
-    aliases = [plan.HostAlias("10.0.0.1", ["db", "db.local"])]
-    assert mounts.hosts_file(pod(host_aliases=aliases), "127.0.0.1\tlocalhost\n", "192.0.2.7").splitlines() == [
-        "# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "192.0.2.7\tpod", "10.0.0.1\tdb\tdb.local",
-    ]  # fmt: skip
-
-
 @pytest.mark.parametrize("text", ["/a,b", '/"q"', "/a:b", "/a b", "/é", "/n\nl", "/,ro", "/x,ro"])
 def test_any_path_is_one_field_of_a_mount_option(text: str) -> None:
     from tests.fakes.apptainer import mounts as read

@@ -119,8 +119,10 @@ class Policy:
     (worker nodes have to allow that); else images' users count for nothing and pods that ask for ids are rejected.
     `ignore_groups`: take pods that ask for supplementalGroups although a container has one group. `keep_service_account_token`:
     hand the pod's default Kubernetes token (the `kube-api-access-*` volume) to the site. `user_annotations`: which keys
-    under `htcondor-job.vk.io/` pods may set. `patience_seconds`: how long a container is tried whose image can't be had
-    or that can't be made otherwise, before its pod fails. `submit_extra`: the operator's own lines for every submit description.
+    under `htcondor-job.vk.io/` pods may set; `accounting_groups` (with stars), `requirements` (ClassAd expressions by the name
+    that pods choose them by) and `apptainer_options` are what some of those choose from. `patience_seconds`: how long a
+    container is tried whose image can't be had or that can't be made otherwise, before its pod fails. `submit_extra`: the
+    operator's own lines for every submit description. `cluster_domain` ends the full names of pods that have a subdomain.
     """
 
     mode: EndpointMode = EndpointMode.SCHEDD
@@ -131,11 +133,17 @@ class Policy:
     logs: LogLimits = LogLimits()
     host_paths: tuple[HostPathRule, ...] = (HostPathRule("/cvmfs"),)
     volumes: tuple[VolumeRule, ...] = (VolumeRule("/cvmfs", driver="cvmfs.csi.cern.ch"),)
-    user_annotations: frozenset[str] = frozenset({"max-walltime", "request-disk"})
+    user_annotations: frozenset[str] = frozenset(
+        {"max-walltime", "request-disk", "gpu-model", "image-root", "arg-quoting"}
+    )
+    accounting_groups: tuple[str, ...] = ()
+    requirements: Mapping[str, str] = field(default_factory=dict)
+    apptainer_options: tuple[str, ...] = ()
     max_grace_seconds: int = 600
     user_ids: bool = True
     ignore_groups: bool = False
     patience_seconds: int = 300
     keep_service_account_token: bool = False
+    cluster_domain: str = "cluster.local"
     submit_extra: Mapping[str, str] = field(default_factory=dict)
     channel: ChannelAccess | None = None

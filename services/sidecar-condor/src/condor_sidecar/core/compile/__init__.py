@@ -6,13 +6,12 @@
 import hashlib
 import json
 import re
-from decimal import Decimal
 from typing import Final
 
 from interlink.protocol.types import RetrievedPodData
 from interlink.protocol.uid import UID
 
-from condor_sidecar.core.compile import annotations, quantity, resources, security, submit, supported, wall_time
+from condor_sidecar.core.compile import annotations, names, resources, security, submit, supported, wall_time
 from condor_sidecar.core.compile.containers import compile_container
 from condor_sidecar.core.compile.delivered import collect
 from condor_sidecar.core.compile.mounts import mounted_names
@@ -27,7 +26,6 @@ from condor_sidecar.model.plan import ContainerKind, PayloadFile, Plan, PlannedC
 __all__ = ["compile_pod"]
 
 DNS_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-LONGEST_HOSTNAME: Final = 63
 
 
 def compile_pod(request: RetrievedPodData, policy: Policy) -> Plan | Rejection:
@@ -40,6 +38,8 @@ def compile_pod(request: RetrievedPodData, policy: Policy) -> Plan | Rejection:
     metadata = Node(request.pod.get("metadata"), "metadata", complaints)
     spec = Node(request.pod.get("spec"), "", complaints)
     _check_names(metadata)
+    asked = annotations.read(metadata, policy)
+    policy = asked.policy
     supported.check(spec, supported.POD)
     security.check_pod(spec["securityContext"], policy)
     delivered = collect(request, complaints)
@@ -55,17 +55,26 @@ def compile_pod(request: RetrievedPodData, policy: Policy) -> Plan | Rejection:
     ]
     _check_containers(spec, [container.name for container, _ in compiled])
 
-    asked = annotations.read(metadata, policy)
-    disk = _disk(asked.get(annotations.REQUEST_DISK))
     amounts = [(kind, found) for (_, kind), (_, found) in zip(nodes, compiled, strict=True)]
-    needed = resources.job_request(amounts, disk, Node({}, "resources", complaints), policy)
-    wall = asked.get(annotations.MAX_WALL_TIME) or Node(None, "", complaints)
-    limits = wall_time.limits(spec, wall, wall_time.grace(spec, policy.max_grace_seconds), policy.wall_time)
+    needed = resources.job_request(amounts, asked.disk, spec["resources"], policy)
+    if asked.gpu_model and not needed.gpus:
+        metadata["annotations"].reject(
+            f"{annotations.PREFIX}gpu-model names a GPU, but no container asks for one: add a limit"
+        )
+    limits = wall_time.limits(spec, asked.wall_time, wall_time.grace(spec, policy.max_grace_seconds), policy.wall_time)
     containers, logins = with_logins([each for each, _ in compiled], request.pullSecrets or (), complaints)
+    if asked.legacy_quoting:
+        containers = [_unquoted(each) for each in containers]
     pod = _job(metadata, spec, limits, volumes=volumes, containers=containers, policy=policy)
+    pod = pod._replace(runtime_options=list(asked.runtime_options))
     if complaints:
         return Rejection(tuple(dict.fromkeys(complaints)))
-    return _plan(pod, [*volumes.files, *logins], needed, limits, policy)
+    return _plan(pod, [*volumes.files, *logins], submit.description(pod.uid, needed, limits, asked), limits)
+
+
+def _unquoted(container: job.Container) -> job.Container:
+    words = annotations.unquoted([*container.command, *container.args])
+    return container._replace(command=words[: len(container.command)], args=words[len(container.command) :])
 
 
 def _kind_of_init(node: Node) -> ContainerKind:
@@ -79,21 +88,11 @@ def _check_names(metadata: Node) -> None:
             metadata[field].reject(f'"{text}" is not a {field} that Kubernetes gives')
 
 
-def _check_containers(spec: Node, names: list[str]) -> None:
+def _check_containers(spec: Node, given: list[str]) -> None:
     if not spec["containers"].given:
         spec["containers"].reject("a pod needs a container: add one")
-    for name in {name for name in names if names.count(name) > 1}:
+    for name in {name for name in given if given.count(name) > 1}:
         spec["containers"].reject(f'two containers have the name "{name}": rename one')
-
-
-def _disk(node: Node | None) -> Decimal:
-    if node is None:
-        return Decimal(0)
-    try:
-        return quantity.parse(node.text())
-    except ValueError as error:
-        node.reject(str(error))
-        return Decimal(0)
 
 
 def _job(
@@ -105,14 +104,17 @@ def _job(
     containers: list[job.Container],
     policy: Policy,
 ) -> job.Pod:
-    name = metadata["name"].text()
+    host, full_name = names.hostname(metadata, spec, policy)
     restart_policy = spec["restartPolicy"].text() or job.ALWAYS
     return job.Pod(
         version=job.VERSION,
         uid=metadata["uid"].text(),
         namespace=metadata["namespace"].text(),
-        name=name,
-        hostname=(spec["hostname"].text() or name)[:LONGEST_HOSTNAME].rstrip("-."),
+        name=metadata["name"].text(),
+        hostname=host,
+        full_name=full_name,
+        host_network=spec["hostNetwork"].flag(),
+        dns=names.resolver(spec),
         deadline_seconds=limits.deadline_seconds,
         deadline_message=limits.message,
         grace_seconds=limits.grace_seconds,
@@ -142,13 +144,10 @@ def _logs(restart_policy: str, containers: list[job.Container]) -> int:
     return len(containers) + len(again)
 
 
-def _plan(
-    pod: job.Pod, files: list[PayloadFile], needed: resources.Request, limits: wall_time.Limits, policy: Policy
-) -> Plan:
+def _plan(pod: job.Pod, files: list[PayloadFile], commands: dict[str, str], limits: wall_time.Limits) -> Plan:
     containers = tuple(
         PlannedContainer(each.name, ContainerKind(each.kind), each.image.name) for each in pod.containers
     )
-    commands = submit.description(pod.uid, needed, limits, policy)
     return Plan(
         uid=pod.uid,
         namespace=pod.namespace,

@@ -10,6 +10,11 @@ from collections.abc import Mapping
 REFERENCE = re.compile(r"\$(?:(?P<dollar>\$)|\((?P<name>[^)]*)\))")
 
 
+def references(text: str) -> set[str]:
+    """The names that `text` refers to."""
+    return {found["name"] for found in REFERENCE.finditer(text) if not found["dollar"]}
+
+
 def expand(text: str, variables: Mapping[str, str]) -> str:
     """`text` with the references to `variables` replaced."""
 

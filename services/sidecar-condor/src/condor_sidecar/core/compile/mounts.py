@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Mapping
 from typing import Final
 
-from condor_sidecar.core.compile.expansion import expand
+from condor_sidecar.core.compile.expansion import expand, references
 from condor_sidecar.core.compile.node import Node
 from condor_sidecar.core.compile.volumes import Volumes
 from condor_sidecar.job.supervisor import plan as job
@@ -59,7 +59,11 @@ def _mount_path(node: Node) -> str:
 
 def _sub_path(node: Node, variables: Mapping[str, str]) -> str:
     field = node["subPathExpr"] if node["subPathExpr"].given else node["subPath"]
-    text = expand(field.text(), variables) if node["subPathExpr"].given else field.text()
+    text = field.text()
+    if node["subPathExpr"].given:
+        for name in sorted(references(text) - set(variables)):
+            field.reject(f'missing value for "{name}": name a variable of the container\'s env')
+        text = expand(text, variables)
     if text.startswith("/") or ".." in text.split("/"):
         field.reject(f'"{text}" leads out of the volume: use a relative path without ".."')
         return ""

@@ -83,8 +83,17 @@ def gpu_kind(found: Amounts) -> str:
 def job_request(
     containers: Sequence[tuple[ContainerKind, Amounts]], disk_asked: Decimal, spec: Node, policy: Policy
 ) -> Request:
-    """The job's request, of containers in the pod's order; `disk_asked` (bytes) is a lower bound for the disk from elsewhere."""
-    whole = {name: _combined(name, containers) for name in (CPU, MEMORY, DISK, *GPUS)}
+    """The job's request, of containers in the pod's order; `disk_asked` (bytes) is a lower bound for the disk from elsewhere.
+
+    `spec` is the `resources` of the pod as a whole: a limit there is the job's whatever its containers' add up to.
+    """
+    of_pod = amounts(spec)
+    whole = {
+        name: max(_combined(name, containers), of_pod.get(name, Decimal(0))) for name in (CPU, MEMORY, DISK, *GPUS)
+    }
+    whole |= {
+        name: of_pod[name] for name, field in spec["limits"].fields() if name in (MEMORY, DISK) and name in of_pod
+    }
     defaults, limits = policy.resources, policy.limits
     if sum(1 for name in GPUS if whole[name]) > 1:
         spec.reject("a job can have GPUs of one kind only: ask for one of " + ", ".join(GPUS))

@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from condor_sidecar.core.compile.annotations import Asked
 from condor_sidecar.core.compile.resources import Request
 from condor_sidecar.core.compile.wall_time import Limits
-from condor_sidecar.core.policy import EndpointMode, Policy
+from condor_sidecar.core.policy import EndpointMode
 
 DAY: Final = 24 * 3600
 OVERTIME: Final = 120  # seconds that HTCondor itself waits beyond the wall time before it holds the job
@@ -45,8 +46,9 @@ class UnsafeSubmit(ValueError):
     """A value that must not get into a submit description."""
 
 
-def description(uid: str, request: Request, limits: Limits, policy: Policy) -> dict[str, str]:
+def description(uid: str, request: Request, limits: Limits, asked: Asked) -> dict[str, str]:
     """The submit commands of a pod's job. Raises UnsafeSubmit."""
+    policy = asked.policy
     commands = dict(CONSTANT)
     commands |= {
         "when_to_transfer_output": "ON_EXIT" if policy.mode is EndpointMode.CE else "ON_EXIT_OR_EVICT",
@@ -63,9 +65,13 @@ def description(uid: str, request: Request, limits: Limits, policy: Policy) -> d
     }
     if request.gpus:
         commands["request_gpus"] = str(request.gpus)
+    if asked.gpu_model:
+        commands["require_gpus"] = f"DeviceName == {quoted(asked.gpu_model)}"
     extra = dict(policy.submit_extra)
-    if "requirements" in extra:
-        extra["requirements"] = f"{NEVER_STARTED} && ({extra['requirements']})"
+    if asked.accounting_group:
+        extra["accounting_group"] = asked.accounting_group
+    wanted = [extra["requirements"]] if "requirements" in extra else []
+    extra["requirements"] = " && ".join([NEVER_STARTED, *(f"({each})" for each in (*wanted, *asked.requirements))])
     return checked(commands | extra)
 
 

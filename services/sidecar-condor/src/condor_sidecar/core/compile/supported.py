@@ -69,27 +69,22 @@ POD: Final[Mapping[str, Check]] = {
     "enableServiceLinks": KUBERNETES,
     "readinessGates": KUBERNETES,
     "imagePullSecrets": READ,  # as they came with the pod
-    "hostNetwork": harmless,  # a job always has its machine's network
+    "hostNetwork": READ,  # a job always has its machine's network
     "hostUsers": harmless,  # a container's users are never the machine's
-    "subdomain": harmless,  # a name in the cluster's DNS, which a site doesn't have
-    "dnsPolicy": only(
-        "ClusterFirst",
-        "ClusterFirstWithHostNet",
-        "Default",
-        why="a job resolves names as its machine does: remove dnsPolicy and dnsConfig",
-    ),
-    "dnsConfig": rejected("a job resolves names as its machine does: remove it"),
+    "subdomain": READ,
+    "dnsPolicy": READ,
+    "dnsConfig": READ,
     "hostPID": rejected("a job can't see its machine's processes: remove it"),
     "hostIPC": rejected("a job can't use its machine's IPC: remove it"),
     "shareProcessNamespace": rejected("each container has its own processes at this site: remove it"),
-    "setHostnameAsFQDN": rejected("the host name is the pod's short name at this site: remove it"),
-    "hostnameOverride": rejected("the host name is the pod's name at this site: use hostname"),
+    "setHostnameAsFQDN": READ,
+    "hostnameOverride": READ,
     "os": only({"name": "linux"}, why="only Linux pods run at this site: remove it"),
     "runtimeClassName": rejected("containers run in Apptainer at this site: remove it"),
     "overhead": rejected("containers run in Apptainer at this site: remove it together with runtimeClassName"),
     "ephemeralContainers": rejected("containers can't be added to a job: remove them"),
     "resourceClaims": rejected("dynamic resources are not offered at this site: remove them"),
-    "resources": rejected("resources of the pod as a whole are not supported: set them on its containers"),
+    "resources": READ,
 }
 
 CONTAINER: Final[Mapping[str, Check]] = {

@@ -1,7 +1,7 @@
 """How Apptainer is called. Everything of the user's in its argument list is a path; the rest is in the launcher (launcher.py)."""
 
 import shutil
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 from .mounts import Bind
 
@@ -36,6 +36,7 @@ def command(
     work_dir: str,
     gpu: str,
     launcher: str,
+    options: Sequence[str] = (),
 ) -> List[str]:
     """The argument list that runs `launcher` in the image unpacked at `root`; an empty `overlay` leaves the root read-only.
 
@@ -49,7 +50,7 @@ def command(
     argv += ["--hostname", hostname, "--pwd", work_dir]
     for bind in binds:
         argv += ["--mount", mount_option(bind)]
-    return [*argv, root, launcher]
+    return [*argv, *options, root, launcher]
 
 
 def mount_option(bind: Bind) -> str:

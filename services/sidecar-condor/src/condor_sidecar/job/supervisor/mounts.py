@@ -99,15 +99,6 @@ def work_dir_in_volume(work_dir: str, mounted: List[Bind]) -> bool:
     return True
 
 
-def hosts_file(pod: Pod, machine: str, address: str) -> str:
-    """/etc/hosts of the pod: the machine's, whose network it shares, the pod's own name, and the names that the pod asks for."""
-    lines = ["# Kubernetes-managed hosts file.", *machine.splitlines()]
-    lines.append("%s\t%s" % (address or "127.0.0.1", pod.hostname))
-    for alias in pod.host_aliases:
-        lines.append("%s\t%s" % (alias.ip, "\t".join(alias.hostnames)))
-    return "\n".join(lines) + "\n"
-
-
 def gpu_environment(environment: Mapping[str, str]) -> Dict[str, str]:
     """What HTCondor tells a job about the GPUs it was given."""
     return {

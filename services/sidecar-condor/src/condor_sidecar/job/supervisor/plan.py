@@ -147,6 +147,15 @@ class HostAlias(NamedTuple):
     hostnames: List[str]
 
 
+class Dns(NamedTuple):
+    """How the pod resolves names: what is added to the machine's way, or replaces it (`alone`). Options as in resolv.conf(5)."""
+
+    nameservers: List[str]
+    searches: List[str]
+    options: List[str]
+    alone: bool = False
+
+
 class Channel(NamedTuple):
     """Where the job reports to while it runs: a wss:// URL, the ticket that opens it, the authorities to trust (PEM; empty: the
     machine's)."""
@@ -160,6 +169,8 @@ class Pod(NamedTuple):
     """The whole plan. The pod is ended `deadline_seconds` after the supervisor's start, `deadline_message` says why.
 
     It is ended, too, when a container couldn't be made for `patience_seconds`, for want of its image or by its configuration.
+    `full_name` is its name in the cluster, "" for none. `runtime_options` are further words of `apptainer exec`, the operator's
+    own.
     """
 
     version: int
@@ -175,6 +186,10 @@ class Pod(NamedTuple):
     host_aliases: List[HostAlias]
     volumes: List[Volume]
     containers: List[Container]
+    full_name: str = ""
+    host_network: bool = False
+    dns: Optional[Dns] = None
+    runtime_options: List[str] = []
     restart_policy: str = NEVER
     patience_seconds: int = 300
     channel: Optional[Channel] = None
@@ -201,6 +216,7 @@ def decode(data: bytes) -> Pod:
                 host_aliases=[HostAlias(**alias) for alias in raw["host_aliases"]],
                 volumes=[Volume(**volume) for volume in raw["volumes"]],
                 containers=[_container(container) for container in raw["containers"]],
+                dns=Dns(**raw["dns"]) if raw.get("dns") else None,
                 channel=Channel(**raw["channel"]) if raw.get("channel") else None,
             )
         )

@@ -3,11 +3,11 @@
 import os
 from typing import List, Mapping, NamedTuple, Optional, Tuple
 
-from . import apptainer, launcher, mounts, rootfs
+from . import apptainer, launcher, mounts, network_files, rootfs
 from .command import NoCommand, Process, encoded, process
 from .identity import NoUser, identity
 from .images import Images, NoImage, Tell, Unpacked
-from .plan import Container, Pod, with_address
+from .plan import Container, Dns, Pod, with_address
 from .sandbox import START, Sandbox
 from .volume_files import remove_tree
 
@@ -97,8 +97,10 @@ def _lay_out(
     _write_launcher(container, target, user, machine, start)
     hosts = os.path.join(folder, "hosts")
     with open(hosts, "w", encoding="utf-8") as file:
-        file.write(mounts.hosts_file(pod, machine.hosts, machine.address))
+        file.write(network_files.hosts_file(pod, machine.hosts, machine.address))
     own.append(mounts.Bind(hosts, "/etc/hosts", False))
+    if pod.dns is not None:
+        own.append(mounts.Bind(_resolv_conf(pod.dns, folder), "/etc/resolv.conf", False))
     if not container.message_path.startswith("/dev/"):
         own.append(mounts.Bind(os.path.join(start, MESSAGE), container.message_path, False))
     own = [bind for bind in own if bind.path not in [other.path for other in binds]]
@@ -112,6 +114,7 @@ def _lay_out(
             work_dir,
             container.gpu,
             mounts.START_FOLDER + "/launch",
+            pod.runtime_options,
         ),
         target.argv[0],
         image.image_id,
@@ -121,6 +124,13 @@ def _lay_out(
         work_dir,
         user,
     )
+
+
+def _resolv_conf(dns: Dns, folder: str) -> str:
+    path = os.path.join(folder, "resolv.conf")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(network_files.resolv_conf(dns, _text("/", "/etc/resolv.conf")))
+    return path
 
 
 def _write_launcher(
