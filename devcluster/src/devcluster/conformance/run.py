@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from devcluster import golang
-from devcluster.conformance import pod_images, programs, report, suite
-from devcluster.conformance.arena import Judged, arena
+from devcluster.conformance import pod_images, programs, refusals, report, suite
+from devcluster.conformance.arena import ENDPOINT, Judged, arena
 from devcluster.conformance.report import Run
 from devcluster.conformance.suite import Selection
 from devcluster.kubernetes.programs import pinned_version
@@ -56,13 +56,15 @@ def run(platform: Platform, wanted: Wanted, log: StepLog) -> Run:
         began, start = datetime.now(UTC), time.monotonic()
         _tests(argv, out, platform)
         seconds = round(time.monotonic() - start, 1)
+        virtual = wanted.judged is Judged.VIRTUAL
+        refused = refusals.of_site(platform.kubectl, ENDPOINT.mode) if virtual else {}
     return Run(
         node=wanted.judged.node,
         began=f"{began:%Y-%m-%d %H:%M}",
         seconds=seconds,
         command=_command(wanted),
         versions=_versions(platform),
-        outcomes=report.read(out / suite.REPORT),
+        outcomes=report.read(out / suite.REPORT, refused),
     )
 
 
