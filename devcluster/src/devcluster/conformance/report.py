@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element, parse
 from devcluster.conformance.shown_pods import pods_words
 
 _LEAF = "[It] "  # what precedes the name of a test; set-up of the whole suite has other words there
+_LABELS = re.compile(r" \[[^\]]*\]$")  # all of them once more, at the end
 _TAG = re.compile(r"\[[^\]]*\]")
 _NAMESPACE = re.compile(r'Destroying namespace "([^"]+)"')
 # pods' names and addresses in memory say nothing, and differ in every run
@@ -68,11 +69,15 @@ def title(name: str) -> str:
 
 def read(place: Path, refused: Mapping[str, str] | None = None) -> list[Outcome]:
     """The tests that were run, by title. ``refused`` has reasons by namespace (refusals.py). Raises NoReport."""
-    try:
-        root = parse(place).getroot()  # noqa: S314 - written by a program of ours a moment ago
-    except (OSError, SyntaxError) as problem:
-        raise NoReport(f"no report of the suite at {place}: {problem}") from problem
-    return sorted(_outcomes(root, refused or {}), key=lambda outcome: outcome.title)
+    return sorted(_outcomes(_root(place), refused or {}), key=lambda outcome: outcome.title)
+
+
+def names(place: Path) -> list[str]:
+    """The whole names of the tests in a report, without ginkgo's own additions. Raises NoReport."""
+    cases = (case for case in _root(place).iter("testcase") if not _left_out(case))
+    return sorted(
+        _LABELS.sub("", name.removeprefix(_LEAF)) for case in cases if (name := case.get("name", "")).startswith(_LEAF)
+    )
 
 
 def keep(run: Run, place: Path) -> None:
@@ -88,6 +93,13 @@ def kept(place: Path) -> Run | None:
         return None
     fields: dict[str, Any] = json.loads(place.read_text())
     return Run(**{**fields, "outcomes": [Outcome(**each) for each in fields["outcomes"]]})
+
+
+def _root(place: Path) -> Element:
+    try:
+        return parse(place).getroot()  # noqa: S314 - written by a program of ours a moment ago
+    except (OSError, SyntaxError) as problem:
+        raise NoReport(f"no report of the suite at {place}: {problem}") from problem
 
 
 def _outcomes(root: Element, refused: Mapping[str, str]) -> Iterator[Outcome]:

@@ -43,6 +43,14 @@ def build(platform: Platform, log: StepLog) -> Path:
     return golang.ensure(programs.suite(platform.checkout), platform.checkout, platform.cache, log)
 
 
+def list_tests(platform: Platform, log: StepLog) -> None:
+    """Write the names of all tests anew, for a suite of another version. Raises CommandFailed, NoReport."""
+    place = log.path.with_suffix(".xml")
+    log.run(suite.listing(build(platform, log), place))
+    found = report.names(place)
+    (folder(platform.checkout) / suite.TESTS).write_text("".join(f"{name}\n" for name in found))
+
+
 def run(platform: Platform, wanted: Wanted, log: StepLog) -> Run:
     """Run the tests on the platform, which is up. Raises CommandFailed, NotReady, NoReport."""
     built = build(platform, log)
