@@ -1,4 +1,4 @@
-"""``python -m devcluster.conformance build|run|write|titles``: Kubernetes' own tests, against the virtual node or the ordinary one."""
+"""``python -m devcluster.conformance build|run|write|titles``: Kubernetes' own tests, on the virtual or the ordinary node."""
 
 from pathlib import Path
 from typing import Annotated
