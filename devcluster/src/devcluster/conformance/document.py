@@ -28,7 +28,7 @@ SETTING = """\
   bears the label of Linux nodes (`node.labels`) and serves every namespace (`allNamespaces`) for as long as the run lasts; the
   ordinary node is cordoned.
 - The images are made here and laid out as upstream's are (`devcluster/conformance/images`); no registry is asked. At the site
-  they are unpacked, as on CVMFS. A test that pulls from a public registry can't pass on either node.
+  they are unpacked, as on CVMFS. The test that must be able to pull its image fails on the ordinary node for that reason.
 - Jobs run as one unprivileged account, in Apptainer.
 - A job has no network of its own, it shares that of its machine. So two pods that listen on one port can't run on one machine at
   the same time, at no site. For a run the pool is one of {machines} worker machines, each with an address of its own and one job at
