@@ -21,6 +21,15 @@ def test_tests_that_were_run_are_there_and_nothing_else() -> None:
     ]
 
 
+def test_whole_names_are_the_suites_own() -> None:
+    names = report.names(Path(__file__).parent / "report.xml")
+    assert "[sig-node] Pods should be updated [NodeConformance] [Conformance]" in names
+    assert [report.title(name) for name in names if name.startswith("[sig-storage] HostPath")] == [
+        "HostPath should support r/w"
+    ]
+    assert len(names) == len(OUTCOMES)
+
+
 def test_a_test_that_passed_has_no_failure() -> None:
     assert OUTCOMES["Pods should be updated"] == Outcome("Pods should be updated", 10.2)
     assert [title for title, outcome in OUTCOMES.items() if outcome.passed] == ["Pods should be updated"]

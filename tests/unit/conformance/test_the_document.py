@@ -88,6 +88,18 @@ def test_what_fails_on_the_ordinary_node_alone_is_no_secret() -> None:
     assert "Sysctls" not in alone
 
 
+def test_a_pass_without_a_pod_is_no_secret() -> None:
+    outcomes = [passed("Secrets should be consumable"), Outcome("Probing is quiet", 1.0, refused="no probes here")]
+    page = document.write(run("site-schedd", outcomes), None, REASONS)
+    assert "| Probing is quiet | `no probes here` |" in section(page, "Passed with a pod that was refused")
+    assert "Secrets" not in section(page, "Passed with a pod that was refused")
+
+
+def test_an_unexplained_failure_shows_why_its_pod_was_refused() -> None:
+    page = document.write(run("site-schedd", [Outcome("Pods run", 1.0, "no pod", "no users")]), None, REASONS)
+    assert "| Pods run | `no pod`<br>pod refused: `no users` |" in page
+
+
 def test_a_page_without_failures_has_no_empty_headings() -> None:
     page = document.write(run("site-schedd", [passed("Secrets should be consumable")]), None, REASONS)
     assert "Failed" not in page.replace("| failed |", "")

@@ -1,4 +1,4 @@
-"""``python -m devcluster.conformance build|run|write``: Kubernetes' own tests, against the virtual node or the ordinary one."""
+"""``python -m devcluster.conformance build|run|write|titles``: Kubernetes' own tests, on the virtual or the ordinary node."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from devcluster.command_line import changing, fail
 from devcluster.conformance import document, reasons, report, suite
 from devcluster.conformance.arena import Judged
 from devcluster.conformance.report import Run
-from devcluster.conformance.run import Wanted, build, folder, kept_at, run
+from devcluster.conformance.run import Wanted, build, folder, kept_at, list_tests, run
 from devcluster.conformance.suite import Selection
 from devcluster.paths import Checkout, find_checkout
 from devcluster.platform import Platform
@@ -61,6 +61,15 @@ def run_suite(
 def write_document() -> None:
     """Write docs/conformance.md anew from the runs that are kept, with the reasons as they are now."""
     _write(find_checkout())
+
+
+@app.command("titles")
+def list_titles() -> None:
+    """Write devcluster/conformance/tests.txt anew, after the suite moved to another version."""
+    checkout = find_checkout()
+    with changing(checkout, console):
+        step = Step("conformance-titles", "names of the suite's tests", lambda log: list_tests(Platform(checkout), log))
+        run_steps([step], checkout.logs / "up", console)
 
 
 def _build(checkout: Checkout, log: StepLog) -> None:

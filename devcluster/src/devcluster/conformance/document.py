@@ -28,12 +28,17 @@ SETTING = """\
   bears the label of Linux nodes (`node.labels`) and serves every namespace (`allNamespaces`) for as long as the run lasts; the
   ordinary node is cordoned.
 - The images are made here and laid out as upstream's are (`devcluster/conformance/images`); no registry is asked. At the site
-  they are unpacked, as on CVMFS. A test that pulls from a public registry can't pass on either node.
+  they are unpacked, as on CVMFS. The test that must be able to pull its image fails on the ordinary node for that reason.
 - Jobs run as one unprivileged account, in Apptainer.
 - A job has no network of its own, it shares that of its machine. So two pods that listen on one port can't run on one machine at
   the same time, at no site. For a run the pool is one of {machines} worker machines, each with an address of its own and one job at
   a time; they reach each other. On them unprivileged programs may listen on every port (`net.ipv4.ip_unprivileged_port_start = 0`),
   which at a site is for its administrators to say. Usually the development pool is one machine with many jobs.
+"""
+_REFUSED = """\
+## Passed with a pod that was refused
+
+A test that waits for nothing to happen is content with a pod that does not run. These say little of what they are about.
 """
 _SENTENCE = re.compile(
     r"(?: Granular| blackbox| volume on| binary| optional| updates| that| with| [wW]hen| will| should)\b"
@@ -46,7 +51,12 @@ def write(virtual: Run, ordinary: Run | None, reasons: Sequence[Reason]) -> str:
     """The whole page."""
     parts = [INTRODUCTION, _counts(virtual, ordinary), _areas(virtual, ordinary)]
     parts += _failures(virtual, ordinary, reasons)
-    parts += [_only_there(virtual, ordinary), SETTING.format(machines=MACHINES.machines), _versions(virtual, ordinary)]
+    parts += [
+        _passed_without_a_pod(virtual),
+        _only_there(virtual, ordinary),
+        SETTING.format(machines=MACHINES.machines),
+        _versions(virtual, ordinary),
+    ]
     return "\n".join(part for part in parts if part)
 
 
@@ -115,13 +125,22 @@ def _group(why: str, found: Iterable[Outcome], there: Mapping[str, Outcome]) -> 
 def _first_lines(found: Iterable[Outcome], there: Mapping[str, Outcome]) -> str:
     rows = ["| test | what the suite says |", "|---|---|"]
     for outcome in found:
-        rows.append(f"| {outcome.title}{_on_the_other(outcome, there)} | {_cell(outcome.failure)} |")
+        said = [_cell(text) for text in (outcome.failure, outcome.refused) if text]
+        rows.append(f"| {outcome.title}{_on_the_other(outcome, there)} | {'<br>pod refused: '.join(said)} |")
     return "\n".join(rows) + "\n"
 
 
 def _on_the_other(outcome: Outcome, there: Mapping[str, Outcome]) -> str:
     other = there.get(outcome.title)
     return " (fails on the ordinary node too)" if other is not None and not other.passed else ""
+
+
+def _passed_without_a_pod(virtual: Run) -> str:
+    found = [outcome for outcome in virtual.outcomes if outcome.passed and outcome.refused]
+    if not found:
+        return ""
+    rows = [f"| {outcome.title} | {_cell(outcome.refused)} |" for outcome in found]
+    return "\n".join([_REFUSED, "| test | why the pod was refused |", "|---|---|", *rows]) + "\n"
 
 
 def _only_there(virtual: Run, ordinary: Run | None) -> str:

@@ -15,7 +15,9 @@ from xml.etree.ElementTree import Element, parse
 from devcluster.conformance.shown_pods import pods_words
 
 _LEAF = "[It] "  # what precedes the name of a test; set-up of the whole suite has other words there
+_LABELS = re.compile(r" \[[^\]]*\]$")  # all of them once more, at the end
 _TAG = re.compile(r"\[[^\]]*\]")
+_NAMESPACE = re.compile(r'Destroying namespace "([^"]+)"')
 # pods' names and addresses in memory say nothing, and differ in every run
 _CHANGING = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|0x[0-9a-f]+")
 _LENGTH = 300
@@ -23,11 +25,15 @@ _LENGTH = 300
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one test went; ``failure`` is a sentence, empty for one that passed."""
+    """How one test went; ``failure`` is a sentence, empty for one that passed.
+
+    ``refused`` says why pods of it were refused, if any were.
+    """
 
     title: str
     seconds: float
     failure: str = ""
+    refused: str = ""
 
     @property
     def passed(self) -> bool:
@@ -61,13 +67,17 @@ def title(name: str) -> str:
     return " ".join(_TAG.sub("", name).split())
 
 
-def read(place: Path) -> list[Outcome]:
-    """The tests that were run, by title. Raises NoReport."""
-    try:
-        root = parse(place).getroot()  # noqa: S314 - written by a program of ours a moment ago
-    except (OSError, SyntaxError) as problem:
-        raise NoReport(f"no report of the suite at {place}: {problem}") from problem
-    return sorted(_outcomes(root), key=lambda outcome: outcome.title)
+def read(place: Path, refused: Mapping[str, str] | None = None) -> list[Outcome]:
+    """The tests that were run, by title. ``refused`` has reasons by namespace (refusals.py). Raises NoReport."""
+    return sorted(_outcomes(_root(place), refused or {}), key=lambda outcome: outcome.title)
+
+
+def names(place: Path) -> list[str]:
+    """The whole names of the tests in a report, without ginkgo's own additions. Raises NoReport."""
+    cases = (case for case in _root(place).iter("testcase") if not _left_out(case))
+    return sorted(
+        _LABELS.sub("", name.removeprefix(_LEAF)) for case in cases if (name := case.get("name", "")).startswith(_LEAF)
+    )
 
 
 def keep(run: Run, place: Path) -> None:
@@ -85,11 +95,20 @@ def kept(place: Path) -> Run | None:
     return Run(**{**fields, "outcomes": [Outcome(**each) for each in fields["outcomes"]]})
 
 
-def _outcomes(root: Element) -> Iterator[Outcome]:
+def _root(place: Path) -> Element:
+    try:
+        return parse(place).getroot()  # noqa: S314 - written by a program of ours a moment ago
+    except (OSError, SyntaxError) as problem:
+        raise NoReport(f"no report of the suite at {place}: {problem}") from problem
+
+
+def _outcomes(root: Element, refused: Mapping[str, str]) -> Iterator[Outcome]:
     for case in root.iter("testcase"):
         name = case.get("name", "")
         if name.startswith(_LEAF) and not _left_out(case):
-            yield Outcome(title(name), round(float(case.get("time", "0")), 1), _failure(case))
+            namespaces = _NAMESPACE.findall(case.findtext("system-err", ""))
+            reasons = "; ".join(sorted({refused[each] for each in namespaces if each in refused}))
+            yield Outcome(title(name), round(float(case.get("time", "0")), 1), _failure(case), reasons)
 
 
 def _left_out(case: Element) -> bool:

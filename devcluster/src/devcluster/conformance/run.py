@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from devcluster import golang
-from devcluster.conformance import pod_images, programs, report, suite
-from devcluster.conformance.arena import Judged, arena
+from devcluster.conformance import pod_images, programs, refusals, report, suite
+from devcluster.conformance.arena import ENDPOINT, Judged, arena
 from devcluster.conformance.report import Run
 from devcluster.conformance.suite import Selection
 from devcluster.kubernetes.programs import pinned_version
@@ -43,6 +43,14 @@ def build(platform: Platform, log: StepLog) -> Path:
     return golang.ensure(programs.suite(platform.checkout), platform.checkout, platform.cache, log)
 
 
+def list_tests(platform: Platform, log: StepLog) -> None:
+    """Write the names of all tests anew, for a suite of another version. Raises CommandFailed, NoReport."""
+    place = log.path.with_suffix(".xml")
+    log.run(suite.listing(build(platform, log), place))
+    found = report.names(place)
+    (folder(platform.checkout) / suite.TESTS).write_text("".join(f"{name}\n" for name in found))
+
+
 def run(platform: Platform, wanted: Wanted, log: StepLog) -> Run:
     """Run the tests on the platform, which is up. Raises CommandFailed, NotReady, NoReport."""
     built = build(platform, log)
@@ -56,13 +64,15 @@ def run(platform: Platform, wanted: Wanted, log: StepLog) -> Run:
         began, start = datetime.now(UTC), time.monotonic()
         _tests(argv, out, platform)
         seconds = round(time.monotonic() - start, 1)
+        virtual = wanted.judged is Judged.VIRTUAL
+        refused = refusals.of_site(platform.kubectl, ENDPOINT.mode) if virtual else {}
     return Run(
         node=wanted.judged.node,
         began=f"{began:%Y-%m-%d %H:%M}",
         seconds=seconds,
         command=_command(wanted),
         versions=_versions(platform),
-        outcomes=report.read(out / suite.REPORT),
+        outcomes=report.read(out / suite.REPORT, refused),
     )
 
 

@@ -12,6 +12,7 @@ LABELS = "NodeConformance && !Slow && !Serial && !Disruptive"
 PROCESSES = 10
 """Tests at once: nearly all of their time is waiting for pods."""
 REPORT = "junit.xml"
+TESTS = "tests.txt"
 RUN_LIMIT = "3h"
 
 # what keeps pods away from nodes that are not judged; without this the suite waits for those nodes
@@ -36,9 +37,15 @@ class UnknownTest(Exception):
     """A chosen title is none of the suite's; the message says which."""
 
 
+def listing(folder: Path, place: Path) -> list[str]:
+    """The command that reports every test with the labels and runs none."""
+    options = ("--ginkgo.dry-run", f"--ginkgo.label-filter={LABELS}", f"--ginkgo.junit-report={place}")
+    return [str(folder / programs.SUITE), "--provider=skeleton", *options]
+
+
 def tests(folder: Path) -> dict[str, str]:
     """Title to name of every test that bears the labels, in this version of the suite."""
-    names = (folder / "tests.txt").read_text().splitlines()
+    names = (folder / TESTS).read_text().splitlines()
     return {title(name): name for name in names}
 
 
