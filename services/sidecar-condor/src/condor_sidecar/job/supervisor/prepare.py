@@ -7,7 +7,8 @@ from . import apptainer, launcher, mounts, rootfs
 from .command import NoCommand, Process, encoded, process
 from .images import Images, NoImage, Tell, Unpacked
 from .plan import Container, Pod, with_address
-from .sandbox import START, Sandbox, remove_tree
+from .sandbox import START, Sandbox
+from .volume_files import remove_tree
 
 STATUS = "status"
 MESSAGE = "termination-message"
@@ -19,7 +20,7 @@ class Launch(NamedTuple):
     argv: List[str]
     command: str
     image_id: str
-    start: str  # the folder that it starts from
+    folder: str  # that it starts from
     overlay: str  # what it writes to its root; empty if it can't
     env: List[Tuple[str, str]]
     work_dir: str
@@ -27,12 +28,12 @@ class Launch(NamedTuple):
     @property
     def status_file(self) -> str:
         """Where the launcher notes what happened."""
-        return os.path.join(self.start, STATUS)
+        return os.path.join(self.folder, STATUS)
 
     @property
     def message_file(self) -> str:
         """Where the container leaves its last word."""
-        return os.path.join(self.start, MESSAGE)
+        return os.path.join(self.folder, MESSAGE)
 
 
 class CannotStart(Exception):
