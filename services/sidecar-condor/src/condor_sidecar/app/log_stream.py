@@ -59,16 +59,7 @@ class LogStreams:
             raise Rejected(
                 [f"container {request.ContainerName} is not in pod {request.PodName} ({', '.join(names)})"], 400
             )
-        if request.Opts.Previous and not self._has_ended_before(pod, request.ContainerName):
-            raise NotNow(
-                f'previous terminated container "{request.ContainerName}" in pod "{request.PodName}" not found',
-                http_status=404,
-            )
         return pod
-
-    def _has_ended_before(self, pod: Pod, container: str) -> bool:
-        views = pod.view.containers if pod.view is not None else ()
-        return any(view.name == container and view.last is not None for view in views)
 
     async def previous(self, pod: Pod, request: LogRequest) -> bytes:
         """The log of the run before the latest. Raises NotNow (404) where there is none, or none here."""
@@ -76,6 +67,8 @@ class LogStreams:
         found = await asyncio.to_thread(self._stored, pod.uid, f"{container}.previous")
         if not found and self._channels.connected(pod.uid):
             found = await self._whole(pod.uid, container, LogPlace(PREVIOUS)) or b""
+        if not found and pod.stage is not Stage.ENDED and pod.ad is not None and pod.ad.has_started:
+            found = await self._live.log(pod, f"{container}.previous")
         if not found:
             raise NotNow(f"previous terminated container {container} not found", http_status=404)
         options = request.Opts

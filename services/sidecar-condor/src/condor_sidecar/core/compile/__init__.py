@@ -133,15 +133,15 @@ def _job(
     )
 
 
-def _channel(uid: str, policy: Policy) -> job.Channel | None:
-    access = policy.channel
-    return None if access is None else job.Channel(access.url, ticket(access.secret, uid), access.authorities)
-
-
 def _logs(restart_policy: str, containers: list[job.Container]) -> int:
     """How many logs the pod may have: two of each container that may be started again."""
     again = [each for each in containers if restart_policy != job.NEVER or each.kind == job.SIDECAR]
     return len(containers) + len(again)
+
+
+def _channel(uid: str, policy: Policy) -> job.Channel | None:
+    access = policy.channel
+    return None if access is None else job.Channel(access.url, ticket(access.secret, uid), access.authorities)
 
 
 def _plan(pod: job.Pod, files: list[PayloadFile], commands: dict[str, str], limits: wall_time.Limits) -> Plan:

@@ -84,7 +84,7 @@ class Containers:
         if running is None or run not in (None, running.run):
             return None
         launch = running.launch
-        return Inside(running.pid, launch.start, launch.env, launch.work_dir, launch.user)
+        return Inside(running.pid, launch.folder, launch.env, launch.work_dir, launch.user)
 
     def _next_log(self, name: str, run: int) -> LogFile:
         """A new log for the next run; the one of the latest run is kept, the one before that is not."""

@@ -1,7 +1,7 @@
 """Runs a command of a probe or a hook in a container that runs, and ends it when its time is up."""
 
 import threading
-from typing import Callable, List, Mapping, Optional
+from typing import Callable, List, Optional
 
 from .attempts import Outcome
 from .enter import CannotEnter
@@ -18,10 +18,10 @@ Find = Callable[[str, int], Optional[Inside]]
 
 
 class Commands:
-    """Commands of probes and hooks."""
+    """Commands of probes and hooks; what they write is kept in `folder` for as long as they run."""
 
-    def __init__(self, find: Find, processes: Processes, environment: Mapping[str, str], folder: str) -> None:
-        self._find, self._processes, self._environment, self._folder = find, processes, environment, folder
+    def __init__(self, find: Find, processes: Processes, folder: str) -> None:
+        self._find, self._processes, self._folder = find, processes, folder
 
     def run(self, name: str, run: int, command: List[str], timeout: float) -> Outcome:
         """Run `command` in the container's run number `run`."""
@@ -29,7 +29,7 @@ class Commands:
         if inside is None:
             return Outcome(None, "container %s is not running" % name)
         try:
-            program = further(inside, command)
+            program = further(inside, command or [""])
         except (CannotEnter, UnknownMachine, OSError) as error:
             return Outcome(None, "container %s can't be entered: %s" % (name, error))
         try:
@@ -40,9 +40,7 @@ class Commands:
             program.remove()
 
     def _wait(self, program: Further, command: List[str], timeout: float) -> Outcome:
-        status, output = self._processes.run(
-            program.arguments(), self._environment, self._folder, NEVER_CANCELLED, timeout
-        )
+        status, output = self._processes.run(program.arguments(), {}, self._folder, NEVER_CANCELLED, timeout)
         if status is None:
             return Outcome(False, 'command timed out: "%s" timed out after %s' % (" ".join(command), duration(timeout)))
         code = outcome(status)[0]

@@ -44,12 +44,6 @@ class StorageFull(NamedTuple):
     message: str
 
 
-class UpdateAsked(NamedTuple):
-    """The sidecar sent an update (channel_protocol.py)."""
-
-    message: Dict[str, Any]
-
-
 class MemoryFull(NamedTuple):
     """A container uses more memory than it may, in its run number `run`."""
 
@@ -74,6 +68,12 @@ class Told(NamedTuple):
     reason: str
     message: str
     container: str
+
+
+class UpdateAsked(NamedTuple):
+    """The sidecar sent an update (channel_protocol.py)."""
+
+    message: Dict[str, Any]
 
 
 class Mailbox:

@@ -72,7 +72,7 @@ class Supervisor:
         )
         self._channel = self._make_channel()
         self._reporter.channel = self._channel
-        commands = Commands(self._containers.inside, self._processes, self._runtime_env, sandbox.runtime)
+        commands = Commands(self._containers.inside, self._processes, sandbox.runtime)
         self._attempts = Attempts(self._mailbox, commands.run, self._state.address)
         self._launches: Dict[str, Launch] = {}
         self._finished = False
