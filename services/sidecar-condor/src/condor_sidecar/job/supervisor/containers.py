@@ -6,6 +6,8 @@ from typing import Callable, Dict, Mapping, NamedTuple, Optional
 
 from . import launcher
 from .channel_logs import LATEST, PREVIOUS, Run
+from .console import Console
+from .inside import Inside
 from .lifecycle import NOT_STARTED
 from .logs import LogFile, Pump, kept_log
 from .mailbox import Exited, Mailbox
@@ -30,8 +32,11 @@ class Ending(NamedTuple):
 class Running:
     """One container from its start to its end."""
 
-    def __init__(self, container: Container, launch: Launch, pid: int, pump: Pump, log: LogFile) -> None:
+    def __init__(
+        self, container: Container, launch: Launch, pid: int, pump: Pump, log: LogFile, console: Console
+    ) -> None:
         self.container, self.launch, self.pid, self.pump, self.log = container, launch, pid, pump, log
+        self.console = console
 
 
 class Containers:
@@ -58,26 +63,29 @@ class Containers:
         log = LogFile(os.path.join(self._log_folder, name + ".log"), self._kept_bytes)
         self.logs[name] = log
         self._runs[name] = self._runs.get(name, -1) + 1
-        outputs = [os.pipe(), os.pipe()]
+        console = Console(container)
 
         def on_line(line: bytes) -> None:
             log.write(line)
             self._on_line(name, line)
 
-        pump = Pump(name, outputs[0][0], outputs[1][0], on_line)
+        pump = Pump(name, console.outputs, on_line, console.seen)
         try:
             pid = self._processes.start(
                 launch.argv,
                 self._environment,
                 lambda status: self._mailbox.put(Exited(name, status)),
-                outputs[0][1],
-                outputs[1][1],
+                console.stdout,
+                console.stderr,
+                console.stdin,
             )
+        except OSError:
+            console.end()
+            raise
         finally:
             pump.start()
-            for _, write_end in outputs:
-                os.close(write_end)
-        self._running[name] = Running(container, launch, pid, pump, log)
+            console.started()
+        self._running[name] = Running(container, launch, pid, pump, log, console)
 
     def find_log(self, name: str, restart: int) -> Optional[Run]:
         """The log of a container's run (channel_logs.Find): the latest and the one before are kept. Safe in threads."""
@@ -89,6 +97,19 @@ class Containers:
             return Run(latest, log)
         path = os.path.join(self._log_folder, name + ".previous.log")
         return Run(wanted, kept_log(path)) if wanted == latest - 1 and os.path.exists(path) else None
+
+    def inside(self, name: str) -> Optional[Inside]:
+        """What further programs in the container need (sessions.Find). Safe in threads."""
+        running = self._running.get(name)
+        if running is None:
+            return None
+        launch = running.launch
+        return Inside(running.pid, launch.folder, launch.env, launch.work_dir)
+
+    def console(self, name: str) -> Optional[Console]:
+        """The standard streams of the container's first process (attach.Find). Safe in threads."""
+        running = self._running.get(name)
+        return None if running is None else running.console
 
     def pids(self) -> Dict[str, int]:
         """The first process of each container that runs. Safe in threads."""
@@ -111,6 +132,7 @@ class Containers:
         """The container's process ended with this wait status: what that means."""
         running = self._running.pop(name)
         running.pump.join(DRAIN)
+        running.console.end()
         running.log.end()
         code, signum = outcome(status)
         start = _read(running.launch.status_file)
