@@ -98,6 +98,11 @@ class PodTable:
         pod.touch()
         self.changes.note(pod.uid)
 
+    def names_of(self, uid: str) -> frozenset[str] | None:
+        """The names of a pod's containers, if it is known."""
+        pod = self.pods.get(uid)
+        return None if pod is None else pod.container_names
+
     def now(self) -> float:
         """The schedd's clock, as far as it is known."""
         return time.time() + self.clock_offset

@@ -9,12 +9,17 @@ import os
 import selectors
 import threading
 import time
-from typing import BinaryIO, Callable, Dict, List, Tuple
+from typing import BinaryIO, Callable, List, Mapping, Tuple
+
+from .channel_protocol import STDERR, STDOUT
+from .ends import read
 
 CHUNK = 16 * 1024  # containerd's limit of one log line
 HEAD = 256 * 1024  # of a log over its limit, this much of the beginning is kept
 
 OnLine = Callable[[bytes], None]
+OnData = Callable[[int, bytes], None]
+_NAMES = {STDOUT: "stdout", STDERR: "stderr"}
 
 
 def stamp(now: float) -> str:
@@ -187,25 +192,31 @@ def _read(path: str) -> bytes:
 
 
 class Pump(threading.Thread):
-    """Moves both outputs of one container to its log, a line at a time, until the container closed them."""
+    """Moves the outputs of one container to its log, a line at a time, and to who listens, until the container closed them."""
 
-    def __init__(self, name: str, stdout: int, stderr: int, on_line: OnLine) -> None:
+    def __init__(self, name: str, outputs: Mapping[int, int], on_line: OnLine, on_data: OnData) -> None:
+        """`outputs`: what to read, and whether it is STDOUT or STDERR."""
         super().__init__(name="log of " + name, daemon=True)
-        self._outputs: Dict[int, LineFramer] = {stdout: LineFramer("stdout"), stderr: LineFramer("stderr")}
-        self._on_line = on_line
+        self._kinds = dict(outputs)
+        self._outputs = {each: LineFramer(_NAMES[kind]) for each, kind in outputs.items()}
+        self._on_line, self._on_data = on_line, on_data
 
     def run(self) -> None:
-        """Read what comes; ends at the end of both outputs."""
+        """Read what comes; ends at the end of all outputs."""
         selector = selectors.DefaultSelector()
         for descriptor in self._outputs:
             selector.register(descriptor, selectors.EVENT_READ)
         while selector.get_map():
             for key, _ in selector.select():
                 framer = self._outputs[key.fd]
-                data = os.read(key.fd, 65536)
+                data = read(key.fd, 65536)
+                if data is None:
+                    continue
                 for line in framer.feed(data, time.time()) if data else framer.end(time.time()):
                     self._on_line(line)
-                if not data:
+                if data:
+                    self._on_data(self._kinds[key.fd], data)
+                else:
                     selector.unregister(key.fd)
                     os.close(key.fd)
         selector.close()

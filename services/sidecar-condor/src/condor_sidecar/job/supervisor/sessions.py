@@ -16,8 +16,8 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 from . import processes
 from .channel_protocol import PIECE, STDERR, STDOUT
 from .channel_streams import CannotOpen, Gone, OnEnd, Opener, Send, Session
+from .ends import Input, read
 from .enter import CannotEnter
-from .input import Input
 from .inside import Further, Inside, further
 from .launcher import UnknownMachine
 
@@ -170,7 +170,7 @@ class Exec(Session):
             if over and not readable:
                 return
             for descriptor in readable:
-                data = read(descriptor)
+                data = read(descriptor, PIECE)
                 if data:
                     self._send(self._outputs[descriptor], data)
                 elif data is not None:
@@ -192,13 +192,3 @@ class Exec(Session):
             self._input.close()
         if self._terminal is not None:
             self._terminal.close()
-
-
-def read(descriptor: int) -> Optional[bytes]:
-    """What there is to read; nothing at the end, None if there is nothing now."""
-    try:
-        return os.read(descriptor, PIECE)
-    except BlockingIOError:
-        return None
-    except OSError:  # what the master of a terminal says at its end (EIO)
-        return b""

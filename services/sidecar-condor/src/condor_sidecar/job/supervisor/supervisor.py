@@ -8,7 +8,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from . import apptainer, channel_logs, sessions
+from . import apptainer, attach, channel_logs, sessions
 from .actions import PROBES, Action, Attempt, Finish, Prepare, Signal, Start
 from .attempts import Attempts
 from .channel import Channel
@@ -160,7 +160,8 @@ class Supervisor:
         usage, containers = UsageReader(), self._containers
         openers: Dict[str, Opener] = {
             "log": channel_logs.opener(containers.find_log),
-            "exec": sessions.opener(containers.inside, self._processes, self._runtime_env),
+            "exec": sessions.opener(containers.inside, self._processes, {}),
+            "attach": attach.opener(containers.console),
         }
         return Channel(
             self._pod.channel,
