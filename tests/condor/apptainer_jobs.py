@@ -1,13 +1,17 @@
 """Pods run by the real supervisor in real Apptainer, as an unprivileged account of a machine; no pool is needed for that."""
 
 import json
+import os
 import subprocess
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from condor_sidecar.core.compile import compile_pod
 from condor_sidecar.core.payload import pack
 from condor_sidecar.core.policy import HostPathRule, ImagePolicy, Policy
@@ -16,8 +20,11 @@ from condor_sidecar.job.executable import executable
 from condor_sidecar.job.supervisor import plan as job
 from condor_sidecar.model.plan import PayloadFile, Plan
 from condor_sidecar.model.result import ContainerResult, JobResult
-from devcluster.machine import Machine
+from devcluster.machine import Bind, Machine, running
+from devcluster.paths import Checkout, cache_root
 from interlink.protocol.types import RetrievedContainer, RetrievedPodData
+
+from devcluster import rootfs
 
 ACCOUNT = "pilot"
 IMAGES = "/images"
@@ -139,6 +146,36 @@ class ApptainerJob:
         ]
         with (self.folder / "out.tar").open("rb") as file:
             return parse_out_tar(file, self._names)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A machine that runs jobs."""
+
+    machine: Machine
+    scratch: Path
+
+    def start(self, plan: Plan) -> ApptainerJob:
+        return ApptainerJob(self.machine, self.scratch, plan)
+
+    def run(self, plan: Plan) -> JobResult:
+        return self.start(plan).end()
+
+
+@contextmanager
+def working(folder: Path) -> Iterator[Worker]:
+    """A machine with the account and the image, all its files in `folder`."""
+    if os.geteuid() != 0:
+        pytest.fail("needs root, for a machine of its own")
+    folder.chmod(0o755)
+    for parent in list(folder.parents)[:2]:
+        parent.chmod(0o755)  # the account of the jobs must get at its directory
+    tree = rootfs.ensure(rootfs.MACHINE, cache_root(), folder / "rootfs.log")
+    binds = (Bind(folder / "images", IMAGES), Bind(folder / "scratch", SCRATCH))
+    with running(Machine(Checkout(folder), "worker", tree, "worker", binds=binds)) as machine:
+        make_image(machine, folder / "images")
+        (folder / "scratch").chmod(0o777)
+        yield Worker(machine, folder / "scratch")
 
 
 def ends(result: JobResult) -> dict[str, ContainerResult]:

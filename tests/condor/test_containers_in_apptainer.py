@@ -2,34 +2,28 @@
 
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from condor_sidecar.job.supervisor import plan as job
-from condor_sidecar.model.plan import Plan
-from condor_sidecar.model.result import JobPhase, JobResult
-from devcluster.machine import Bind, Machine, running
-from devcluster.paths import Checkout, cache_root
+from condor_sidecar.model.result import JobPhase
 
-from devcluster import rootfs
 from tests.condor.apptainer_jobs import (
     IMAGES,
     SCRATCH,
-    ApptainerJob,
+    Worker,
     changed,
     container,
     ends,
-    make_image,
     planned,
     pod,
     shell,
     text,
+    working,
 )
 
 HOSTILE = [
@@ -38,34 +32,10 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Worker:
-    """A machine that runs jobs."""
-
-    machine: Machine
-    scratch: Path
-
-    def start(self, plan: Plan) -> ApptainerJob:
-        return ApptainerJob(self.machine, self.scratch, plan)
-
-    def run(self, plan: Plan) -> JobResult:
-        return self.start(plan).end()
-
-
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    if os.geteuid() != 0:
-        pytest.fail("needs root, for a machine of its own")
-    folder = tmp_path_factory.mktemp("worker")
-    folder.chmod(0o755)
-    for parent in list(folder.parents)[:2]:
-        parent.chmod(0o755)  # the account of the jobs must get at its directory
-    tree = rootfs.ensure(rootfs.MACHINE, cache_root(), folder / "rootfs.log")
-    binds = (Bind(folder / "images", IMAGES), Bind(folder / "scratch", SCRATCH))
-    with running(Machine(Checkout(folder), "worker", tree, "worker", binds=binds)) as machine:
-        make_image(machine, folder / "images")
-        (folder / "scratch").chmod(0o777)
-        yield Worker(machine, folder / "scratch")
+    with working(tmp_path_factory.mktemp("worker")) as machine:
+        yield machine
 
 
 def test_arguments_and_environment_arrive_byte_for_byte(worker: Worker) -> None:

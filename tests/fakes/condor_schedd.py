@@ -262,8 +262,10 @@ def _matches(job: Job, constraint: str) -> bool:
     return job.job_id in {f"{cluster}.{proc}" for cluster, proc in jobs}
 
 
-def out_tar(containers: Mapping[str, int], logs: Mapping[str, bytes] | None = None) -> bytes:
-    """What a supervisor leaves behind: main containers with their exit codes, and their logs."""
+def out_tar(
+    containers: Mapping[str, int], logs: Mapping[str, bytes] | None = None, more: Mapping[str, object] | None = None
+) -> bytes:
+    """What a supervisor leaves behind: main containers with their exit codes and `more` of each, and their logs."""
     record = {
         "version": 1,
         "phase": "ended",
@@ -276,6 +278,7 @@ def out_tar(containers: Mapping[str, int], logs: Mapping[str, bytes] | None = No
                 "started": "2026-01-01T00:00:00Z",
                 "finished": "2026-01-01T00:00:09Z",
                 "exit_code": code,
+                **(more or {}),
             }
             for name, code in containers.items()
         ],

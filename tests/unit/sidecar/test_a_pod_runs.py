@@ -108,6 +108,35 @@ async def test_follow_gives_a_running_log_and_ends_with_the_container(sidecar: S
         assert await response.content.read() == b"two\n"
 
 
+LAST = {"exit_code": 3, "reason": "Error"}
+
+
+async def test_a_restarted_container_has_two_logs_and_says_how_it_ended_before(sidecar: Sidecar) -> None:
+    wanted = pod(restartPolicy="OnFailure")
+    uid = wanted["metadata"]["uid"]
+    await sidecar.create(wanted)
+    await sidecar.submitted(uid)
+    job = sidecar.schedd.run(uid)
+    await sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
+    record = (
+        b'S {"version":1,"phase":"running","revision":1,"containers":[{"name":"c","kind":"main","state":"running",'
+        b'"started":"2026-01-01T00:00:00Z","restart_count":1,"last":{"exit_code":3,"reason":"Error"}}]}\n'
+    )
+    one, two = LOG.splitlines(keepends=True)
+    job.output = {"supervisor.out": b"L c " + one + b"R c\nL c " + two + record}
+    assert await sidecar.logs(uid) == "two\n"
+    assert await sidecar.logs(uid, Previous=True) == "one\n"
+    more = {"restart_count": 1, "last": LAST}
+    sidecar.schedd.complete(uid, 0, {"out.tar": out_tar({"c": 0}, {"c": two, "c.previous": one}, more)})
+    await sidecar.wait_for(uid, "terminated")
+    assert await sidecar.logs(uid) == "two\n"
+    assert await sidecar.logs(uid, Previous=True) == "one\n"
+    shown = await sidecar.status(uid)
+    assert shown is not None
+    (status,) = shown["containers"]
+    assert (status["restartCount"], status["lastState"]["terminated"]["exitCode"]) == (1, 3)
+
+
 async def test_a_log_before_the_start_is_empty(sidecar: Sidecar) -> None:
     wanted = pod()
     await sidecar.create(wanted)

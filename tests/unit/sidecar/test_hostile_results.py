@@ -88,6 +88,60 @@ def test_what_no_supervisor_writes_is_refused(data: bytes, words: str) -> None:
     assert peak < 8 << 20
 
 
+def state(**fields: object) -> bytes:
+    container = {"name": "c", "kind": "main", "state": "running", "started": "2026-01-01T00:00:01Z"}
+    record = {"version": 1, "phase": "running", "revision": 1, "containers": [container | fields.pop("of_c", {})]}  # type: ignore[operator]
+    return json.dumps(record | fields).encode()
+
+
+EVENT = {
+    "number": 1,
+    "time": "2026-01-01T00:00:01Z",
+    "kind": "Normal",
+    "reason": "Pulled",
+    "message": "x",
+    "container": "c",
+}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        state(of_c={"restart_count": -1}),
+        state(of_c={"restart_count": 10**9}),
+        state(of_c={"ready": "yes"}),
+        state(of_c={"last": {"exit_code": 256, "reason": "Error"}}),
+        state(of_c={"last": {"exit_code": None, "reason": "Error"}}),
+        state(of_c={"last": {"exit_code": 1, "reason": "<b>"}}),
+        state(of_c={"last": {"exit_code": 1, "reason": "Error", "started": "yesterday"}}),
+        state(events=[EVENT | {"number": 0}]),
+        state(events=[EVENT | {"kind": "Odd"}]),
+        state(events=[EVENT | {"reason": "two words"}]),
+        state(events=[EVENT | {"message": "x" * 5000}]),
+        state(events=[EVENT | {"time": "now"}]),
+    ],
+)
+def test_a_record_that_no_supervisor_writes_is_refused(record: bytes) -> None:
+    with pytest.raises(UnreadableResult):
+        parse_out_tar(io.BytesIO(tar([("state.json", record)])), ["c"])
+
+
+def test_of_many_events_the_latest_few_are_taken() -> None:
+    events = [EVENT | {"number": number} for number in range(1, 1000)]
+    found = parse_out_tar(io.BytesIO(tar([("state.json", state(events=events))])), ["c"])
+    assert [each.number for each in found.events] == list(range(980, 1000))
+
+
+def test_the_log_of_the_run_before_comes_beside_the_latest_one() -> None:
+    members = [("state.json", STATE), ("logs/c.log", LINE), ("logs/c.previous.log", LINE * 2)]
+    found = parse_out_tar(io.BytesIO(tar([*members, ("logs/d.previous.log", LINE)])[:]), ["c", "x"])
+    assert found.logs == {"c": LINE, "c.previous": LINE * 2}
+    stream = b"S " + STATE + b"\nR other\nL c " + LINE + b"R c\nL c " + LINE + b"R c\nL c " + LINE * 1
+    streamed = parse_stream(stream, ["c"])
+    assert streamed is not None
+    assert streamed.logs == {"c": LINE, "c.previous": LINE}
+
+
 def test_all_logs_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(result, "MOST_LOG_BYTES", 150)
     members = [("state.json", STATE), *((f"logs/{name}.log", b"x" * 100) for name in "ab")]

@@ -11,7 +11,7 @@ from condor_sidecar.core.state import NO_CHIRP_SECONDS, Evidence, Stage, look
 from condor_sidecar.model.job_ad import JobAd
 from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.pod_record import ContainerRecord
-from condor_sidecar.model.pod_view import PodView, Running, Terminated, Waiting
+from condor_sidecar.model.pod_view import ContainerView, PodView, Running, Terminated, Waiting
 from condor_sidecar.model.result import (
     ContainerResult,
     ContainerState,
@@ -55,6 +55,15 @@ def _restarted(record: ContainerRecord, state: str) -> ContainerResult:
     kind = ContainerState.RUNNING if state[0] == "r" else ContainerState.WAITING
     started = START if state[0] == "r" else None
     return ContainerResult(record.name, record.kind, kind, started, restart_count=int(state[1:]), last=FAILED)
+
+
+def waits_again(container: ContainerView) -> bool:
+    return isinstance(container.state, Waiting) and container.last is not None
+
+
+def mains_of(view: PodView) -> list[dict[str, Any]]:
+    """The main containers as they go over the wire."""
+    return list(pod_status("u", "ns", "n", "il-u", view).containers or [])
 
 
 def seen(**more: Any) -> PodView:
@@ -172,7 +181,7 @@ def again(count: int, state: ContainerState = ContainerState.WAITING, **more: An
 def test_a_container_that_waits_to_be_started_again_has_its_end_at_its_side() -> None:
     view = seen(ad=ad(2), live=again(2, message="back-off 10s"))
     assert words(view) == ["0 Completed", "running", "CrashLoopBackOff"]
-    (_, status) = pod_status("u", "ns", "n", "il-u", view).containers or ()
+    _, status = mains_of(view)
     assert status["lastState"] == {
         "terminated": {"exitCode": 3, "reason": "Error", "message": "words", "startedAt": START, "finishedAt": START}
     }
@@ -181,7 +190,7 @@ def test_a_container_that_waits_to_be_started_again_has_its_end_at_its_side() ->
 
 def test_each_run_of_a_container_has_an_identity_of_its_own() -> None:
     def identity(view: PodView) -> object:
-        (_, b) = pod_status("u", "ns", "n", "il-u", view).containers or ()
+        _, b = mains_of(view)
         return b.get("containerID")
 
     first = identity(seen(ad=ad(2), live=result(i=0, a="r", b="r")))
@@ -194,7 +203,7 @@ def test_each_run_of_a_container_has_an_identity_of_its_own() -> None:
 @pytest.mark.parametrize(("started_up", "ready"), [(False, False), (True, False), (True, True)])
 def test_a_container_is_ready_when_its_supervisor_says_so(started_up: bool, ready: bool) -> None:
     view = seen(ad=ad(2), live=again(1, ContainerState.RUNNING, started_up=started_up, ready=ready))
-    (_, status) = pod_status("u", "ns", "n", "il-u", view).containers or ()
+    _, status = mains_of(view)
     assert (status["started"], status["ready"]) == (started_up, ready)
 
 
@@ -230,7 +239,9 @@ def test_events_are_handed_on_and_never_become_fewer() -> None:
     event = SiteEvent(7, START, "Warning", "Unhealthy", "Liveness probe failed: x", "a")
     before = seen(ad=ad(2), live=replace(result(i=0, a="r"), events=(event,)))
     after = latch(before, seen(ad=ad(2), live=result(i=0, a="r")))
-    (told,) = pod_status("u", "ns", "n", "il-u", after).events or ()
+    events = pod_status("u", "ns", "n", "il-u", after).events
+    assert isinstance(events, list)
+    (told,) = events
     assert (told.number, told.reason, told.container) == (7, "Unhealthy", "a")
 
 
@@ -307,11 +318,11 @@ def test_what_was_shown_stays(history: list[Evidence]) -> None:
                 if now.restart_count > before.restart_count:
                     continue
                 if isinstance(before.state, Terminated):
-                    assert now == before or now.waits_again
+                    assert now == before or waits_again(now)
                 if isinstance(before.state, Running):
-                    assert not isinstance(now.state, Waiting) or now.waits_again
-                if before.waits_again:
-                    assert now.waits_again or isinstance(now.state, Terminated)
+                    assert not isinstance(now.state, Waiting) or waits_again(now)
+                if waits_again(before):
+                    assert waits_again(now) or isinstance(now.state, Terminated)
         shown = after
 
 

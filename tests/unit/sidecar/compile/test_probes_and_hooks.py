@@ -1,6 +1,7 @@
 """Probes and hooks as the supervisor runs them, and what of them is refused."""
 
 import signal
+from typing import Any
 
 import pytest
 from condor_sidecar.job.supervisor.plan import Action, Container, Probe
@@ -11,7 +12,7 @@ PORTS = [{"name": "web", "containerPort": 8080}]
 TRUE = {"exec": {"command": ["true"]}}
 
 
-def taken(**fields: object) -> Container:
+def taken(**fields: Any) -> Container:
     return first(compiled(pod(container(ports=PORTS, **fields))))
 
 
@@ -33,6 +34,11 @@ def taken(**fields: object) -> Container:
 def test_probes_of_each_kind(probe: Json, action: Action) -> None:
     found = taken(livenessProbe=probe, env=[{"name": "A", "value": "x"}]).liveness
     assert found == Probe(action)
+
+
+def test_dollars_of_a_probe_s_command_are_as_a_kubelet_takes_them_also_without_variables() -> None:
+    found = taken(livenessProbe={"exec": {"command": ["$$(A) $(B)"]}}).liveness
+    assert found is not None and found.action.command == ["$(A) $(B)"]
 
 
 def test_a_probe_s_numbers_and_kubernetes_defaults_for_them() -> None:

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from condor_sidecar.job.supervisor import plan
+from condor_sidecar.job.supervisor import images, plan
 from condor_sidecar.job.supervisor.command import NoCommand, home, process
 from condor_sidecar.job.supervisor.image_config import (
     ImageConfig,
@@ -17,6 +17,7 @@ from condor_sidecar.job.supervisor.image_config import (
     read,
 )
 from condor_sidecar.job.supervisor.rootfs import PathLoop, directories, ensure_directory, find, prepare_upper, resolve
+from condor_sidecar.model.result import ContainerState
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -145,12 +146,31 @@ def test_the_first_candidate_that_is_there_is_taken(tmp_path: Path) -> None:
     assert by_name(Job(tmp_path, pod(main)).run())["m"].image_id == str(tmp_path / "b")
 
 
-def test_an_image_that_is_nowhere_ends_its_container_in_a_kubelet_s_words(tmp_path: Path) -> None:
+def test_an_image_that_is_nowhere_ends_the_pod_in_a_kubelet_s_words(tmp_path: Path) -> None:
     main = container("m", "true", image=plan.Image("x:1", ["a", "b"]))
-    ended = by_name(Job(tmp_path, pod(main, container("other", "true"))).run())
-    assert (ended["m"].exit_code, ended["m"].reason) == (128, "ErrImagePull")
-    assert ended["m"].message.startswith('image "x:1" is not unpacked on this machine (looked at: ')
-    assert ended["other"].exit_code == 0
+    result = Job(tmp_path, pod(main, restart_policy=plan.ALWAYS)).run()
+    ended = by_name(result)["m"]
+    assert (ended.exit_code, ended.reason, result.reason) == (128, "ErrImagePull", "ErrImagePull")
+    assert ended.message.startswith('image "x:1" is not unpacked on this machine (looked at: ')
+
+
+def test_an_image_is_tried_again_for_a_while(tmp_path: Path) -> None:
+    main = container("m", "true", image=plan.Image("x:1", ["late"]))
+    job = Job(tmp_path, pod(main, patience_seconds=1)).start()
+    waiting = job.wait_until(lambda result: by_name(result)["m"].reason == "ErrImagePull")
+    assert by_name(waiting)["m"].state is ContainerState.WAITING
+    assert ("Failed", "Error: ErrImagePull") in [(each.reason, each.message) for each in waiting.events]
+    (tmp_path / "late").mkdir()
+    assert by_name(job.end())["m"].exit_code == 0
+
+
+def test_an_image_that_must_not_be_pulled_is_waited_for_in_vain(tmp_path: Path) -> None:
+    main = container("m", "true", image=plan.Image("x:1", ["a"], never_pull=True))
+    ended = by_name(Job(tmp_path, pod(main)).run())["m"]
+    assert (ended.reason, ended.message) == (
+        "ErrImageNeverPull",
+        'Container image "x:1" is not present with pull policy of Never',
+    )
 
 
 def test_an_image_is_pulled_once_for_all_containers_and_keeps_its_configuration(tmp_path: Path) -> None:
@@ -182,30 +202,32 @@ def test_credentials_are_only_the_job_s_to_read(tmp_path: Path) -> None:
     assert text(job.run(), "a").split() == ["600", "700"]
 
 
-def test_an_image_that_may_not_be_pulled_ends_in_a_kubelet_s_words(tmp_path: Path) -> None:
-    main = container("m", "true", image=plan.Image("x:1", ["a"], never_pull=True))
-    ended = by_name(Job(tmp_path, pod(main)).run())["m"]
-    assert (ended.reason, ended.message) == (
-        "ErrImageNeverPull", 'Container image "x:1" is not present with pull policy of Never',
-    )  # fmt: skip
-
-
-def test_a_pull_that_fails_for_good_is_told_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from threading import Event
-
-    from condor_sidecar.job.supervisor import images
-
-    monkeypatch.setattr(images, "PAUSE", 0.0)
-    tried = []
+def test_a_pull_that_fails_is_told_with_its_reason_and_can_be_tried_again(tmp_path: Path) -> None:
+    tried, told = [], list[tuple[str, str, str]]()
 
     def run(argv: list[str]) -> tuple[int, bytes]:
         tried.append(argv)
         return 255, b"FATAL: no such host\n"
 
-    found = images.Images("apptainer", str(tmp_path), run, Event())
-    with pytest.raises(images.NoImage, match="can't be pulled: FATAL: no such host"):
-        found.get(plan.Image("x", [], "docker://x"))
-    assert len(tried) == images.ATTEMPTS
+    found = images.Images("apptainer", str(tmp_path), run)
+    for _ in range(2):
+        with pytest.raises(images.NoImage, match="can't be pulled: FATAL: no such host"):
+            found.get(plan.Image("x", [], "docker://x"), lambda *event: told.append(event))
+    assert len(tried) == 2
+    assert told == [("Normal", "Pulling", 'Pulling image "x"')] * 2
+
+
+def test_what_happens_to_an_image_is_told_as_a_kubelet_tells_it(tmp_path: Path) -> None:
+    image = plan.Image("far/away:1", [], "docker://far/away:1")
+    result = Job(tmp_path, pod(container("a", image=image))).run()
+    told = [(each.reason, each.message.partition(" in ")[0], each.container) for each in result.events]
+    assert told == [
+        ("Pulling", 'Pulling image "far/away:1"', "a"),
+        ("Pulled", 'Successfully pulled image "far/away:1"', "a"),
+        ("Created", "Created container: a", "a"),
+        ("Started", "Started container a", "a"),
+    ]
+    assert [each.number for each in result.events] == [1, 2, 3, 4]
 
 
 def tree(root: Path) -> None:

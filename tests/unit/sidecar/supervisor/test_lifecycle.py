@@ -1,6 +1,7 @@
 """What the supervisor decides, without processes: properties that hold whatever happens in whatever order."""
 
 import signal
+from collections.abc import Callable
 
 import pytest
 from condor_sidecar.job.supervisor import plan
@@ -404,8 +405,8 @@ class AnyOrder(RuleBasedStateMachine):
     ) -> None:
         probe = plan.Probe(HOOK, failure_threshold=1)
         more = {"post_start": HOOK, "pre_stop": HOOK, "liveness": probe, "readiness": probe} if hooks else {}
-        kinds = {
-            "init": lambda name: init(name),
+        kinds: dict[str, Callable[[str], plan.Container]] = {
+            "init": init,
             "sidecar": lambda name: sidecar(name, "", pre_stop=HOOK if hooks else None),
             "slow": lambda name: sidecar(name, "", startup=probe),
         }

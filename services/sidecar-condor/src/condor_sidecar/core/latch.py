@@ -5,9 +5,11 @@ flap with every late query. A container that is started again shows it by its co
 end of the one before at its side. Events of a pod don't become fewer.
 """
 
+from enum import StrEnum
+
 import msgspec
 
-from condor_sidecar.model.pod_view import ContainerView, PodView, Running, Terminated, Waiting
+from condor_sidecar.model.pod_view import ContainerView, PodView, Running, Terminated
 from condor_sidecar.model.result import SiteEvent
 
 
@@ -26,18 +28,40 @@ def _newest(events: tuple[SiteEvent, ...]) -> int:
     return events[-1].number if events else 0
 
 
+class _Stage(StrEnum):
+    """Where a container is in one run."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    ENDED = "ended"
+    WAITING_AGAIN = "waiting again"
+
+
+_MAY_FOLLOW = {
+    _Stage.WAITING: frozenset(_Stage),
+    _Stage.RUNNING: frozenset({_Stage.ENDED, _Stage.WAITING_AGAIN}),
+    _Stage.ENDED: frozenset({_Stage.WAITING_AGAIN}),
+    # a pod may end before the container is started again: then its last end is its end
+    _Stage.WAITING_AGAIN: frozenset({_Stage.WAITING_AGAIN, _Stage.ENDED}),
+}
+
+
+def _stage(container: ContainerView) -> _Stage:
+    match container.state:
+        case Running():
+            return _Stage.RUNNING
+        case Terminated():
+            return _Stage.ENDED
+    return _Stage.WAITING if container.last is None else _Stage.WAITING_AGAIN
+
+
 def _later(shown: ContainerView | None, seen: ContainerView) -> ContainerView:
     if shown is None or seen.restart_count > shown.restart_count:
         return seen
     if seen.restart_count < shown.restart_count:
         return shown
-    if isinstance(shown.state, Terminated):
-        return seen if seen.waits_again else shown
-    if shown.waits_again:
-        return seen if seen.waits_again or isinstance(seen.state, Terminated) else shown
-    if isinstance(shown.state, Running) and isinstance(seen.state, Running):
+    before, now = _stage(shown), _stage(seen)
+    if before is now is _Stage.RUNNING:
         # the first known start stays: a later guess of it must not move
         return msgspec.structs.replace(seen, state=shown.state)
-    if isinstance(shown.state, Running) and isinstance(seen.state, Waiting):
-        return seen if seen.waits_again else shown
-    return seen
+    return seen if now in _MAY_FOLLOW[before] else shown

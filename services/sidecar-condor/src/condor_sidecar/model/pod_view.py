@@ -51,11 +51,6 @@ class ContainerView(msgspec.Struct, frozen=True):
     started_up: bool = False
     last: Terminated | None = None
 
-    @property
-    def waits_again(self) -> bool:
-        """It ended, and waits to be started once more."""
-        return isinstance(self.state, Waiting) and self.last is not None
-
 
 class PodView(msgspec.Struct, frozen=True):
     """All containers of a pod, in the pod's order (init containers first), and the latest few events at the site."""

@@ -12,7 +12,6 @@ from typing import Final
 
 from condor_sidecar.model.plan import ContainerKind
 
-
 PREVIOUS: Final = ".previous"
 """Follows a container's name in the name of the log of the run before the latest one; a container's name has no dot."""
 

@@ -46,10 +46,10 @@ def hook(node: Node, ports: Ports) -> job.Action | None:
     if not node.given:
         return None
     check(node, dict.fromkeys(("exec", "httpGet", "sleep"), READ))
-    return _action(node, ports, {}, ("exec", "httpGet", "sleep"))
+    return _action(node, ports, None, ("exec", "httpGet", "sleep"))
 
 
-def _action(node: Node, ports: Ports, variables: Mapping[str, str], kinds: tuple[str, ...]) -> job.Action:
+def _action(node: Node, ports: Ports, variables: Mapping[str, str] | None, kinds: tuple[str, ...]) -> job.Action:
     given = [kind for kind in kinds if node[kind].value is not None]
     if len(given) != 1:
         node.reject(f"it must do exactly one thing: give one of {', '.join(kinds)}")
@@ -58,9 +58,8 @@ def _action(node: Node, ports: Ports, variables: Mapping[str, str], kinds: tuple
     match given[0]:
         case "exec":
             check(what, EXEC)
-            return job.Action(
-                "exec", command=expanded(what["command"], variables) if variables else what["command"].texts()
-            )
+            command = what["command"].texts() if variables is None else expanded(what["command"], variables)
+            return job.Action("exec", command=command)
         case "httpGet":
             return _http(what, ports)
         case "tcpSocket":

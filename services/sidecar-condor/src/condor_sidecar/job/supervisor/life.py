@@ -1,7 +1,7 @@
 """Decides what happens to one container next, from its first preparation to its last end. No I/O and no clock.
 
-The rules are a kubelet's: what can't be made is tried again, what ended is started again as the pod's restart policy says, each time
-after a longer pause.
+The rules are a kubelet's: what can't be made is tried again, what ended is started again as the pod's restart policy says, each
+time after a longer pause.
 """
 
 import signal

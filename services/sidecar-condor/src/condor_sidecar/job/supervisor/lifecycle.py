@@ -1,8 +1,8 @@
 """Decides what happens to the pod next. No I/O and no clock: events and the time come in, actions go out.
 
-The rules are a kubelet's: init containers one after the other, each must succeed, native sidecars among them must have started; then
-the main ones side by side; the pod ends when all of those ended for good, and its sidecars are ended then, the last one first. Told
-to stop, it asks the running containers to end and kills them after the grace period.
+The rules are a kubelet's: init containers one after the other, each must succeed, native sidecars among them must have started;
+then the main ones side by side; the pod ends when all of those ended for good, and its sidecars are ended then, the last one first.
+Told to stop, it asks the running containers to end and kills them after the grace period.
 """
 
 from typing import Dict, List, Optional
@@ -14,7 +14,10 @@ from .state import ENDED, ENDING, RUNNING, PodState
 
 
 class Lifecycle:
-    """The pod's state and what to do about it. Every method returns the actions to take, in order; `now` is on the monotonic clock."""
+    """The pod's state and what to do about it.
+
+    Every method returns the actions to take, in order; `now` is on the monotonic clock.
+    """
 
     def __init__(self, pod: Pod, state: PodState, now: float) -> None:
         self.state = state

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 import traceback
-from typing import Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 from . import apptainer
 from .actions import PROBES, Action, Attempt, Finish, Prepare, Signal, Start
@@ -27,8 +27,8 @@ from .mailbox import (
     StorageFull,
     Told,
 )
-from .plan import Action as Deed
 from .plan import SIDECAR, Container, Pod
+from .plan import Action as Deed
 from .prepare import CannotStart, Launch, Machine, prepare
 from .processes import Processes, outcome
 from .report import Reporter
@@ -68,6 +68,18 @@ class Supervisor:
         self._attempts = Attempts(self._mailbox, commands.run, self._state.address)
         self._launches: Dict[str, Launch] = {}
         self._finished = False
+        self._meanings: Dict[type, Callable[[Any, float], List[Action]]] = {
+            Prepared: self._prepared,
+            PrepareFailed: lambda event, now: self._lifecycle.cannot_start(
+                event.name, event.reason, event.message, now
+            ),
+            Exited: self._exited,
+            Attempted: self._attempted,
+            MemoryFull: self._memory_full,
+            StorageFull: lambda event, now: self._lifecycle.stop("Evicted", event.message, now),
+            Signalled: self._signalled,
+            Told: self._told,
+        }
 
     def run(self) -> int:
         """Run the pod to its end; the job's exit code: the highest of the containers'."""
@@ -101,30 +113,33 @@ class Supervisor:
                 self._act(self._handle(event))
             self._act(self._lifecycle.tick(time.monotonic()))
 
-    def _handle(self, event: object) -> List[Action]:
+    def _handle(self, event: Any) -> List[Action]:
         """What an event means for the pod."""
-        now = time.monotonic()
-        if isinstance(event, Prepared):
-            self._launches[event.name] = event.launch
-            return self._lifecycle.prepared(event.name, event.launch.image_id, now)
-        if isinstance(event, PrepareFailed):
-            return self._lifecycle.cannot_start(event.name, event.reason, event.message, now)
-        if isinstance(event, Exited):
-            return self._lifecycle.exited(event.name, self._containers.ended(event.name, event.status), now)
-        if isinstance(event, Attempted):
-            return self._lifecycle.attempted(*event, now=now)
-        if isinstance(event, MemoryFull):
-            running = self._containers.find(event.name)
-            return self._lifecycle.out_of_memory(event.name) if running and running.run == event.run else []
-        if isinstance(event, StorageFull):
-            return self._lifecycle.stop("Evicted", event.message, now)
-        if isinstance(event, Signalled):
-            name = signal.Signals(event.signum).name
-            return self._lifecycle.stop("Terminated", "the batch system told the job to stop (%s)" % name, now)
-        if isinstance(event, Told):
-            self._state.event(*event, now=time.time())
-            return []
-        raise TypeError("no such event: %r" % (event,))
+        return self._meanings[type(event)](event, time.monotonic())
+
+    def _prepared(self, event: Prepared, now: float) -> List[Action]:
+        self._launches[event.name] = event.launch
+        return self._lifecycle.prepared(event.name, event.launch.image_id, now)
+
+    def _exited(self, event: Exited, now: float) -> List[Action]:
+        return self._lifecycle.exited(event.name, self._containers.ended(event.name, event.status), now)
+
+    def _attempted(self, event: Attempted, now: float) -> List[Action]:
+        name, what, run, good, message = event
+        return self._lifecycle.attempted(name, what, run, good, message, now)
+
+    def _memory_full(self, event: MemoryFull, _: float) -> List[Action]:
+        running = self._containers.find(event.name)
+        same = running is not None and running.run == event.run
+        return self._lifecycle.out_of_memory(event.name) if same else []
+
+    def _signalled(self, event: Signalled, now: float) -> List[Action]:
+        name = signal.Signals(event.signum).name
+        return self._lifecycle.stop("Terminated", "the batch system told the job to stop (%s)" % name, now)
+
+    def _told(self, event: Told, _: float) -> List[Action]:
+        self._state.event(*event, now=time.time())
+        return []
 
     def _act(self, actions: List[Action]) -> None:
         """Do what was decided, and what follows from it; publish the state if it changed."""
