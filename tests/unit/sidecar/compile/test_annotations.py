@@ -114,7 +114,7 @@ def test_quotes_that_other_peers_need_are_taken_off() -> None:
     ],
 )  # fmt: skip
 def test_what_the_site_doesn_t_offer_is_rejected_by_its_key(key: str, value: str, words: str) -> None:
-    found = reasons(annotated(**{key: value}), ALL)
+    found = reasons(annotated(None, **{key: value}), ALL)
     assert any(words in reason for reason in found), found
     assert all(f'metadata.annotations["{PREFIX}{key.replace("_", "-")}"]' in reason for reason in found)
 

@@ -202,14 +202,6 @@ def test_credentials_are_only_the_job_s_to_read(tmp_path: Path) -> None:
     assert text(job.run(), "a").split() == ["600", "700"]
 
 
-def test_an_image_that_may_not_be_pulled_ends_in_a_kubelet_s_words(tmp_path: Path) -> None:
-    main = container("m", "true", image=plan.Image("x:1", ["a"], never_pull=True))
-    ended = by_name(Job(tmp_path, pod(main)).run())["m"]
-    assert (ended.reason, ended.message) == (
-        "ErrImageNeverPull", 'Container image "x:1" is not present with pull policy of Never',
-    )  # fmt: skip
-
-
 def test_a_pull_that_fails_is_told_with_its_reason_and_can_be_tried_again(tmp_path: Path) -> None:
     tried, told = [], list[tuple[str, str, str]]()
 

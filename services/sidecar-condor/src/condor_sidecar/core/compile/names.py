@@ -1,7 +1,7 @@
 """The pod's host name, its full name in the cluster, and how it resolves other names.
 
-A job has its machine's resolver, which knows nothing of the cluster's names: `dnsPolicy` chooses nothing there but None, with which the
-pod's own `dnsConfig` is all there is. With any other policy `dnsConfig` is added to the machine's. Rules: Kubernetes'
+A job has its machine's resolver, which knows nothing of the cluster's names: `dnsPolicy` chooses nothing there but None, with which
+the pod's own `dnsConfig` is all there is. With any other policy `dnsConfig` is added to the machine's. Rules: Kubernetes'
 pkg/kubelet/network/dns and GeneratePodHostNameAndDomain.
 """
 
