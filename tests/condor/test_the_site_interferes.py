@@ -32,6 +32,12 @@ async def test_a_job_that_an_operator_removes_ends_its_pod_with_the_reason(sidec
     state = await sidecar.wait_for(uid, "terminated")
     assert state["exitCode"] != 0
     assert "the rack moves" in state["message"] or state["reason"] == "Terminated"
+    status = await sidecar.status(uid)
+    assert status is not None
+    assert f"job {job} was removed" in status["disruption"]
+    told = {event["reason"]: event["message"] for event in status["events"]}
+    assert f"job {job} started on" in told["JobStarted"]
+    assert told["JobRemoved"] == status["disruption"]
     await until(lambda: not sidecar.jobs(uid), "the job is gone", 60)
 
 
@@ -57,6 +63,11 @@ async def test_a_job_that_an_operator_holds_before_it_starts_waits_and_runs_when
     tool(sidecar, "condor_release", job)
     assert (await sidecar.wait_for(uid, "terminated"))["exitCode"] == 0
     assert await sidecar.logs(uid) == "released\n"
+    status = await sidecar.status(uid)
+    assert status is not None and "disruption" not in status
+    told = {event["reason"]: event["message"] for event in status["events"]}
+    assert "a look first" in told["JobHeld"]
+    assert {"JobSubmitted", "JobHeld", "JobReleased", "JobStarted"} <= set(told)
 
 
 async def test_a_pod_over_its_deadline_is_ended_and_its_log_is_there(sidecar: CondorSidecar) -> None:

@@ -45,6 +45,12 @@ HOLD = ("JobHeld", "HTCondor held job 7.0 (code 13): no room on disk")
             ad(1, entered_status=NOW + 20),
             [SUBMITTED, ("JobReleased", "HTCondor job 7.0 was released and may run")],
         ),
+        (
+            HELD,
+            ad(4, started=NOW + 20, host="slot1@wn7", entered_status=NOW + 30),
+            [SUBMITTED, STARTED, ("JobReleased", "HTCondor job 7.0 was released and may run")],
+        ),
+        (HELD, ad(3, entered_status=NOW + 30), [SUBMITTED]),
         (ad(5, hold_code=16), ad(1, entered_status=NOW + 20), [SUBMITTED]),
         (
             RUNS,

@@ -6,7 +6,7 @@ from typing import Any
 
 from condor_sidecar.app.job_channels import NoChannels
 from condor_sidecar.app.usage import usages
-from condor_sidecar.core.usage import usage_of_ad
+from condor_sidecar.core.usage import Measured, usage_of_ad, usage_of_job
 from condor_sidecar.model.job_ad import JobAd
 from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.pod_view import ContainerView, PodView, Running, Waiting
@@ -40,6 +40,16 @@ def test_a_job_s_totals_are_its_first_running_container_s() -> None:
         )
     ]
     assert (told.started, told.time) == ("2026-01-01T00:00:00Z", "2026-01-01T00:01:40Z")
+
+
+def test_a_job_s_own_word_is_of_each_container_and_of_its_moment() -> None:
+    told = usage_of_job(UID, ad(disk_kib=2), [Measured("a", 25.0, 7), Measured("b", 0.5, 8)], NOW + 0.5)
+    assert told is not None and told.time == "2026-01-01T00:01:40.500000Z"
+    first, second = told.containers
+    assert (first.cpuNanoSeconds, first.memoryBytes, first.rootfsBytes) == (25_000_000_000, 7, 2048)
+    assert (second.cpuNanoSeconds, second.memoryBytes, second.rootfsBytes) == (500_000_000, 8, 0)
+    assert 0 < first.cpuNanoCores < 250_000_000
+    assert usage_of_job(UID, ad(status=4), [Measured("a", 1.0, 1)], NOW) is None
 
 
 def test_what_was_never_measured_or_does_not_run_is_not_told() -> None:

@@ -277,6 +277,16 @@ async def test_a_site_that_can_t_is_asked_once_and_the_owner_is_told_once(world:
     assert entry.fixed
 
 
+async def test_an_inherited_pod_at_a_site_that_can_t_is_told_about_only_when_something_changes(world: World) -> None:
+    await world.runs(inherited=True)
+    world.site.failure = LostTrack("job channels are off", 501)
+    await world.pass_time(2 * INTERVAL)
+    assert world.told.events == []
+    world.api.put(WEB, {"a": "2"})
+    await world.pass_time(2 * INTERVAL)
+    assert [reason for reason, _ in world.told.events] == ["VolumesNotUpdated"]
+
+
 async def test_a_site_that_is_away_is_tried_again_until_it_took_it(world: World) -> None:
     await world.runs()
     world.api.put(WEB, {"a": "2"})

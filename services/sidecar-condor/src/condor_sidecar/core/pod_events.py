@@ -47,8 +47,11 @@ def _of_status(before: JobAd | None, ad: JobAd, since: int) -> list[SiteEvent]:
         return [_event(_HELD, since, "JobHeld", why, warning=True)]
     if ad.status == JobStatus.SUSPENDED:
         return [_event(_SUSPENDED, since, "JobSuspended", f"{job} was suspended on its worker node", warning=True)]
-    if was == JobStatus.HELD and ad.status in (JobStatus.IDLE, JobStatus.RUNNING):
-        return [_event(_RELEASED, since, "JobReleased", f"{job} was released and may run")]
+    if before is not None and was == JobStatus.HELD and ad.status not in (JobStatus.HELD, JobStatus.REMOVED):
+        # it may have run to its end since it was looked at last
+        times = (moment for moment in (since, ad.started) if moment and moment >= (before.entered_status or 0))
+        when = min(times, default=since)
+        return [_event(_RELEASED, when, "JobReleased", f"{job} was released and may run")]
     if was == JobStatus.SUSPENDED and ad.status == JobStatus.RUNNING:
         return [_event(_RESUMED, since, "JobResumed", f"{job} runs again")]
     return []

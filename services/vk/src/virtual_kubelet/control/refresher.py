@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from interlink.protocol.errors import InterlinkError, Rejected
+from interlink.protocol.errors import InterlinkError, LostTrack, Rejected
 from kubernetes_client.answer import ApiError
 from service_runtime.backoff import Backoff
 from service_runtime.logs import get_logger
@@ -168,6 +168,12 @@ class Refresher:
             await self._remote.update(request)
         except Rejected as error:
             self._events.pod(known, "Warning", "UpdateRejected", f"its volumes stay as they were: {error.reason}")
+        except LostTrack as error:
+            if error.http_status != NOT_POSSIBLE or has is not None:
+                raise
+            # nobody knows that anything changed while we were away: what there is now is what later changes are compared with
+            known.delivered = new
+            return
         known.delivered = new
         metrics.UPDATES.inc()
         log.info("pod.updated", pod_uid=known.uid, pod=known.reference)

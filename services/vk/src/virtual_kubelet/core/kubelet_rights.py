@@ -7,7 +7,7 @@ _STATS, _METRICS, _LOG, _PODS, _HEALTH, _PROXY = "stats", "metrics", "log", "pod
 
 _ONE = {"/stats": _STATS, "/metrics": _METRICS, "/logs": _LOG}
 _OR_PROXY = {"/pods": _PODS, "/runningpods": _PODS, "/healthz": _HEALTH}
-_CHANGING = ("/exec/", "/attach/", "/portForward/", "/run/")
+_RUNNING = ("/exec", "/attach", "/portForward", "/run")
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -23,12 +23,14 @@ def subresources(path: str) -> tuple[str, ...]:
 
 
 def verb(method: str, path: str) -> str:
-    """The verb of a request; a stranger method needs the most.
+    """The verb of a call; a stranger method needs the most.
 
-    A kubelet takes it from the method alone, so that whoever may read logs may run commands over a WebSocket, which begins with
-    GET; here, running something is never reading.
+    A kubelet goes by the method alone, so that whoever may read logs may run commands over a WebSocket, which begins with GET;
+    here, running something is never reading.
     """
-    return "create" if path.startswith(_CHANGING) else _VERBS.get(method, "create")
+    if any(_is_below(path, prefix) for prefix in _RUNNING):
+        return "create"
+    return _VERBS.get(method, "create")
 
 
 def _is_below(path: str, prefix: str) -> bool:
