@@ -128,6 +128,14 @@ SYSTEM_PERIODIC_REMOVE_REASON = "the compute element removed a job that ran befo
 _WORKER = """
 DAEMON_LIST = MASTER SHARED_PORT STARTD
 STARTD_NAME = {name}
+# Before it offers anything a startd asks each of a dozen programs what it can do, most of them in Python. Many start at once.
+ENABLE_URL_TRANSFERS = False
+FILETRANSFER_PLUGINS =
+HIBERNATION_PLUGIN =
+JAVA =
+DOCKER =
+SINGULARITY =
+VM_GAHP_SERVER =
 """
 
 

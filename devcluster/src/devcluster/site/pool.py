@@ -14,6 +14,7 @@ from devcluster.site.master import STOP, command
 POOL = "condor"
 CE = "condor-ce"
 READY_SECONDS = 60.0
+READY_SECONDS_PER_MACHINE = 10.0  # they share the processors of one
 
 _POOL_FILE = "/etc/condor/config.d/50-site.config"
 _CE_FILE = f"{condor.CE_FOLDER}/condor_config"
@@ -66,7 +67,8 @@ def ready(machine: Machine, *, ce: bool = False) -> tuple[bool, str]:
 
 
 def _wait(machine: Machine, what: str, argv: list[str], env: dict[str, str], lines: int = 1) -> None:
-    limit = time.monotonic() + READY_SECONDS
+    patience = READY_SECONDS + READY_SECONDS_PER_MACHINE * (lines - 1)
+    limit = time.monotonic() + patience
     while True:
         try:
             answer = machine.run(argv, env=env, check=False, timeout=20)
@@ -76,5 +78,5 @@ def _wait(machine: Machine, what: str, argv: list[str], env: dict[str, str], lin
         except (CommandFailed, subprocess.TimeoutExpired) as problem:
             last = str(problem)
         if time.monotonic() > limit:
-            raise PoolNotReady(f"{what} is not there after {READY_SECONDS:.0f} s: {last}")
+            raise PoolNotReady(f"{what} is not there after {patience:.0f} s: {last}")
         time.sleep(0.3)
