@@ -48,7 +48,9 @@ async def test_a_job_without_a_sidecar_runs_and_connects_when_there_is_one(site:
 
 async def test_a_follower_goes_on_after_a_cut_that_lasts(site: Site) -> None:
     uid = await site.pod()
-    site.job(uid, shell("c", f"echo one; {gate(site.folder, 'go')}; echo two; {gate(site.folder, 'end')}; echo three")).start()
+    site.job(
+        uid, shell("c", f"echo one; {gate(site.folder, 'go')}; echo two; {gate(site.folder, 'end')}; echo three")
+    ).start()
     lines: list[str] = []
     following = asyncio.create_task(follow(site, uid, lines))
     await until(lambda: lines, "the first line")
