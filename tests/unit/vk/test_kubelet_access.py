@@ -130,6 +130,7 @@ async def test_requests_with_one_token_share_its_review(port: Port, client: Any)
         ("/healthz", "GET", [("get", "healthz"), ("get", "proxy")]),
         ("/containerLogs/ns/p/c", "GET", [("get", "proxy")]),
         ("/exec/ns/p/c", "POST", [("create", "proxy")]),
+        ("/exec/ns/p/c", "GET", [("create", "proxy")]),
         ("/metricsfoo", "GET", [("get", "proxy")]),
     ],
 )

@@ -12,13 +12,13 @@ from condor_sidecar.model.result import SiteEvent
 
 
 def complete(status: PodStatus, events: Iterable[SiteEvent], address: str, end: Terminated | None) -> PodStatus:
-    """`status` with the rest; `address` is "" where it isn't to be told."""
-    told = [
-        ToldEvent(each.number, each.time, each.kind, each.reason, each.message, each.container)
-        for each in sorted(events, key=lambda event: event.time)
-    ]
+    """`status` with the rest, its events beside those it has; `address` is "" where it isn't to be told."""
+    before = status.events if isinstance(status.events, list) else []
+    told = {event.number: event for event in before}
+    for each in events:
+        told[each.number] = ToldEvent(each.number, each.time, each.kind, each.reason, each.message, each.container)
     if told:
-        status.events = told
+        status.events = sorted(told.values(), key=lambda event: event.time)
     if address:
         status.podIP = address
     if end is not None and end.reason in DISRUPTIONS:

@@ -7,6 +7,7 @@ _STATS, _METRICS, _LOG, _PODS, _HEALTH, _PROXY = "stats", "metrics", "log", "pod
 
 _ONE = {"/stats": _STATS, "/metrics": _METRICS, "/logs": _LOG}
 _OR_PROXY = {"/pods": _PODS, "/runningpods": _PODS, "/healthz": _HEALTH}
+_RUNNING = ("/exec", "/attach", "/portForward", "/run")
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -21,8 +22,14 @@ def subresources(path: str) -> tuple[str, ...]:
     return (_PROXY,)
 
 
-def verb(method: str) -> str:
-    """The verb of an HTTP method; a stranger one needs the most."""
+def verb(method: str, path: str) -> str:
+    """The verb of a call; a stranger method needs the most.
+
+    A kubelet goes by the method alone, so that whoever may read logs may run commands over a WebSocket, which begins with GET;
+    here, running something is never reading.
+    """
+    if any(_is_below(path, prefix) for prefix in _RUNNING):
+        return "create"
     return _VERBS.get(method, "create")
 
 

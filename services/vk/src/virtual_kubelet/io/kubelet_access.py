@@ -66,7 +66,7 @@ class KubeletAccess:
                 caller = await self._authenticate(request)
                 if caller is None:
                     return web.Response(status=401, text="Unauthorized\n")
-                wanted, asked = verb(request.method), subresources(request.path)
+                wanted, asked = verb(request.method, request.path), subresources(request.path)
                 if not await self._authorize(caller, wanted, asked):
                     log.info("kubelet.forbidden", user=caller.user, path=request.path)
                     what = f"verb={wanted}, resource=nodes, subresource({'|'.join(asked)})"
