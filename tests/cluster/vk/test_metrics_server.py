@@ -2,10 +2,12 @@
 
 import contextlib
 import ssl
+import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
@@ -24,9 +26,18 @@ CORES = 1.5
 MEMORY = 300 << 20
 
 
+class MetricsServer(NamedTuple):
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def check(self) -> None:
+        assert self.process.poll() is None, self.log.read_text()[:2000]
+
+
 @pytest.fixture(scope="module")
-def server(plane: ControlPlane) -> Iterator[int]:
-    """The port of a metrics-server that reads the kubelets of this control plane's nodes."""
+def server(plane: ControlPlane) -> Iterator[MetricsServer]:
+    """One that reads the kubelets of this control plane's nodes."""
     checkout = find_checkout()
     log = StepLog(plane.folder / "metrics-server-build.log", print)
     built = golang.ensure(metrics_server(checkout), checkout, cache_root(), log)
@@ -44,9 +55,11 @@ def server(plane: ControlPlane) -> Iterator[int]:
         "--kubelet-use-node-status-port",
         "--kubelet-insecure-tls",
         "--metric-resolution=10s",
+        "--kubelet-request-timeout=5s",
     ]
-    with running_program(argv, plane.folder / "metrics-server.log"):
-        yield port
+    log_file = plane.folder / "metrics-server.log"
+    with running_program(argv, log_file) as process:
+        yield MetricsServer(port, process, log_file)
 
 
 @contextlib.asynccontextmanager
@@ -67,7 +80,9 @@ def amount(quantity: str) -> float:
     return float(quantity)
 
 
-async def test_what_pods_use_is_what_the_site_measures(vk: VirtualNode, plane: ControlPlane, server: int) -> None:
+async def test_what_pods_use_is_what_the_site_measures(
+    vk: VirtualNode, plane: ControlPlane, server: MetricsServer
+) -> None:
     vk.site.features = CHANGEABLE
     await vk.start()
     uid = (await vk.create("works"))["metadata"]["uid"]
@@ -83,9 +98,10 @@ async def test_what_pods_use_is_what_the_site_measures(vk: VirtualNode, plane: C
         taken = datetime.fromtimestamp(now, UTC).isoformat()
         vk.site.usage = [{"UID": uid, "time": taken, "started": rfc3339(began), "containers": [used]}]
 
-    async with reader(plane, server) as session:
+    async with reader(plane, server.port) as session:
 
         async def told(path: str) -> dict[str, Any] | None:
+            server.check()
             measure()
             with contextlib.suppress(aiohttp.ClientError):
                 async with session.get(f"{API}/{path}") as response:
