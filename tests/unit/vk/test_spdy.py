@@ -1,5 +1,6 @@
 """SPDY/3.1 at the kubelet port: frames as Go's client writes them, in any pieces, and what no client needs to send."""
 
+import contextlib
 import hashlib
 import struct
 import zlib
@@ -56,10 +57,8 @@ def test_frames_come_back_in_whatever_pieces_they_arrive(texts: list[bytes], siz
 
 @given(st.binary(max_size=200))
 def test_noise_is_refused_or_waited_for(noise: bytes) -> None:
-    try:
+    with contextlib.suppress(BadFrame):
         frames(b"\x80\x03" + noise)
-    except BadFrame:
-        pass
 
 
 def test_frames_that_say_nothing_here_are_passed_over() -> None:

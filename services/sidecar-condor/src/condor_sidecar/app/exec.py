@@ -4,7 +4,7 @@ Both are slow when their reader is: the command's output waits in the job for th
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 import msgspec
@@ -54,7 +54,7 @@ class BadRequest(Exception):
 class Commands:
     """`GET /exec`."""
 
-    def __init__(self, containers: Callable[[str], Sequence[str] | None], channels: Channels) -> None:
+    def __init__(self, containers: Callable[[str], Collection[str] | None], channels: Channels) -> None:
         """`containers` gives the names of those of the pod with this UID, None for a pod that isn't there."""
         self._containers, self._channels = containers, channels
         self._running = 0
@@ -115,7 +115,9 @@ class Commands:
         if names is None:
             raise BadRequest(f"pod {asked.PodName} (UID {asked.PodUID}) is not known at this site")
         if asked.ContainerName not in names:
-            raise BadRequest(f"container {asked.ContainerName} is not in pod {asked.PodName} ({', '.join(names)})")
+            raise BadRequest(
+                f"container {asked.ContainerName} is not in pod {asked.PodName} ({', '.join(sorted(names))})"
+            )
         return asked
 
 

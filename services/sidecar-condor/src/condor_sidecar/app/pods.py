@@ -135,6 +135,11 @@ class PodTable:
         """The pod, if it is known."""
         return self.pods.get(uid)
 
+    def names_of(self, uid: str) -> frozenset[str] | None:
+        """The names of a pod's containers, if it is known."""
+        pod = self.pods.get(uid)
+        return None if pod is None else pod.container_names
+
     def now(self) -> float:
         """The schedd's clock, as far as it is known."""
         return time.time() + self.clock_offset

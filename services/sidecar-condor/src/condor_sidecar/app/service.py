@@ -18,6 +18,7 @@ from condor_sidecar.app.channel import access
 from condor_sidecar.app.channel.channels import Channels
 from condor_sidecar.app.channel.final import FinalRecords
 from condor_sidecar.app.channel.server import ChannelServer
+from condor_sidecar.app.exec import Commands
 from condor_sidecar.app.fetcher import Fetcher
 from condor_sidecar.app.health import Health
 from condor_sidecar.app.intake import Intake
@@ -101,6 +102,7 @@ async def _run(
             health=health,
             resources=settings.resources,
             node=settings.node or settings.instance,
+            commands=Commands(table.names_of, channels) if jobs is not None else None,
         )
         app, listen = rest.application(settings.max_body_bytes), Listen.parse(settings.listen)
         warn_of_strangers(listen, settings.tls)

@@ -6,6 +6,8 @@ from typing import Callable, Dict, List, Mapping, Optional
 
 from . import launcher
 from .channel_logs import LATEST, PREVIOUS, Run
+from .console import Console
+from .inside import Inside
 from .life import NOT_STARTED, Ending
 from .logs import LogFile, Pump
 from .mailbox import Exited, Mailbox
@@ -21,8 +23,11 @@ FALLBACK_LINES, FALLBACK_BYTES = 80, 2048  # of the log, for a container that le
 class Running:
     """One container from its start to its end."""
 
-    def __init__(self, container: Container, run: int, launch: Launch, pid: int, pump: Pump, log: LogFile) -> None:
+    def __init__(
+        self, container: Container, run: int, launch: Launch, pid: int, pump: Pump, log: LogFile, console: Console
+    ) -> None:
         self.container, self.run, self.launch, self.pid, self.pump, self.log = container, run, launch, pid, pump, log
+        self.console = console
 
 
 class Containers:
@@ -50,26 +55,29 @@ class Containers:
         name = container.name
         log = self._next_log(name, run)
         self._runs[name] = run
-        outputs = [os.pipe(), os.pipe()]
+        console = Console(container)
 
         def on_line(line: bytes) -> None:
             log.write(line)
             self._on_line(name, line)
 
-        pump = Pump(name, outputs[0][0], outputs[1][0], on_line)
+        pump = Pump(name, console.outputs, on_line, console.seen)
         try:
             pid = self._processes.start(
                 launch.argv,
                 self._environment,
                 lambda status: self._mailbox.put(Exited(name, status)),
-                outputs[0][1],
-                outputs[1][1],
+                console.stdout,
+                console.stderr,
+                console.stdin,
             )
+        except OSError:
+            console.end()
+            raise
         finally:
             pump.start()
-            for _, write_end in outputs:
-                os.close(write_end)
-        self._running[name] = Running(container, run, launch, pid, pump, log)
+            console.started()
+        self._running[name] = Running(container, run, launch, pid, pump, log, console)
 
     def find(self, name: str) -> Optional[Running]:
         """The container's run, while there is one."""
@@ -101,6 +109,19 @@ class Containers:
         before = self.previous.get(name)
         return Run(wanted, before) if wanted == latest - 1 and before is not None else None
 
+    def inside(self, name: str) -> Optional[Inside]:
+        """What further programs in the container need (sessions.Find). Safe in threads."""
+        running = self._running.get(name)
+        if running is None:
+            return None
+        launch = running.launch
+        return Inside(running.pid, launch.folder, launch.env, launch.work_dir)
+
+    def console(self, name: str) -> Optional[Console]:
+        """The standard streams of the container's first process (attach.Find). Safe in threads."""
+        running = self._running.get(name)
+        return None if running is None else running.console
+
     def pids(self) -> Dict[str, int]:
         """The first process of each container that runs. Safe in threads."""
         return {name: running.pid for name, running in list(self._running.items())}
@@ -125,6 +146,7 @@ class Containers:
         """The container's process ended with this wait status: what that means."""
         running = self._running.pop(name)
         running.pump.join(DRAIN)
+        running.console.end()
         running.log.end()
         code, signum = outcome(status)
         start = _read(running.launch.status_file)

@@ -1,16 +1,18 @@
 """Runs the command of a probe or a hook in a container that runs, and ends it when its time is up."""
 
 import threading
+import time
 from typing import List
 
 from . import enter, launcher
 from .attempts import Outcome
 from .containers import Containers
-from .inside import Further, Inside, further
+from .inside import Further, NotBegun, further
 from .processes import Processes, outcome
 from .words import duration
 
 MOST_OUTPUT = 10 * 1024  # bytes that are told, a kubelet's number
+BEGINNING = 20.0  # seconds that a container may need to begin
 NEVER_CANCELLED = threading.Event()  # a hook of a pod that ends is run, too; what is left at the very end is killed
 
 
@@ -22,13 +24,8 @@ class Commands:
 
     def run(self, name: str, run: int, command: List[str], timeout: float) -> Outcome:
         """Run `command` in the container's run number `run`."""
-        running = self._containers.find(name)
-        if running is None or running.run != run:
-            return Outcome(None, "container %s is not running" % name)
-        launch = running.launch
-        inside = Inside(running.pid, launch.folder, launch.env, launch.work_dir)
         try:
-            program = further(inside, command or [""])
+            program = self._made(name, run, command or [""])
         except (OSError, enter.CannotEnter, launcher.UnknownMachine) as error:
             return Outcome(None, str(error))
         try:
@@ -37,6 +34,20 @@ class Commands:
             return Outcome(None, str(error))
         finally:
             program.remove()
+
+    def _made(self, name: str, run: int, command: List[str]) -> Further:
+        """The program, once the container has begun: it is still being made when its run begins. Raises CannotEnter, OSError."""
+        end = time.monotonic() + BEGINNING
+        while True:
+            running, inside = self._containers.find(name), self._containers.inside(name)
+            if running is None or running.run != run or inside is None:
+                raise enter.CannotEnter("container %s is not running" % name)
+            try:
+                return further(inside, command)
+            except NotBegun:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.05)
 
     def _wait(self, program: Further, command: List[str], timeout: float) -> Outcome:
         status, output = self._processes.run(program.arguments(), {}, self._folder, NEVER_CANCELLED, timeout)

@@ -4,8 +4,9 @@ It becomes the container's process, with exactly the arguments and the environme
 environment on through a shell interpreter of its own, which loses names that are no shell identifiers, empty values and
 `\\u000A`, and appends to PATH and LD_LIBRARY_PATH. An image can't be relied on to hold a program that sets an environment, and
 putting it on a command line would show it to everyone on the worker node. So the argument and environment vectors are laid
-out, as the kernel wants them, in a static executable of a few instructions: it makes the asked symbolic links, writes "S" to
-the status file, tries each path with execve and notes the error number of each failure as one byte.
+out, as the kernel wants them, in a static executable of a few instructions: it begins a session of its own, whose terminal is
+that of its standard output if it has one, makes the asked symbolic links, writes "S" to the status file, tries each path with
+execve and notes the error number of each failure as one byte.
 
 A status file that stayed empty says that the container was never made; one with more than "S", that its command couldn't be
 started, and why.
@@ -37,6 +38,8 @@ MACHINES: Dict[str, Machine] = {
     "x86_64": Machine(
         62,
         bytes.fromhex(
+            "b8 70000000   0f05"  # setsid()
+            "bf 01000000   be 0e540000   31d2   b8 10000000   0f05"  # ioctl(1, TIOCSCTTY, 0)
             "bd 00010010   48 8b5d20"  # ebp = table; rbx = links
             "48 8b3b   48 85ff   74 11"  # each link: rdi = target, 0 ends
             "48 8b7308   b8 58000000   0f05"  # symlink(target, path)
@@ -53,6 +56,8 @@ MACHINES: Dict[str, Machine] = {
     "aarch64": Machine(
         183,
         bytes.fromhex(
+            "a81380d2 010000d4"  # setsid()
+            "200080d2 c1818ad2 020080d2 a80380d2 010000d4"  # ioctl(1, TIOCSCTTY, 0)
             "132080d2 1300a2f2 741240f9"  # x19 = table; x20 = links
             "800240f9 e00000b4"  # each link: x0 = target, 0 ends
             "610c8092 820640f9 880480d2 010000d4"  # symlinkat(target, AT_FDCWD, path)

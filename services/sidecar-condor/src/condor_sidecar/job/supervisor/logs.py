@@ -9,12 +9,17 @@ import os
 import selectors
 import threading
 import time
-from typing import BinaryIO, Callable, Dict, List, Tuple
+from typing import BinaryIO, Callable, List, Mapping, Tuple
+
+from .channel_protocol import STDERR, STDOUT
+from .ends import read
 
 CHUNK = 16 * 1024  # containerd's limit of one log line
 HEAD = 256 * 1024  # of a log over its limit, this much of the beginning is kept
 
 OnLine = Callable[[bytes], None]
+OnData = Callable[[int, bytes], None]
+_NAMES = {STDOUT: "stdout", STDERR: "stderr"}
 
 
 def stamp(now: float) -> str:
@@ -59,7 +64,7 @@ class LogFile:
     Offsets count what was ever written; each lies between two lines.
     """
 
-    def __init__(self, path: str, limit: int, existing: bool = False) -> None:
+    def __init__(self, path: str, limit: int) -> None:
         self._paths = [path, path + ".older", path + ".newer"]
         self._limit = limit
         self._head_limit = min(HEAD, limit // 2)
@@ -69,7 +74,7 @@ class LogFile:
         self._dropped = 0
         self._current = 0
         self._size = 0
-        self._file: BinaryIO = open(path, "rb") if existing else open(path, "wb")
+        self._file: BinaryIO = open(path, "wb")
 
     def write(self, line: bytes) -> None:
         """Add a line: to the first file until that is full, then to two more that take turns."""
@@ -160,13 +165,6 @@ class LogFile:
         return b"".join(_text(line) for line in self.content().split(b"\n")[-lines - 1 : -1])[-size:]
 
 
-def kept_log(path: str) -> LogFile:
-    """A log that was written before."""
-    log = LogFile(path, os.path.getsize(path), existing=True)
-    log.end()
-    return log
-
-
 def _gap(later: bytes, left_out: int) -> bytes:
     """The line that stands for what is left out before the lines `later`."""
     return b"%s stderr F [%d bytes of log are left out here]\n" % (later.split(b" ", 1)[0], left_out)
@@ -194,25 +192,31 @@ def _read(path: str) -> bytes:
 
 
 class Pump(threading.Thread):
-    """Moves both outputs of one container to its log, a line at a time, until the container closed them."""
+    """Moves the outputs of one container to its log, a line at a time, and to who listens, until the container closed them."""
 
-    def __init__(self, name: str, stdout: int, stderr: int, on_line: OnLine) -> None:
+    def __init__(self, name: str, outputs: Mapping[int, int], on_line: OnLine, on_data: OnData) -> None:
+        """`outputs`: what to read, and whether it is STDOUT or STDERR."""
         super().__init__(name="log of " + name, daemon=True)
-        self._outputs: Dict[int, LineFramer] = {stdout: LineFramer("stdout"), stderr: LineFramer("stderr")}
-        self._on_line = on_line
+        self._kinds = dict(outputs)
+        self._outputs = {each: LineFramer(_NAMES[kind]) for each, kind in outputs.items()}
+        self._on_line, self._on_data = on_line, on_data
 
     def run(self) -> None:
-        """Read what comes; ends at the end of both outputs."""
+        """Read what comes; ends at the end of all outputs."""
         selector = selectors.DefaultSelector()
         for descriptor in self._outputs:
             selector.register(descriptor, selectors.EVENT_READ)
         while selector.get_map():
             for key, _ in selector.select():
                 framer = self._outputs[key.fd]
-                data = os.read(key.fd, 65536)
+                data = read(key.fd, 65536)
+                if data is None:
+                    continue
                 for line in framer.feed(data, time.time()) if data else framer.end(time.time()):
                     self._on_line(line)
-                if not data:
+                if data:
+                    self._on_data(self._kinds[key.fd], data)
+                else:
                     selector.unregister(key.fd)
                     os.close(key.fd)
         selector.close()

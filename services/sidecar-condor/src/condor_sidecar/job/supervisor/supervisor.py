@@ -8,7 +8,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from . import apptainer, channel_logs
+from . import apptainer, attach, channel_logs, sessions
 from .actions import PROBES, Action, Attempt, Finish, Prepare, Signal, Start
 from .attempts import Attempts
 from .channel import Channel
@@ -158,7 +158,11 @@ class Supervisor:
         if self._pod.channel is None:
             return None
         usage, containers = UsageReader(), self._containers
-        openers: Dict[str, Opener] = {"log": channel_logs.opener(containers.find_log)}
+        openers: Dict[str, Opener] = {
+            "log": channel_logs.opener(containers.find_log),
+            "exec": sessions.opener(containers.inside, self._processes, {}),
+            "attach": attach.opener(containers.console),
+        }
         return Channel(
             self._pod.channel,
             self._pod.uid,

@@ -1,4 +1,4 @@
-"""Where the standard input of a command or a container goes: a pipe, or the master of a terminal."""
+"""Our ends of the standard streams of a command or a container: pipes, or the master of a terminal."""
 
 import fcntl
 import os
@@ -6,6 +6,7 @@ import select
 import struct
 import termios
 import threading
+from typing import Optional
 
 LOOK = 0.5  # seconds between two looks whether it was closed meanwhile
 
@@ -60,3 +61,13 @@ class Input:
 
 def _bounded(number: int) -> int:
     return max(0, min(number, 0xFFFF))
+
+
+def read(descriptor: int, most: int) -> Optional[bytes]:
+    """What there is to read of an output; nothing at its end, None if there is nothing now."""
+    try:
+        return os.read(descriptor, most)
+    except BlockingIOError:
+        return None
+    except OSError:  # what the master of a terminal says at its end (EIO)
+        return b""
