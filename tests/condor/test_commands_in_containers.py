@@ -150,4 +150,8 @@ def test_a_container_that_ends_takes_its_commands_with_it_and_then_nothing_can_b
         "message": "container other is not running",
     }
     container.ask("kill")
-    assert container.shell("true").get("refused") == "CannotEnter"
+    assert container.shell("true")["end"] == [
+        None,
+        "CannotEnter",
+        "the container can't be entered: its first process has ended",
+    ]

@@ -156,7 +156,7 @@ def test_an_image_that_is_nowhere_ends_the_pod_in_a_kubelet_s_words(tmp_path: Pa
 
 def test_an_image_is_tried_again_for_a_while(tmp_path: Path) -> None:
     main = container("m", "true", image=plan.Image("x:1", ["late"]))
-    job = Job(tmp_path, pod(main, patience_seconds=1)).start()
+    job = Job(tmp_path, pod(main, patience_seconds=6)).start()
     waiting = job.wait_until(lambda result: by_name(result)["m"].reason == "ErrImagePull")
     assert by_name(waiting)["m"].state is ContainerState.WAITING
     assert ("Failed", "Error: ErrImagePull") in [(each.reason, each.message) for each in waiting.events]

@@ -107,7 +107,8 @@ def test_who_was_killed_for_memory_comes_again_by_the_policy(tmp_path: Path) -> 
 )
 def test_who_writes_more_than_its_limit_evicts_the_pod(tmp_path: Path, limits: list[int | None], words: str) -> None:
     upper = tmp_path / "pod/containers/a/overlay/upper"
-    writer = shell("a", f"head -c 3000000 /dev/zero > {upper}/big; {POLITE}", storage_limit=limits[0])
+    writes = POLITE.replace("echo up", f"head -c 3000000 /dev/zero > {upper}/big")
+    writer = shell("a", writes, storage_limit=limits[0])
     result = Job(tmp_path, pod(writer, shell("b", POLITE, storage_limit=limits[1]))).run()
     assert (result.reason, result.message) == ("Evicted", words)
     assert by_name(result)["a"].exit_code == 0, "it was asked to end"

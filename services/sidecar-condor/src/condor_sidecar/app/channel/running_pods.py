@@ -3,16 +3,13 @@
 import base64
 from collections.abc import Mapping
 
-from interlink.protocol.types import ContainerUsage, PodUsage
+from interlink.protocol.types import PodUsage
 
 from condor_sidecar.app.channel.channels import Channels, UpdateFailed
 from condor_sidecar.app.channel.connection import Connection
 from condor_sidecar.app.channel.job_stream import ChannelLost
 from condor_sidecar.app.job_channels import ChannelAway, Files
-from condor_sidecar.core.container_status import rfc3339
-from condor_sidecar.model.pod_view import Running
-
-_NANO = 1_000_000_000
+from condor_sidecar.core.usage import Measured, usage_of_job
 
 
 class RunningPods:
@@ -39,25 +36,8 @@ class RunningPods:
 
 
 def _usage(connection: Connection) -> PodUsage | None:
-    """CPU in nanocores is that between the last two words; before there are two, since the pod's start."""
-    usage, before = connection.usage, connection.usage_before
-    view = connection.pod.view
-    if usage is None or view is None:
+    told, pod = connection.usage, connection.pod
+    if told is None or pod.ad is None:
         return None
-    started = min((c.state.started for c in view.containers if isinstance(c.state, Running)), default=usage.time)
-    seconds = usage.time - (before.time if before is not None else started)
-    earlier = {each.name: each.cpu_seconds for each in before.containers} if before is not None else {}
-    containers = [
-        ContainerUsage(
-            each.name,
-            cpuNanoCores=_rate(each.cpu_seconds - earlier.get(each.name, 0.0), seconds),
-            cpuNanoSeconds=int(each.cpu_seconds * _NANO),
-            memoryBytes=each.memory_bytes,
-        )
-        for each in usage.containers
-    ]
-    return PodUsage(connection.pod.uid, time=rfc3339(usage.time), started=rfc3339(started), containers=containers)
-
-
-def _rate(cpu_seconds: float, seconds: float) -> int:
-    return int(max(0.0, cpu_seconds) / seconds * _NANO) if seconds > 0 else 0
+    measured = [Measured(each.name, each.cpu_seconds, each.memory_bytes) for each in told.containers]
+    return usage_of_job(pod.uid, pod.ad, measured, told.time)

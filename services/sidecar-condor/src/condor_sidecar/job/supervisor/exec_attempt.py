@@ -1,16 +1,17 @@
-"""Runs a command of a probe or a hook in a container that runs, and ends it when its time is up."""
+"""Runs the command of a probe or a hook in a container that runs, and ends it when its time is up."""
 
 import threading
+import time
 from typing import Callable, List, Optional
 
+from . import enter, launcher
 from .attempts import Outcome
-from .enter import CannotEnter
-from .inside import Further, Inside, further
-from .launcher import UnknownMachine
+from .inside import Further, Inside, NotBegun, further
 from .processes import Processes, outcome
 from .words import duration
 
 MOST_OUTPUT = 10 * 1024  # bytes that are told, a kubelet's number
+BEGINNING = 20.0  # seconds that a container may need to begin
 NEVER_CANCELLED = threading.Event()  # a hook of a pod that ends is run, too; what is left at the very end is killed
 
 Find = Callable[[str, int], Optional[Inside]]
@@ -25,13 +26,10 @@ class Commands:
 
     def run(self, name: str, run: int, command: List[str], timeout: float) -> Outcome:
         """Run `command` in the container's run number `run`."""
-        inside = self._find(name, run)
-        if inside is None:
-            return Outcome(None, "container %s is not running" % name)
         try:
-            program = further(inside, command or [""])
-        except (CannotEnter, UnknownMachine, OSError) as error:
-            return Outcome(None, "container %s can't be entered: %s" % (name, error))
+            program = self._made(name, run, command or [""])
+        except (OSError, enter.CannotEnter, launcher.UnknownMachine) as error:
+            return Outcome(None, str(error))
         try:
             return self._wait(program, command, timeout)
         except OSError as error:
@@ -39,14 +37,28 @@ class Commands:
         finally:
             program.remove()
 
+    def _made(self, name: str, run: int, command: List[str]) -> Further:
+        """The program, once the container has begun: it is still being made when its run begins. Raises CannotEnter, OSError."""
+        end = time.monotonic() + BEGINNING
+        while True:
+            inside = self._find(name, run)
+            if inside is None:
+                raise enter.CannotEnter("container %s is not running" % name)
+            try:
+                return further(inside, command)
+            except NotBegun:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.05)
+
     def _wait(self, program: Further, command: List[str], timeout: float) -> Outcome:
         status, output = self._processes.run(program.arguments(), {}, self._folder, NEVER_CANCELLED, timeout)
         if status is None:
-            return Outcome(False, 'command timed out: "%s" timed out after %s' % (" ".join(command), duration(timeout)))
-        code = outcome(status)[0]
+            words = 'command timed out: "%s" timed out after %s'
+            return Outcome(False, words % (" ".join(command), duration(timeout)))
+        code, _ = outcome(status)
         why = program.failure(code)
         if why:
             return Outcome(None, why)
-        if code == 0:
-            return Outcome(True, "")
-        return Outcome(False, output[:MOST_OUTPUT].decode("utf-8", "replace") or "command exited with code %d" % code)
+        text = output[:MOST_OUTPUT].decode("utf-8", "replace")
+        return Outcome(True, "") if code == 0 else Outcome(False, text or "command exited with code %d" % code)

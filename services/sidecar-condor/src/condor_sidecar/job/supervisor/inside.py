@@ -9,8 +9,13 @@ import sys
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from . import command, enter, launcher, mounts
+from .prepare import STATUS
 
 _numbers = itertools.count(1)
+
+
+class NotBegun(enter.CannotEnter):
+    """The container is being made: its first process isn't the pod's yet."""
 
 
 class Inside(NamedTuple):
@@ -37,7 +42,10 @@ class Further(NamedTuple):
         """The argument list that runs it; for `terminal` see enter.command."""
         inside = mounts.START_FOLDER + "/" + os.path.basename(self.launcher)
         archive = os.path.abspath(sys.argv[0])
-        return enter.command(sys.executable, archive, self.first_process, inside, self.work_dir, terminal)
+        python = sys.executable or os.path.realpath(
+            "/proc/self/exe"
+        )  # Python doesn't know itself where there is no PATH
+        return enter.command(python, archive, self.first_process, inside, self.work_dir, terminal)
 
     def failure(self, code: int) -> str:
         """Why it never ran, although it was started and ended with `code`; empty if it ran."""
@@ -57,10 +65,12 @@ class Further(NamedTuple):
 
 
 def further(inside: Inside, argv: Sequence[str]) -> Further:
-    """Make `argv` ready to run in the container. Raises enter.CannotEnter and OSError."""
+    """Make `argv` ready to run in the container. Raises enter.CannotEnter (NotBegun where it's worth another try) and OSError."""
+    if not os.path.getsize(os.path.join(inside.folder, STATUS)):
+        raise NotBegun("it has not begun")
     first = enter.first_process(inside.apptainer)
     if first is None:
-        raise enter.CannotEnter("its first process is not there (it ends, or it has not begun)")
+        raise enter.CannotEnter("its first process has ended")
     name = "further-%d" % next(_numbers)
     path, status = os.path.join(inside.folder, name), os.path.join(inside.folder, name + ".status")
     with open(status, "wb"):

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 from . import processes
@@ -18,10 +19,11 @@ from .channel_protocol import PIECE, STDERR, STDOUT
 from .channel_streams import CannotOpen, Gone, OnEnd, Opener, Send, Session
 from .ends import Input, read
 from .enter import CannotEnter
-from .inside import Further, Inside, further
+from .inside import Further, Inside, NotBegun, further
 from .launcher import UnknownMachine
 
 LOOK = 0.5  # seconds between two looks whether it is still wanted
+BEGINS = 30.0  # seconds that a container which is being made is waited for
 DRAIN = 3.0  # seconds of silence after the end of a command whose outputs somebody else keeps open
 PATIENCE = 2.0  # seconds between SIGHUP and SIGKILL
 
@@ -39,11 +41,8 @@ def opener(find: Find, runner: processes.Processes, environment: Mapping[str, st
         inside = find(name)
         if inside is None:
             raise CannotOpen("ContainerNotRunning", "container %s is not running" % name)
-        try:
-            session = Exec(further(inside, argv), send, on_end)
-            session.start(message, runner, environment)
-        except (CannotEnter, UnknownMachine, OSError, ValueError) as error:
-            raise CannotOpen("CannotEnter", "container %s can't be entered: %s" % (name, error)) from error
+        session = Exec(lambda: further(inside, argv), send, on_end)
+        session.start(message, runner, environment)
         return session
 
     return open_exec
@@ -52,8 +51,8 @@ def opener(find: Find, runner: processes.Processes, environment: Mapping[str, st
 class Exec(Session):
     """One command from its start to its end."""
 
-    def __init__(self, program: Further, send: Send, on_end: OnEnd) -> None:
-        self._program, self._send, self._on_end = program, send, on_end
+    def __init__(self, make: Callable[[], Further], send: Send, on_end: OnEnd) -> None:
+        self._make, self._send, self._on_end = make, send, on_end
         self._closed, self._exited = threading.Event(), threading.Event()
         self._ready = threading.Event()  # the input is there, or never will be
         self._input: Optional[Input] = None
@@ -63,7 +62,37 @@ class Exec(Session):
         self._pid, self._status = 0, 0
 
     def start(self, message: Dict[str, Any], runner: processes.Processes, environment: Mapping[str, str]) -> None:
-        """Start it as an `exec` message asks. Raises OSError."""
+        """Start it as an `exec` message asks, as soon as the container has begun."""
+        threading.Thread(target=self._live, args=(message, runner, environment), name="exec", daemon=True).start()
+
+    def _live(self, message: Dict[str, Any], runner: processes.Processes, environment: Mapping[str, str]) -> None:
+        try:
+            program = self._made()
+            self._start(program, message, runner, environment)
+        except (CannotEnter, UnknownMachine, OSError, ValueError) as error:
+            self._ready.set()
+            self._on_end(None, "CannotEnter", "the container can't be entered: %s" % error)
+            return
+        self._run(program)
+
+    def _made(self) -> Further:
+        """The command, ready to start. Raises CannotEnter, UnknownMachine, OSError, ValueError."""
+        late = time.monotonic() + BEGINS
+        while True:
+            try:
+                return self._make()
+            except NotBegun:
+                if self._closed.wait(0.05) or time.monotonic() > late:
+                    raise
+
+    def _start(
+        self,
+        program: Further,
+        message: Dict[str, Any],
+        runner: processes.Processes,
+        environment: Mapping[str, str],
+    ) -> None:
+        """Raises OSError."""
         theirs: Dict[str, int] = {}
         terminal = self._prepare_terminal() if message.get("tty") else None
         try:
@@ -76,7 +105,7 @@ class Exec(Session):
                     ours, theirs[name] = os.pipe()
                     self._outputs[ours] = kind
             self._pid = runner.start(
-                self._program.arguments(None if terminal is None else terminal.fileno()),
+                program.arguments(None if terminal is None else terminal.fileno()),
                 environment,
                 self._take_end,
                 theirs.get("stdout", subprocess.DEVNULL),
@@ -92,7 +121,6 @@ class Exec(Session):
                 os.close(descriptor)
             if terminal is not None:
                 terminal.close()
-        threading.Thread(target=self._run, name="exec", daemon=True).start()
 
     def _prepare_terminal(self) -> socket.socket:
         """The end of the connection over which the terminal comes that is for who enters the container."""
@@ -125,7 +153,7 @@ class Exec(Session):
         self._status = status
         self._exited.set()
 
-    def _run(self) -> None:
+    def _run(self, program: Further) -> None:
         """Carry its outputs, and say how it ended."""
         try:
             if self._terminal is not None:
@@ -146,8 +174,8 @@ class Exec(Session):
         if not self._exited.is_set():
             self._put_away()
         code, _ = processes.outcome(self._status)
-        failure = self._program.failure(code)
-        self._program.remove()
+        failure = program.failure(code)
+        program.remove()
         self._on_end(None if failure else code, "CannotStart" if failure else "", failure)
 
     def _take_terminal(self, connection: socket.socket) -> None:
