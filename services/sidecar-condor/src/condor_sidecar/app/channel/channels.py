@@ -85,19 +85,20 @@ class Channels:
 
     async def serve(self, connection: Connection) -> None:
         """Carry a connection that was just made, until it ends."""
-        pod = connection.pod
+        pod, why = connection.pod, "it was cut"
         try:
             await connection.greet()
             await self._replace(connection)
             log.info("channel.connected", pod_uid=pod.uid)
             await connection.carry()
         except ChannelLost as error:
-            log.info("channel.lost", pod_uid=pod.uid, reason=str(error))
+            why = str(error)
         except BadMessage as error:
             metrics.CHANNEL_REFUSALS.labels("bad_message").inc()
-            log.warning("channel.bad_message", pod_uid=pod.uid, reason=str(error)[:300])
+            why = f"bad message: {str(error)[:300]}"
             await connection.refuse(CLOSE_BAD, str(error))
         finally:
+            log.info("channel.lost", pod_uid=pod.uid, reason=why)
             connection.abort()
             if self._connections.get(pod.uid) is connection:
                 del self._connections[pod.uid]
