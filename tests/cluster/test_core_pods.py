@@ -228,7 +228,7 @@ def test_deleting_a_running_pod_removes_the_job_and_lets_it_end_in_its_own_way(
     [
         ({"volumes": [{"name": "h", "hostPath": {"path": "/etc"}}]}, "hostPath"),
         ({"hostPID": True}, "hostPID"),
-        ({"restartPolicy": "Always"}, "restartPolicy"),
+        ({"hostIPC": True}, "hostIPC"),
     ],
 )
 def test_a_pod_that_can_never_run_there_fails_with_a_sentence(
@@ -239,6 +239,43 @@ def test_a_pod_that_can_never_run_there_fails_with_a_sentence(
     assert pod.obj["status"]["phase"] == "Failed"
     assert words in pod.obj["status"]["message"], pods.story(pod)
     pods.wait(pod, lambda _: any(words in event for event in pods.events(pod)), "an event that says so")
+
+
+def test_a_failed_container_runs_again_in_the_same_job(pods: Pods, node: str, hello: str, platform: Platform) -> None:
+    script = "if [ -e /v/once ]; then echo two; else touch /v/once; echo one; exit 3; fi"
+    again = shell("c", hello, script, volumeMounts=[{"name": "v", "mountPath": "/v"}])
+    volumes = [{"name": "v", "emptyDir": {}}]
+    pod = pods.run(manifest(node, [again], restartPolicy="OnFailure", volumes=volumes))
+    assert pod.obj["status"]["phase"] == "Succeeded", pods.story(pod)
+    (status,) = pod.obj["status"]["containerStatuses"]
+    assert (status["restartCount"], status["lastState"]["terminated"]["exitCode"]) == (1, 3)
+    assert (pods.logs(pod), pods.logs(pod, previous=True)) == ("two\n", "one\n")
+    assert platform.jobs_of_pods([uid(pod)]) == {uid(pod): 1}
+
+
+def test_a_pod_is_ready_when_its_probe_says_so_and_a_sidecar_runs_beside_it(pods: Pods, node: str, hello: str) -> None:
+    waits = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
+    shared = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    ready = {"exec": {"command": ["sh", "-c", "[ -e /v/ready ]"]}, "periodSeconds": 1}
+    makes_ready = shell("s", hello, f"sleep 3; touch /v/ready; {waits}", restartPolicy="Always", **shared)
+    pod = pods.create(
+        manifest(
+            node,
+            [shell("c", hello, waits, readinessProbe=ready, **shared)],
+            initContainers=[makes_ready],
+            volumes=[{"name": "v", "emptyDir": {}}],
+        )
+    )
+
+    def condition(obj: dict[str, object], kind: str) -> str:
+        status = obj["status"]
+        assert isinstance(status, dict)
+        return next((each["status"] for each in status.get("conditions", []) if each["type"] == kind), "")
+
+    pods.wait(pod, lambda obj: condition(obj, "Ready") == "True", "the pod is ready")
+    assert condition(pod.obj, "Initialized") == "True"
+    (beside,) = pod.obj["status"]["initContainerStatuses"]
+    assert (beside["started"], "running" in beside["state"]) == (True, True)
 
 
 def test_an_image_that_is_nowhere_is_shown_as_a_kubelet_shows_it(pods: Pods, node: str) -> None:

@@ -90,9 +90,10 @@ def test_one_of_several_jobs_is_kept(jobs: list[JobAd], kept: int) -> None:
 
 
 def test_a_record_is_rebuilt_from_a_jobs_attributes() -> None:
-    record = adopt(ad(containers="i:setup m:main m:helper", namespace="ns", name="n", generation=3))
+    record = adopt(ad(containers="s:proxy i:setup m:main m:helper", namespace="ns", name="n", generation=3))
     assert record is not None
     assert [(c.kind.value, c.name) for c in record.containers] == [
+        ("sidecar", "proxy"),
         ("init", "setup"),
         ("main", "main"),
         ("main", "helper"),

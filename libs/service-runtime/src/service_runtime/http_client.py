@@ -1,5 +1,6 @@
 """The one HTTP client: every call has deadlines, unix sockets look like any other address."""
 
+import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -106,3 +107,25 @@ class HttpClient:
             skip_auto_headers=() if data else ("Content-Type",),
         ) as response:
             yield response
+
+    @contextlib.asynccontextmanager
+    async def websocket(
+        self, path: str, *, headers: Mapping[str, str], subprotocol: str
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket, closed at the end of the context; the deadlines are those of its opening.
+
+        Raises aiohttp.ClientError (WSServerHandshakeError where the server answered with something else), TimeoutError.
+        """
+        if self._session is None:
+            raise RuntimeError("HttpClient is used outside of its context")
+        async with asyncio.timeout(self.deadlines.first_byte):
+            socket = await self._session.ws_connect(
+                self._prefix + path,
+                headers=headers,
+                protocols=(subprotocol,),
+                timeout=aiohttp.ClientWSTimeout(ws_close=self.deadlines.connect),
+            )
+        try:
+            yield socket
+        finally:
+            await socket.close()

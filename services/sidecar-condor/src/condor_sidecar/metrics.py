@@ -28,6 +28,12 @@ DELETES_PENDING = Gauge("condor_sidecar_deletes_pending", "Deletes answered, but
 LOOP_FAILURES = Counter(
     "condor_sidecar_loop_failures_total", "Unexpected errors in a loop, which then goes on", ["loop"]
 )
+CHANNELS = Gauge("condor_sidecar_channels", "Jobs connected to the job channel")
+CHANNEL_REFUSALS = Counter(
+    "condor_sidecar_channel_refusals_total",
+    "Connections to the job channel that were refused or ended here",
+    ["reason"],
+)
 LAST_POLL = Gauge("condor_sidecar_last_poll_timestamp_seconds", "When the schedd last answered a query")
 TOKEN_EXPIRY = Gauge(
     "condor_sidecar_token_expiry_timestamp_seconds", "When the token in the token file expires (0: none)"

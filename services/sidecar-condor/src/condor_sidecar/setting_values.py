@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -72,6 +73,15 @@ def _submit(lines: Mapping[str, str]) -> Mapping[str, str]:
     return lines
 
 
+def _channel_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "wss" or not parts.hostname or parts.username or parts.fragment:
+        raise ValueError(
+            f'"{url}" is no address that jobs can dial: write one such as wss://edge.example.org:443/job-channel'
+        )
+    return url
+
+
 Quantity = Annotated[str, AfterValidator(_quantity)]
 Count = Annotated[str, AfterValidator(_count)]
 ResourceName = Annotated[str, AfterValidator(_resource)]
@@ -79,4 +89,5 @@ AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 SubmitLines = Annotated[Mapping[str, str], AfterValidator(_submit)]
 Annotation = Annotated[str, AfterValidator(_annotation)]
 SitePath = Annotated[str, AfterValidator(_site_path)]
+ChannelUrl = Annotated[str, AfterValidator(_channel_url)]
 Host = Annotated[str, Field(pattern=r"^[^\s,;$]+$")]

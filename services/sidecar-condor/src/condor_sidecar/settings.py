@@ -15,6 +15,7 @@ from condor_sidecar.core.compile.wall_time import DEFAULT_GRACE
 from condor_sidecar.setting_values import (
     AbsolutePath,
     Annotation,
+    ChannelUrl,
     Count,
     Host,
     Quantity,
@@ -240,6 +241,37 @@ class Output(Section):
     """Of each job's output while it runs."""
 
 
+class Channel(Section):
+    """The job channel: a connection that each job dials and keeps while it runs."""
+
+    url: ChannelUrl
+    """What jobs dial, `wss://host:port/path`: this address, or that of what is in front of it."""
+    listen: str = "unix:///run/condor-sidecar/channel.sock"
+    """Where connections arrive: `https://host:port`; or `unix:///path` or `http://host:port` behind what ends TLS."""
+    tls: TlsFiles | None = None
+    """Certificate for https."""
+    authorities: Path | None = None
+    """PEM file of the authorities that jobs trust for `url`, read at the start; the worker nodes' own where it is left out."""
+    secret_file: Path | None = None
+    """What tickets are made with, made where there is none; `channel.secret` in the data folder where it is left out."""
+    connections: Positive = 5000
+    """At the same time; more get 503 and come back."""
+    message_bytes: Annotated[int, Field(ge=64 << 10, le=16 << 20)] = 4 << 20
+    """Longest message of a job; a longer one ends its connection."""
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        Listen.parse(value)
+        return value
+
+    @model_validator(mode="after")
+    def _has_certificate(self) -> Self:
+        if self.listen.startswith("https://") and self.tls is None:
+            raise ValueError("listen is https: tls.cert and tls.key are needed")
+        return self
+
+
 class Settings(Section):
     """The whole file."""
 
@@ -269,6 +301,8 @@ class Settings(Section):
     poll: PollIntervals = PollIntervals()
     hold: Hold = Hold()
     output: Output = Output()
+    channel: Channel | None = None
+    """The job channel; without it jobs are heard of through the schedd alone."""
 
     @field_validator("listen")
     @classmethod
@@ -295,8 +329,8 @@ def load(path: Path, _environment: Mapping[str, str]) -> Settings:
     return load_settings(Settings, path)
 
 
-def site_policy(settings: Settings) -> policy.Policy:
-    """The rules that the compile step works by."""
+def site_policy(settings: Settings, channel: policy.ChannelAccess | None = None) -> policy.Policy:
+    """The rules that the compile step works by; `channel`: how jobs get to the job channel, if there is one."""
     return policy.Policy(
         mode=settings.endpoint.mode,
         resources=policy.ResourceDefaults(**settings.defaults.model_dump()),
@@ -319,6 +353,7 @@ def site_policy(settings: Settings) -> policy.Policy:
         keep_service_account_token=settings.policy.keep_service_account_token,
         cluster_domain=settings.policy.cluster_domain,
         submit_extra=dict(settings.endpoint.submit),
+        channel=channel,
     )
 
 

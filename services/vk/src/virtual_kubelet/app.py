@@ -179,7 +179,7 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
         poller=poller,
         sweeper=Sweeper(api, registry, remote, settings.sweep_interval),
         watch=PodWatch(api, name, registry, pods.queue.add),
-        port=KubeletPort(registry, client, KubeletAccess(api, name)),
+        port=KubeletPort(registry, client, KubeletAccess(api, name), lambda: remote.executes),
     )
 
 

@@ -26,15 +26,20 @@ NOT_AS_ROOT = "import os, runpy, sys; os.getuid = lambda: 1000; runpy.run_path(s
 
 # beside a container of the fake, which has no namespaces, the fake runs a program itself
 FAKE_ENTER = """
+FAILED = 125
+
+class CannotEnter(Exception):
+    pass
+
 def first_process(pid):
     return pid
 
 def command(python, archive, container_pid, program, work_dir="/", terminal=None):
-    return [{runtime!r}, "enter", program]
+    return ["/usr/bin/env", {home!r}, {runtime!r}, "enter", program]
 """
 
 
-def entering_by(runtime: str) -> bytes:
+def entering_by(runtime: str, home: str) -> bytes:
     """The job's executable with the fake of how a container is entered."""
     original = executable()
     head = original[: original.index(b"PK\x03\x04")]
@@ -42,7 +47,9 @@ def entering_by(runtime: str) -> bytes:
     with zipfile.ZipFile(io.BytesIO(original)) as source, zipfile.ZipFile(archive, "w") as target:
         for name in source.namelist():
             fake = name == "supervisor/enter.py"
-            target.writestr(name, FAKE_ENTER.format(runtime=runtime) if fake else source.read(name))
+            target.writestr(
+                name, FAKE_ENTER.format(runtime=runtime, home="HOME=" + home) if fake else source.read(name)
+            )
     return head + archive.getvalue()
 
 
@@ -100,7 +107,7 @@ class Job:
                 member.size, member.mode = len(content), 0o640
                 archive.addfile(member, io.BytesIO(content))
         self.run_file = scratch / "run.sh"
-        self.run_file.write_bytes(entering_by(str(scratch / "bin" / "apptainer")))
+        self.run_file.write_bytes(entering_by(str(scratch / "bin" / "apptainer"), str(scratch / "pod" / "runtime")))
         programs = scratch / "bin"
         programs.mkdir()
         runtime = programs / "apptainer"

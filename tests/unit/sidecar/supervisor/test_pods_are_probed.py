@@ -22,7 +22,8 @@ def command(script: str) -> Action:
 
 
 def often(action: Action, **fields: int) -> Probe:
-    return Probe(action, **{"period": 1, "failure_threshold": 1, **fields})
+    """A probe that is tried every second and counts at once; it may take long, since tests share their machine."""
+    return Probe(action, **{"period": 1, "timeout": 20, "failure_threshold": 1, **fields})
 
 
 def told(result: JobResult) -> list[tuple[str, str]]:
@@ -30,8 +31,8 @@ def told(result: JobResult) -> list[tuple[str, str]]:
 
 
 def test_a_container_whose_liveness_fails_is_asked_to_end_and_comes_again(tmp_path: Path) -> None:
-    alive = command(f"test -e {tmp_path}/alive || {{ echo $WHO is dead; exit 1; }}")
-    script = f"[ -e {tmp_path}/once ] && exit 0; touch {tmp_path}/once; {WAITS}"
+    alive = command(f"test ! -e {tmp_path}/once || {{ echo $WHO is dead; exit 1; }}")
+    script = f"[ -e {tmp_path}/once ] && exit 0; {WAITS.replace('echo up', f'echo up; touch {tmp_path}/once')}"
     main = shell("a", script, liveness=often(alive), env=[("WHO", "ana"), ("PATH", os.environ["PATH"])])
     result = Job(tmp_path / "job", pod(main, restart_policy=plan.ON_FAILURE)).run()
     a = by_name(result)["a"]
@@ -56,7 +57,7 @@ def test_readiness_comes_and_goes(tmp_path: Path) -> None:
 
 def test_a_probe_s_command_is_killed_when_its_time_is_up(tmp_path: Path) -> None:
     slow = command(f"echo $$ > {tmp_path}/pid; exec sleep 1000")
-    job = Job(tmp_path / "job", pod(shell("a", WAITS, liveness=often(slow)))).start()
+    job = Job(tmp_path / "job", pod(shell("a", WAITS, liveness=often(slow, timeout=1)))).start()
     result = job.end()
     words = [message for reason, message in told(result) if reason == "Unhealthy"]
     assert words[0].startswith('Liveness probe failed: command timed out: "/bin/sh -c')

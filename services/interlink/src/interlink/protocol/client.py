@@ -16,6 +16,8 @@ from service_runtime.http_client import Deadlines
 
 from interlink.protocol.decode import MalformedError, decode, encode
 from interlink.protocol.errors import LostTrack, NoConnection, NotNow
+from interlink.protocol.exec import SUBPROTOCOL, ExecRequest
+from interlink.protocol.exec_stream import ExecStream
 from interlink.protocol.features import SESSION_HEADER
 from interlink.protocol.transport import LOG_STREAMS, Transport
 from interlink.protocol.types import CreateReply, CreateRequest, LogRequest, PingReply, Pod, PodStatus
@@ -108,6 +110,18 @@ class InterlinkClient:
             "/getLogs", "/getLogs", headers=headers, data=encode(request), follow=request.Opts.Follow
         ) as chunks:
             yield chunks
+
+    @contextlib.asynccontextmanager
+    async def exec(self, request: ExecRequest) -> AsyncIterator[ExecStream]:
+        """A command in a container, or the attachment to its first process, while the context lasts (feature `exec`).
+
+        Raises NotNow (429) while `log_streams` streams run.
+        """
+        headers = self._headers("Exec", False)
+        async with self._transport.websocket("/exec", "/exec", headers=headers, subprotocol=SUBPROTOCOL) as socket:
+            stream = ExecStream(socket)
+            await stream.begin(request)
+            yield stream
 
     async def _call(self, method: str, path: str, operation: str, data: bytes) -> tuple[bytes, frozenset[str]]:
         headers = self._headers(operation, bool(data))

@@ -4,14 +4,19 @@ The caller's first message is text, an ExecRequest as JSON (not the query: comma
 From then on it is Kubernetes' own remote command protocol, v5.channel.k8s.io (k8s.io/streaming, and the websocket page of kubectl's
 KEP-4006): binary messages whose first byte is the channel; at the end the server sends a metav1.Status as JSON on channel ERROR and
 closes. What can't be opened is refused before the upgrade where that is known, else by such a Status.
+
+One thing is added: the caller sends WINDOW bytes of standard input at most, and as many more as messages on channel CREDIT grant
+(a decimal number each). So whoever is in between always reads on, and a command that doesn't read its input hides nobody's leaving.
 """
 
 import msgspec
 
 SUBPROTOCOL = "v5.channel.k8s.io"
 STDIN, STDOUT, STDERR, ERROR, RESIZE = 0, 1, 2, 3, 4
+CREDIT = 5
 CLOSE = 255  # the next byte names a channel that its sender is done with
 PIECE = 32 * 1024
+WINDOW = 256 * 1024
 
 
 class ExecRequest(msgspec.Struct):

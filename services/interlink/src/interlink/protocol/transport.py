@@ -15,7 +15,7 @@ from interlink.protocol.features import FEATURES_HEADER, parse_features
 ERROR_BODY_LIMIT = 64 * 1024
 REPLY_LIMIT = 64 * 1024 * 1024  # statuses of tens of thousands of pods
 LOG_CHUNK = 64 * 1024
-LOG_STREAMS = 1000  # at once to one server; a further one is told to come back, not left waiting without a word
+LOG_STREAMS = 1000  # and commands, to one server; a further one is told to come back, not left waiting without a word
 # a log that is followed may be silent for long; a day without a byte ends it
 FOLLOW_SILENCE_SECONDS = 86400.0
 
@@ -80,10 +80,25 @@ class Transport:
                 await _check(response)
             yield _chunks(what, response)
 
+    @contextlib.asynccontextmanager
+    async def websocket(
+        self, what: str, path: str, *, headers: Mapping[str, str], subprotocol: str
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket, which takes a place among the streams; it may last for days. Raises NotNow (429) if too many run."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(self._place(what))
+            with mapped_errors(what):
+                socket = await stack.enter_async_context(
+                    self._streams.websocket(path, headers=headers, subprotocol=subprotocol)
+                )
+            yield socket
+
     @contextlib.contextmanager
     def _place(self, what: str) -> Iterator[None]:
         if self._open_streams >= self._log_streams:
-            raise NotNow(f"{what}: {self._open_streams} logs are being read already; try again later", http_status=429)
+            raise NotNow(
+                f"{what}: {self._open_streams} logs and commands are followed already; try again later", http_status=429
+            )
         self._open_streams += 1
         try:
             yield
@@ -120,6 +135,9 @@ def mapped_errors(what: str) -> Iterator[None]:
         yield
     except InterlinkError:
         raise
+    except aiohttp.WSServerHandshakeError as error:
+        retry_after = error.headers.get("Retry-After") if error.headers is not None else None
+        raise from_status(error.status, f"{what}: HTTP status {error.status}", retry_after) from error
     except aiohttp.ClientConnectorError as error:
         # nothing was asked yet; certificate errors are of this kind too
         raise NoConnection(f"{what}: no connection: {error}") from error

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from service_runtime.logs import get_logger
+from service_runtime.websockets import carry
 
 from interlink.protocol.decode import encode
 from interlink.protocol.errors import InterlinkError, Rejected
-from interlink.protocol.features import FEATURES_HEADER, LIST, RETRY_CREATE, STATUS_BATCH, format_features
+from interlink.protocol.exec import SUBPROTOCOL
+from interlink.protocol.features import EXEC, FEATURES_HEADER, LIST, RETRY_CREATE, STATUS_BATCH, format_features
 from interlink.protocol.serving import error_middleware, error_response, json_response, read_json, session_of
 from interlink.protocol.types import CreateReply, CreateRequest, JsonObject, LogRequest, Pod, RetrievedPodData
 from interlink.protocol.uid import required_uid
@@ -20,7 +22,7 @@ from interlink.server.settings import ServerSettings
 from interlink.server.status_cache import StatusCache
 
 # what we can pass on, if the plugin can do it
-_FORWARDED_FEATURES = frozenset({STATUS_BATCH, LIST, RETRY_CREATE})
+_FORWARDED_FEATURES = frozenset({STATUS_BATCH, LIST, RETRY_CREATE, EXEC})
 
 log = get_logger(__name__)
 
@@ -48,6 +50,7 @@ class ApiServer:
         for path, handler in calls.items():
             for method in ("GET", "POST", "DELETE"):
                 app.router.add_route(method, path, metrics.counted(path.strip("/"), handler))
+        app.router.add_get("/exec", metrics.counted("exec", self.exec))
         return app
 
     async def create(self, request: web.Request) -> web.Response:
@@ -116,6 +119,21 @@ class ApiServer:
                 await response.write(chunk)
             await response.write_eof()
         return response
+
+    async def exec(self, request: web.Request) -> web.StreamResponse:
+        """GET /exec: a WebSocket to the plugin's (feature `exec`); what goes over it is theirs."""
+        if EXEC not in self._plugin.features:
+            return web.Response(status=501, text="the plugin behind this server runs no commands in containers\n")
+        socket = web.WebSocketResponse(protocols=(SUBPROTOCOL,), compress=False)
+        if not socket.can_prepare(request).ok:
+            raise Rejected(["/exec is a WebSocket: the request asks for none"], 400)
+        session = session_of(request)
+        async with self._plugin.exec(session) as upstream:
+            await socket.prepare(request)
+            log.info("exec.began", request=session)
+            await carry(socket, upstream)
+        log.info("exec.ended", request=session, code=socket.close_code)
+        return socket
 
     async def ping(self, request: web.Request) -> web.Response:
         """POST /pinglink: the plugin's own answer, and what of its features can be used through us."""

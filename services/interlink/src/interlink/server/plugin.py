@@ -7,11 +7,13 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
 
+import aiohttp
 from service_runtime.http_client import Deadlines
 from service_runtime.logs import get_logger
 
 from interlink.protocol.decode import MalformedError, decode, encode
 from interlink.protocol.errors import InterlinkError, LostTrack, NotNow, Rejected
+from interlink.protocol.exec import SUBPROTOCOL
 from interlink.protocol.features import SESSION_HEADER, STATUS_BATCH
 from interlink.protocol.transport import REPLY_LIMIT, Transport
 from interlink.protocol.types import CreateReply, LogRequest, Pod, PodStatus, RetrievedPodData
@@ -143,6 +145,15 @@ class Plugin:
             "plugin /getLogs", "/getLogs", headers=_headers(session), data=encode(body), follow=request.Opts.Follow
         ) as chunks:
             yield chunks
+
+    @contextlib.asynccontextmanager
+    async def exec(self, session: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """The plugin's end of a command's WebSocket."""
+        headers = {SESSION_HEADER: session}
+        async with self._transport.websocket(
+            "plugin /exec", "/exec", headers=headers, subprotocol=SUBPROTOCOL
+        ) as socket:
+            yield socket
 
     async def _call(self, method: str, path: str, data: bytes | None, session: str) -> tuple[bytes, frozenset[str]]:
         what = f"plugin {path.partition('?')[0]}"

@@ -14,6 +14,7 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 from service_runtime.listen import Listen
+from service_runtime.websockets import carry
 from yarl import URL
 
 from oauth2_proxy.core.headers import end_to_end
@@ -86,6 +87,35 @@ class Upstream:
                 return response
             await response.write_eof()
             return response
+
+    async def forward_websocket(
+        self, request: web.Request, headers: CIMultiDict[str], streams: Callable[[], None]
+    ) -> web.StreamResponse:
+        """Open the WebSocket that `request` asks for at the upstream, too, and carry its messages until one end closes it.
+
+        `streams` is called before, and may raise. Raises UpstreamFault; what else the upstream answers than a WebSocket is
+        passed on as its status.
+        """
+        assert self._session is not None, "used outside of its context"
+        streams()
+        for name in [name for name in headers if name.lower().startswith("sec-websocket-")]:
+            del headers[name]
+        wanted = [word.strip() for word in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if word.strip()]
+        url = URL(self._origin + request.raw_path, encoded=True)
+        try:
+            async with asyncio.timeout(self._deadlines.first_byte):
+                upstream = await self._session.ws_connect(url, headers=headers, protocols=wanted)
+        except aiohttp.WSServerHandshakeError as error:
+            retry = error.headers.get("Retry-After") if error.headers is not None else None
+            return web.Response(status=error.status, headers={"Retry-After": retry} if retry else None)
+        except (aiohttp.ClientError, OSError) as error:
+            raise _fault(error) from error
+        async with upstream:
+            chosen = (upstream.protocol,) if upstream.protocol else ()
+            socket = web.WebSocketResponse(protocols=chosen, compress=False)
+            await socket.prepare(request)
+            await carry(socket, upstream)
+        return socket
 
     @contextlib.asynccontextmanager
     async def _reply(

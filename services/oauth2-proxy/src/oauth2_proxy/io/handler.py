@@ -56,7 +56,10 @@ class Handler:
         )
         try:
             with self._load.call() as place:
-                response = await self._upstream.forward(request, headers, self._settings.limits.body, place.streams)
+                if web.WebSocketResponse().can_prepare(request).ok:
+                    response = await self._upstream.forward_websocket(request, headers, place.streams)
+                else:
+                    response = await self._upstream.forward(request, headers, self._settings.limits.body, place.streams)
         except TooManyStreams:
             log.warning("request.too_many_streams", **_about(request), limit=self._settings.limits.streams)
             # another method may have had its effect already, which 503 would deny

@@ -37,7 +37,8 @@ def without_logs(record: JobResult | None) -> JobResult | None:
 @dataclass(slots=True, eq=False)
 class Pod:
     """One pod. `since` is when its stage began (monotonic clock); `unseen` until a query has shown its job; `sandbox` is
-    held while its output is being brought and read: only taken when free, so that nobody waits for it."""
+    held while its output is being brought and read: only taken when free, so that nobody waits for it; `connected` while its job
+    has a job channel; its job, which ended it by that, may take until `leaves_by` (monotonic clock) to end itself."""
 
     record: PodRecord
     stage: Stage
@@ -55,6 +56,8 @@ class Pod:
     releases: int = 0
     fetch_failing_since: float | None = None
     deleting: bool = False
+    connected: bool = False
+    leaves_by: float = 0.0
     order: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     sandbox: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -273,4 +276,5 @@ class PodTable:
             final=final,
             end=end,
             note=pod.note,
+            connected=pod.connected,
         )

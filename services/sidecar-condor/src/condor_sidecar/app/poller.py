@@ -153,7 +153,10 @@ class Poller:
             if pod.deleting:
                 continue
             if pod.stage is Stage.ENDED:
+                leaving = time.monotonic() < pod.leaves_by
                 for ad in pod.jobs.values():
+                    if leaving and ad.status != JobStatus.COMPLETED:
+                        continue
                     # its end is journaled, the job only has to go
                     (fetched if ad.status == JobStatus.COMPLETED else remove).append(ad.job_id)
             elif pod.stage is Stage.PRESENT and pod.ad is not None and not pod.unseen:

@@ -13,6 +13,7 @@ from interlink.protocol.uid import required_uid
 
 from condor_sidecar import metrics
 from condor_sidecar.app.announcement import announcement
+from condor_sidecar.app.exec import Commands
 from condor_sidecar.app.health import Health
 from condor_sidecar.app.intake import Intake
 from condor_sidecar.app.log_stream import LogStreams
@@ -21,7 +22,8 @@ from condor_sidecar.app.remover import Remover
 from condor_sidecar.io.journal import JournalError
 from condor_sidecar.settings import Resources
 
-ANNOUNCED = features.format_features((features.STATUS_BATCH, features.LIST, features.RETRY_CREATE))
+ANNOUNCED = (features.STATUS_BATCH, features.LIST, features.RETRY_CREATE)
+NO_CHANNEL = "no commands can be run in containers here: the sidecar's configuration has no job channel (`channel`)\n"
 
 
 class Rest:
@@ -37,6 +39,7 @@ class Rest:
         health: Health,
         resources: Resources,
         node: str,
+        commands: Commands | None = None,
     ) -> None:
         self._table = table
         self._intake = intake
@@ -45,6 +48,8 @@ class Rest:
         self._health = health
         self._resources = resources
         self._node = node
+        self._commands = commands
+        self._announced = features.format_features(ANNOUNCED + ((features.EXEC,) if commands is not None else ()))
 
     def application(self, max_body_bytes: int) -> web.Application:
         """The aiohttp application."""
@@ -55,6 +60,7 @@ class Rest:
             app.router.add_route(method, "/status", self.status)
             app.router.add_route(method, "/getLogs", self.get_logs)
         app.router.add_get("/pods", self.list_pods)
+        app.router.add_get("/exec", self.exec)
         return app
 
     async def create(self, request: web.Request) -> web.Response:
@@ -86,7 +92,7 @@ class Rest:
         pods = await serving.read_json(request, list[JsonObject])
         if not pods:
             reply = announcement(self._resources, self._health)
-            return serving.json_response(reply, {features.FEATURES_HEADER: ANNOUNCED})
+            return serving.json_response(reply, {features.FEATURES_HEADER: self._announced})
         return serving.json_response([s for s in (self._status_of(pod) for pod in pods) if s is not None])
 
     def _status_of(self, asked: JsonObject) -> PodStatus | None:
@@ -102,10 +108,18 @@ class Rest:
         statuses = (self._table.status(pod) for pod in held if not pod.deleting)
         return serving.json_response([status for status in statuses if status is not None])
 
+    async def exec(self, request: web.Request) -> web.StreamResponse:
+        """A WebSocket to a command in a container (feature `exec`)."""
+        if self._commands is None:
+            return web.Response(status=501, text=NO_CHANNEL)
+        return await self._commands.handle(request)
+
     async def get_logs(self, request: web.Request) -> web.StreamResponse:
         """A container's log. The reply's head is sent at once: callers give a silent one up after seconds."""
         asked = await serving.read_json(request, LogRequest)
         pod = self._logs.find(asked)
+        if asked.Opts.Previous:
+            return web.Response(body=await self._logs.previous(pod, asked), content_type="text/plain", charset="utf-8")
         response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
         await response.prepare(request)
         async for piece in self._logs.read(pod, asked):
@@ -130,5 +144,5 @@ async def measured(request: web.Request, handler: serving.Handler) -> web.Stream
         raise
     finally:
         metrics.CALLS.labels(path, status).inc()
-        if path != "/getLogs":
+        if path not in ("/getLogs", "/exec"):
             metrics.CALL_SECONDS.labels(path).observe(time.monotonic() - began)

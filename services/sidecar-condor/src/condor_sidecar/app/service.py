@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from service_runtime.files import write_atomically
@@ -13,6 +14,10 @@ from service_runtime.metrics import serve_observability
 
 from condor_sidecar import metrics
 from condor_sidecar.app.boundary import keep_running
+from condor_sidecar.app.channel import access
+from condor_sidecar.app.channel.channels import Channels
+from condor_sidecar.app.channel.final import FinalRecords
+from condor_sidecar.app.channel.server import ChannelServer
 from condor_sidecar.app.fetcher import Fetcher
 from condor_sidecar.app.health import Health
 from condor_sidecar.app.intake import Intake
@@ -23,6 +28,7 @@ from condor_sidecar.app.poller import Poller
 from condor_sidecar.app.remover import Remover
 from condor_sidecar.app.rest import Rest
 from condor_sidecar.app.submitter import Submitter
+from condor_sidecar.core.policy import ChannelAccess
 from condor_sidecar.core.reaction import HoldRules
 from condor_sidecar.io.journal import Journal, JournalError
 from condor_sidecar.io.output_store import OutputStore
@@ -83,13 +89,15 @@ async def _run(
     )
     remover = Remover(table, schedd, store, health, poller)
     live = LiveLogs(table, schedd, store, settings.output.live_seconds)
+    jobs = await asyncio.to_thread(access.read, settings)
     async with asyncio.TaskGroup() as accepts:
-        intake = Intake(table, submitter, site_policy(settings), limits, accepts)
+        intake = Intake(table, submitter, site_policy(settings, jobs), limits, accepts)
+        channels = Channels(table, jobs.secret if jobs else b"", FinalRecords(table, store, accepts))
         rest = Rest(
             table,
             intake=intake,
             remover=remover,
-            logs=LogStreams(table, live, store),
+            logs=LogStreams(table, live, store, channels),
             health=health,
             resources=settings.resources,
             node=settings.node or settings.instance,
@@ -99,6 +107,7 @@ async def _run(
         async with (
             # ready from here on: pods are taken while the schedd is away, and taking them is what readiness is about
             serve_observability(settings.metrics, lambda: None),
+            _serve_channel(settings, table, channels, jobs),
             serve_app(app, listen, settings.tls),
             asyncio.TaskGroup() as loops,
         ):
@@ -120,6 +129,21 @@ async def _run(
                     await submitter.finish()
             for task in running:
                 task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _serve_channel(
+    settings: Settings, table: PodTable, channels: Channels, jobs: ChannelAccess | None
+) -> AsyncIterator[None]:
+    """Take connections of jobs inside the context, where that is configured."""
+    if settings.channel is None or jobs is None:
+        yield
+        return
+    app = ChannelServer(table, channels, jobs.secret, settings.channel).application()
+    listen = Listen.parse(settings.channel.listen)
+    async with serve_app(app, listen, settings.channel.tls) as bound:
+        log.info("channel.listening", listen=str(listen), bound=bound, url=settings.channel.url)
+        yield
 
 
 async def _keep_house(store: OutputStore, table: PodTable, remover: Remover, live: LiveLogs, output: Output) -> None:

@@ -9,7 +9,7 @@ from condor_sidecar.model.job_ad import JobAd
 from condor_sidecar.model.plan import CONTAINER_NAME, ContainerKind
 from condor_sidecar.model.pod_record import ContainerRecord, PodRecord
 
-_KINDS = {"i": ContainerKind.INIT, "m": ContainerKind.MAIN}
+_KINDS = {kind.value[0]: kind for kind in ContainerKind}
 
 
 def adopt(ad: JobAd) -> PodRecord | None:

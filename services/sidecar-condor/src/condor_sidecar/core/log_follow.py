@@ -25,6 +25,11 @@ class Mark(NamedTuple):
         last_line = data[data.rfind(b"\n", 0, max(0, end - 1)) + 1 : end]
         return cls(end, tail, last_line.partition(b" ")[0])
 
+    def moved(self, added: bytes) -> "Mark":
+        """Whole lines that follow were read as well."""
+        later = Mark.at_end(added)
+        return Mark(self.end + later.end, (self.tail + later.tail)[-_OVERLAP:], later.time or self.time)
+
 
 NOTHING = Mark(0, b"", b"")
 """Before the first look."""

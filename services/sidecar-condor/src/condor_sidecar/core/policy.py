@@ -102,6 +102,16 @@ class LogLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelAccess:
+    """How jobs get to the job channel: its address, the authorities they trust for it (PEM; empty: the worker nodes' own), and
+    the secret that their tickets are made with."""
+
+    url: str
+    authorities: str
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One endpoint's rules.
 
@@ -136,3 +146,4 @@ class Policy:
     keep_service_account_token: bool = False
     cluster_domain: str = "cluster.local"
     submit_extra: Mapping[str, str] = field(default_factory=dict)
+    channel: ChannelAccess | None = None

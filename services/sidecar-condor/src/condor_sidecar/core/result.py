@@ -33,6 +33,7 @@ MOST_LOG_BYTES: Final = 80 << 20
 """Of one pod's logs together; a plan allows 64 MiB (Output.kept_pod_mib), and each log may have a last line more."""
 MOST_EVENTS: Final = 20
 LOG_FILE = re.compile(r"logs/(([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)(?:\.previous)?)\.log")
+"""The log of a container's latest run, and of the one before; in `JobResult.logs`, the latter is called `NAME.previous`."""
 Time = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$")]
 ExitCode = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
@@ -133,6 +134,11 @@ def _contents(archive: tarfile.TarFile, names: Collection[str]) -> tuple[bytes |
             log = logs[found.group(1)] = content.read(room)
             room -= len(log)
     return record, logs
+
+
+def parse_record(text: bytes) -> JobResult:
+    """The record as the job channel brings it. Raises UnreadableResult."""
+    return _result(text, {})
 
 
 def parse_stream(data: bytes, names: Collection[str]) -> JobResult | None:

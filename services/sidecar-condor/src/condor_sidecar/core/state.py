@@ -44,7 +44,8 @@ class Evidence:
     """All that is known of one pod.
 
     `live` is the newest record of the running supervisor, `final` the one in `out.tar`, `end` how the job as a whole
-    ended, where that is decided. `note` is a sentence for a pod that waits (what keeps it).
+    ended, where that is decided. `note` is a sentence for a pod that waits (what keeps it). `connected`: its job has a job channel,
+    so it runs, whatever the last query said.
     """
 
     containers: tuple[ContainerRecord, ...]
@@ -55,6 +56,7 @@ class Evidence:
     final: JobResult | None = None
     end: JobEnd | None = None
     note: str = ""
+    connected: bool = False
 
 
 def look(evidence: Evidence) -> PodView:
@@ -65,7 +67,8 @@ def look(evidence: Evidence) -> PodView:
     if ad is None or evidence.stage in (Stage.QUEUED, Stage.SUBMITTING):
         return _all_waiting(evidence, "Queued", evidence.note or "waiting to be submitted to HTCondor")
     alive = (JobStatus.RUNNING, JobStatus.TRANSFERRING_OUTPUT, JobStatus.SUSPENDED)
-    if ad.status in alive or (ad.status == JobStatus.COMPLETED and evidence.live is not None):
+    heard = evidence.live is not None and (evidence.connected or ad.status == JobStatus.COMPLETED)
+    if ad.status in alive or heard:
         return _alive(evidence, ad)
     reason, message = _why_waiting(ad)
     return _all_waiting(evidence, reason, f"{message}; {evidence.note}" if evidence.note else message)

@@ -91,5 +91,5 @@ def _batch(keys: tuple[str, ...], members: list[tuple[PodRecord, dict[str, str]]
 
 
 def containers_attribute(record: PodRecord) -> str:
-    """The pod's containers in one word list, `i:name` for init containers and `m:name` for the others."""
+    """The pod's containers in one word list, `i:name` for init containers, `s:name` for sidecars, `m:name` for the others."""
     return " ".join(f"{container.kind.value[0]}:{container.name}" for container in record.containers)

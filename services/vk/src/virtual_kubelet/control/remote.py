@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from interlink.protocol.client import InterlinkClient, Ping
 from interlink.protocol.errors import InterlinkError, LostTrack
-from interlink.protocol.features import LIST, RETRY_CREATE, STATUS_BATCH
+from interlink.protocol.features import EXEC, LIST, RETRY_CREATE, STATUS_BATCH
 from interlink.protocol.types import CreateReply, CreateRequest, PodStatus
 
 from virtual_kubelet import metrics
@@ -45,6 +45,11 @@ class Remote:
     def idempotent(self) -> bool:
         """Can a create be repeated without making a second job?"""
         return RETRY_CREATE in self._features
+
+    @property
+    def executes(self) -> bool:
+        """Can commands be run in containers?"""
+        return EXEC in self._features
 
     async def create(self, request: CreateRequest) -> CreateReply:
         return await _timed("create", self._create_seconds, lambda: self._client.create(request))

@@ -1,7 +1,7 @@
 """The kubelet port: what the API server asks a node for on behalf of kubectl."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
@@ -14,15 +14,17 @@ from service_runtime.logs import get_logger
 from virtual_kubelet.core.log_query import LogQuery, LogQueryError, log_query
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.core.timestamp import rfc3339
+from virtual_kubelet.io.commands import Commands
 from virtual_kubelet.io.kubelet_access import KubeletAccess
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 
 NOT_HERE = (
     "{what} is not possible on this node: the pod runs as a batch job at a remote site, and the way there carries no "
-    "interactive streams. Use `kubectl logs` (also with -f) to see its output.\n"
+    "such streams. Use `kubectl logs` (also with -f) to see its output.\n"
 )
 _INTERACTIVE = {"exec": "exec", "attach": "attach", "portForward": "port forwarding", "run": "running a command"}
+_CONTAINER = ("{namespace}/{pod}/{container}", "{namespace}/{pod}/{uid}/{container}")
 
 log = get_logger(__name__)
 
@@ -30,7 +32,16 @@ log = get_logger(__name__)
 class KubeletPort:
     """The routes; `access` decides who may call them."""
 
-    def __init__(self, registry: Registry, interlink: InterlinkClient, access: KubeletAccess) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        interlink: InterlinkClient,
+        access: KubeletAccess,
+        executes: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`executes`: whether the site runs commands in containers just now."""
+        self._executes = executes
+        self._commands = Commands(registry, interlink)
         self._registry = registry
         self._interlink = interlink
         self._access = access
@@ -44,12 +55,21 @@ class KubeletPort:
         route.add_get("/pods/", self._pods)
         route.add_get("/runningpods", self._running)
         route.add_get("/runningpods/", self._running)
+        for method in ("GET", "POST"):
+            for path in _CONTAINER:
+                route.add_route(method, "/exec/" + path, self._command)
+                route.add_route(method, "/attach/" + path, self._command)
         for path in _INTERACTIVE:
             route.add_route("*", f"/{path}/{{rest:.*}}", self._interactive)
         return app
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok")
+
+    async def _command(self, request: web.Request) -> web.StreamResponse:
+        if not self._executes():
+            return await self._interactive(request)
+        return await self._commands.handle(request)
 
     async def _interactive(self, request: web.Request) -> web.Response:
         what = _INTERACTIVE[request.path.split("/", 2)[1]]

@@ -19,6 +19,7 @@ from condor_sidecar.core.compile.node import Node
 from condor_sidecar.core.compile.registry_login import with_logins
 from condor_sidecar.core.compile.volumes import Volumes, compile_volumes
 from condor_sidecar.core.policy import Policy
+from condor_sidecar.core.ticket import ticket
 from condor_sidecar.job.supervisor import plan as job
 from condor_sidecar.model.plan import ContainerKind, PayloadFile, Plan, PlannedContainer, Rejection
 
@@ -128,6 +129,7 @@ def _job(
         containers=containers,
         restart_policy=restart_policy,
         patience_seconds=policy.patience_seconds,
+        channel=_channel(metadata["uid"].text(), policy),
     )
 
 
@@ -135,6 +137,11 @@ def _logs(restart_policy: str, containers: list[job.Container]) -> int:
     """How many logs the pod may have: two of each container that may be started again."""
     again = [each for each in containers if restart_policy != job.NEVER or each.kind == job.SIDECAR]
     return len(containers) + len(again)
+
+
+def _channel(uid: str, policy: Policy) -> job.Channel | None:
+    access = policy.channel
+    return None if access is None else job.Channel(access.url, ticket(access.secret, uid), access.authorities)
 
 
 def _plan(pod: job.Pod, files: list[PayloadFile], commands: dict[str, str], limits: wall_time.Limits) -> Plan:
@@ -164,7 +171,7 @@ def _shape(pod: job.Pod, files: list[PayloadFile], commands: dict[str, str]) -> 
     """A digest of the plan without what may be secret: it stands in the job ad, which anyone may read and try guesses on."""
     bare = [_without_secrets(each) for each in pod.containers]
     parts = {
-        "pod": job.encode(pod._replace(containers=bare, host_aliases=[])).decode(),
+        "pod": job.encode(pod._replace(containers=bare, host_aliases=[], channel=None)).decode(),
         "files": sorted((file.path, file.mode) for file in files),
         "submit": commands,
     }

@@ -10,25 +10,28 @@ So a stream whose reader is slow stands still at its source, and none is ever in
 
 From the job:
   hello     {version, uid, revision}                  the first message of a connection
-  state     {record}                                  the record of the pod (state.py), at each change and after hello
-  usage     {time, started, containers: [...]}        what the containers use, now and then
-  opened    {stream}                                  a stream is there
+  state     {record, signature}                       the record of the pod (state.py) as text, at each change and after hello
+  usage     {time, containers: [{name, cpu_seconds, memory_bytes}]}   what the containers use, now and then
+  opened    {stream, restart}                         a stream is there; `restart` (of a log): which run's
   end       {stream, code, reason, message}           its last message; `code` is a command's exit code, None where there is none
   updated   {number, problem}                         an update was carried out, or not and why
 From the sidecar:
   welcome   {}                                        the answer to hello
-  log       {stream, container, restart, offset, follow}   bytes of the log in CRI format; `restart` -1: of the latest run
+  log       {stream, container, restart, offset, follow}   bytes of the log in CRI format (channel_logs.py); `restart` -1: of the
+                                                      latest run, -2: of the one before
   exec      {stream, container, command, stdin, stdout, stderr, tty}
   attach    {stream, container, stdin, stdout, stderr, tty}
   resize    {stream, width, height}                   of the terminal
   eof       {stream}                                  standard input ended
   close     {stream}                                  nobody wants it any more
-  update    {number, volumes: {volume: {path: [mode, base64]}}, deadline_seconds}
+  update    {number, volumes: {volume: {path: [mode, base64]}}, deadline_seconds}   what is None stays as it is
   bye       {}                                        the final record was taken: the job may end
 Both:
   credit    {stream, bytes}
 """
 
+import hashlib
+import hmac
 import json
 import struct
 from typing import Any, Dict, Tuple
@@ -64,6 +67,11 @@ def decode(text: str) -> Dict[str, Any]:
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise BadMessage("a message is an object with a type")
     return message
+
+
+def signature(ticket: str, record: str) -> str:
+    """What shows that a record comes from the supervisor that was given this ticket."""
+    return hmac.new(ticket.encode("ascii"), record.encode("utf-8"), hashlib.sha256).hexdigest()
 
 
 def pack(kind: int, stream: int, data: bytes) -> bytes:

@@ -6,7 +6,7 @@ Session back: `session = open(message, send, on_end)`. The channel is lost at an
 
 import collections
 import threading
-from typing import Any, Callable, Deque, Dict, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, Mapping, Optional, Tuple
 
 from .channel_protocol import PIECE, WINDOW, encode, pack
 
@@ -33,7 +33,12 @@ class CannotOpen(Exception):
 
 
 class Session:
-    """What an opener gives: takes what comes in. A session that is closed ends by itself and needn't say so."""
+    """What an opener gives: takes what comes in. A session that is closed ends by itself and needn't say so.
+
+    `about` has further fields of the message that says that the stream is open.
+    """
+
+    about: Mapping[str, Any] = {}
 
     def feed(self, kind: int, data: bytes) -> None:
         """Data for it (STDIN). May wait: it has a thread of the stream's own, and the sender waits with it."""

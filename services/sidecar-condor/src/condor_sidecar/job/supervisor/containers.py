@@ -5,6 +5,7 @@ import signal
 from typing import Callable, Dict, List, Mapping, Optional
 
 from . import launcher
+from .channel_logs import LATEST, PREVIOUS, Run
 from .life import NOT_STARTED, Ending
 from .logs import LogFile, Pump
 from .mailbox import Exited, Mailbox
@@ -42,11 +43,13 @@ class Containers:
         self._running: Dict[str, Running] = {}
         self.logs: Dict[str, LogFile] = {}  # of the latest run of each
         self.previous: Dict[str, LogFile] = {}  # of the run before that
+        self._runs: Dict[str, int] = {}
 
     def start(self, container: Container, run: int, launch: Launch) -> None:
         """Start the container's process, its run number `run`. Raises OSError."""
         name = container.name
         log = self._next_log(name, run)
+        self._runs[name] = run
         outputs = [os.pipe(), os.pipe()]
 
         def on_line(line: bytes) -> None:
@@ -87,6 +90,21 @@ class Containers:
         self.logs[name] = LogFile(os.path.join(self._log_folder, label), self._kept_bytes)
         return self.logs[name]
 
+    def find_log(self, name: str, restart: int) -> Optional[Run]:
+        """The log of a container's run (channel_logs.Find): the latest and the one before are kept. Safe in threads."""
+        latest, log = self._runs.get(name), self.logs.get(name)
+        if latest is None or log is None:
+            return None
+        wanted = {LATEST: latest, PREVIOUS: latest - 1}.get(restart, restart)
+        if wanted == latest:
+            return Run(latest, log)
+        before = self.previous.get(name)
+        return Run(wanted, before) if wanted == latest - 1 and before is not None else None
+
+    def pids(self) -> Dict[str, int]:
+        """The first process of each container that runs. Safe in threads."""
+        return {name: running.pid for name, running in list(self._running.items())}
+
     def signal(self, name: str, signum: int) -> None:
         """Pass a signal on to the container's first process; SIGKILL takes everything in the container.
 
@@ -107,6 +125,7 @@ class Containers:
         """The container's process ended with this wait status: what that means."""
         running = self._running.pop(name)
         running.pump.join(DRAIN)
+        running.log.end()
         code, signum = outcome(status)
         start = _read(running.launch.status_file)
         failure = launcher.failure(start, running.launch.command)

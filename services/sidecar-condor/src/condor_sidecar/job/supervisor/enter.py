@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 import termios
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 FAILED = 125  # exit code when the container can't be entered; only the status file tells it from a program's own 125
 WORD = "enter"  # the executable's first argument that leads here
@@ -33,6 +33,29 @@ CAPABILITIES_VERSION = 0x20080522
 LAST_CAPABILITY = 63
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Terminal(NamedTuple):
+    """A terminal, and who is to get its master."""
+
+    peer: socket.socket
+    master: int
+    slave: int
+
+    def take(self) -> None:
+        """Make it this session's and put it on the standard streams; only then is its master handed over.
+
+        So what is typed at once, Control-C among it, finds somebody.
+        """
+        fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+        self.peer.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [self.master]))])
+        for stream in (0, 1, 2):
+            os.dup2(self.slave, stream)
+
+    def close(self) -> None:
+        os.close(self.master)
+        os.close(self.slave)
+        self.peer.close()
 
 
 class CannotEnter(Exception):
@@ -76,10 +99,11 @@ def _numbers(pid: int) -> List[int]:
 def main(arguments: List[str]) -> int:
     """Run what `command` asks for; its exit code."""
     pid, program, work_dir = int(arguments[0]), arguments[1], arguments[2]
-    terminal = socket.socket(fileno=int(arguments[3])) if len(arguments) > 3 else None
+    peer = socket.socket(fileno=int(arguments[3])) if len(arguments) > 3 else None
     try:
         _join(pid)
-        slave = None if terminal is None else _open_terminal(terminal)
+        # made here, where its name means something in the container
+        terminal = None if peer is None else _Terminal(peer, *os.openpty())
         os.chdir(work_dir)
         _drop_rights()
     except (OSError, CannotEnter) as error:
@@ -88,7 +112,9 @@ def main(arguments: List[str]) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
     child = os.fork()
     if child == 0:
-        _become(program, slave)
+        _become(program, terminal)
+    if terminal is not None:
+        terminal.close()
     return _wait(child)
 
 
@@ -140,15 +166,6 @@ def _own_space(name: str) -> int:
     return os.open("/proc/self/ns/%s" % name, os.O_RDONLY | os.O_CLOEXEC)
 
 
-def _open_terminal(peer: socket.socket) -> int:
-    """A new terminal in the container, where its name means something; the master goes to `peer`, the slave is returned."""
-    master, slave = os.openpty()
-    peer.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [master]))])
-    os.close(master)
-    peer.close()
-    return slave
-
-
 def _drop_rights() -> None:
     """Give up every right that joining gave, for good: what an executed program could have of them is bounded by nothing."""
     for capability in range(LAST_CAPABILITY + 1):
@@ -159,18 +176,16 @@ def _drop_rights() -> None:
     _check("capset", _libc.capset(header, (ctypes.c_uint32 * 6)()))
 
 
-def _become(program: str, terminal: Optional[int]) -> None:
+def _become(program: str, terminal: Optional[_Terminal]) -> None:
     """In the child, the first process of ours that is in the container's process namespace: execute the program."""
     try:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         os.setsid()
         if terminal is not None:
-            fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
-            for stream in (0, 1, 2):
-                os.dup2(terminal, stream)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores
+            terminal.take()
+        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):  # which Python treats in its own way
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.execv(program, [program])  # noqa: S606 - no shell is wanted
     except OSError as error:
         os.write(2, ("the container can't be entered: %s: %s\n" % (program, error)).encode("utf-8", "replace"))
@@ -182,7 +197,10 @@ def _wait(child: int) -> int:
     """The child's exit code; signals that come meanwhile are passed on to it."""
 
     def pass_on(number: int, _: Any) -> None:
-        os.kill(child, number)
+        try:
+            os.kill(child, number)
+        except ProcessLookupError:
+            pass  # it has just ended
 
     for number in FORWARDED:
         signal.signal(number, pass_on)

@@ -1,84 +1,67 @@
-"""Runs a command in a container that runs, with the container's own environment, and ends it when its time is up."""
+"""Runs the command of a probe or a hook in a container that runs, and ends it when its time is up."""
 
-import itertools
-import os
-import sys
 import threading
-from typing import List, Mapping
+import time
+from typing import List
 
 from . import enter, launcher
 from .attempts import Outcome
-from .command import encoded, paths
 from .containers import Containers, Running
-from .mounts import START_FOLDER
+from .inside import Further, Inside, further
 from .processes import Processes, outcome
 from .words import duration
 
 MOST_OUTPUT = 10 * 1024  # bytes that are told, a kubelet's number
+BEGINNING = 10.0  # seconds that a container may take from its start to its first process
 NEVER_CANCELLED = threading.Event()  # a hook of a pod that ends is run, too; what is left at the very end is killed
 
 
 class Commands:
-    """Commands of probes and hooks."""
+    """Commands of probes and hooks; what they write is kept in `folder` for as long as they run."""
 
-    def __init__(
-        self, containers: Containers, processes: Processes, environment: Mapping[str, str], folder: str
-    ) -> None:
-        self._containers, self._processes, self._environment, self._folder = containers, processes, environment, folder
-        self._numbers = itertools.count()
+    def __init__(self, containers: Containers, processes: Processes, folder: str) -> None:
+        self._containers, self._processes, self._folder = containers, processes, folder
 
     def run(self, name: str, run: int, command: List[str], timeout: float) -> Outcome:
         """Run `command` in the container's run number `run`."""
         running = self._containers.find(name)
-        first = None if running is None or running.run != run else enter.first_process(running.pid)
-        if running is None or first is None:
+        if running is None or running.run != run:
             return Outcome(None, "container %s is not running" % name)
-        label = "exec-%d" % next(self._numbers)
-        program, status = (os.path.join(running.launch.start, each) for each in (label, label + "-status"))
+        launch = running.launch
+        inside = Inside(running.pid, launch.folder, launch.env, launch.work_dir, launch.user)
         try:
-            self._write(running, command, program, status)
-            program_inside = START_FOLDER + "/" + label
-            argv = enter.command(sys.executable, _archive(), first, program_inside, running.launch.work_dir)
-            return self._wait(argv, command, status, timeout)
-        except (OSError, launcher.UnknownMachine) as error:
+            program = self._begun(running, inside, command, min(timeout, BEGINNING))
+        except (OSError, enter.CannotEnter, launcher.UnknownMachine) as error:
+            return Outcome(None, str(error))
+        try:
+            return self._wait(program, command, timeout)
+        except OSError as error:
             return Outcome(None, str(error))
         finally:
-            for path in (program, status):
-                if os.path.exists(path):
-                    os.unlink(path)
+            program.remove()
 
-    def _write(self, running: Running, command: List[str], program: str, status: str) -> None:
-        """The program that becomes `command`, and the file where it says what kept it from that."""
-        env = dict(running.launch.env)
-        with open(status, "wb"):
-            pass
-        content = launcher.build(
-            os.uname().machine,
-            (START_FOLDER + "/" + os.path.basename(status)).encode("ascii"),
-            encoded(paths(command[0] if command else "", env)),
-            encoded(command),
-            encoded(["%s=%s" % pair for pair in running.launch.env]),
-            [],
-            running.launch.user,
-        )
-        with open(program, "wb") as file:
-            file.write(content)
-        os.chmod(program, 0o500)
+    def _begun(self, running: Running, inside: Inside, command: List[str], patience: float) -> Further:
+        """The program, once the container's first process is there: Apptainer needs a moment to make it, and a hook comes at once.
 
-    def _wait(self, argv: List[str], command: List[str], status: str, timeout: float) -> Outcome:
-        code, output = self._processes.run(argv, self._environment, self._folder, NEVER_CANCELLED, timeout)
-        text = output[:MOST_OUTPUT].decode("utf-8", "replace")
-        if code is None:
-            return Outcome(False, 'command timed out: "%s" timed out after %s' % (" ".join(command), duration(timeout)))
-        with open(status, "rb") as file:
-            why = launcher.failure(file.read(), command[0] if command else "")
+        Raises enter.CannotEnter and OSError.
+        """
+        end = time.monotonic() + patience
+        while True:
+            try:
+                return further(inside, command or [""])
+            except enter.CannotEnter:
+                if time.monotonic() > end or self._containers.find(running.container.name) is not running:
+                    raise
+            time.sleep(0.02)
+
+    def _wait(self, program: Further, command: List[str], timeout: float) -> Outcome:
+        status, output = self._processes.run(program.arguments(), {}, self._folder, NEVER_CANCELLED, timeout)
+        if status is None:
+            words = 'command timed out: "%s" timed out after %s'
+            return Outcome(False, words % (" ".join(command), duration(timeout)))
+        code, _ = outcome(status)
+        why = program.failure(code)
         if why:
             return Outcome(None, why)
-        if code == 0:
-            return Outcome(True, "")
-        return Outcome(False, text or "command exited with code %d" % outcome(code)[0])
-
-
-def _archive() -> str:
-    """The file that this supervisor is run from."""
-    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        text = output[:MOST_OUTPUT].decode("utf-8", "replace")
+        return Outcome(True, "") if code == 0 else Outcome(False, text or "command exited with code %d" % code)

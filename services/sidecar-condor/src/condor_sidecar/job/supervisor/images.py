@@ -8,7 +8,7 @@ from typing import Callable, Dict, List, NamedTuple, Tuple
 
 from .image_config import CONFIG, ImageConfig, UnreadableConfig, read
 from .plan import Image
-from .sandbox import remove_tree
+from .volume_files import remove_tree
 from .words import NORMAL
 
 PRESENT = 'Container image "%s" already present on machine'

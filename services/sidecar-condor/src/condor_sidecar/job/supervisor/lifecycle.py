@@ -22,6 +22,7 @@ class Lifecycle:
     def __init__(self, pod: Pod, state: PodState, now: float) -> None:
         self.state = state
         self._grace = float(pod.grace_seconds)
+        self._began = now
         self._deadline = now + pod.deadline_seconds
         self._deadline_message = pod.deadline_message
         self._end_by = 0.0
@@ -60,6 +61,10 @@ class Lifecycle:
             if at is not None and at <= now:
                 actions += life.tick(now)
         return actions + self._advance(now)
+
+    def change_deadline(self, deadline_seconds: int) -> None:
+        """The pod is to be ended that long after the supervisor's start."""
+        self._deadline = self._began + deadline_seconds
 
     def prepared(self, name: str, image_id: str, now: float) -> List[Action]:
         """`name` is ready to start."""

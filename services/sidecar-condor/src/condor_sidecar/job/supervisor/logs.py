@@ -9,7 +9,7 @@ import os
 import selectors
 import threading
 import time
-from typing import BinaryIO, Callable, Dict, List
+from typing import BinaryIO, Callable, Dict, List, Tuple
 
 CHUNK = 16 * 1024  # containerd's limit of one log line
 HEAD = 256 * 1024  # of a log over its limit, this much of the beginning is kept
@@ -54,17 +54,22 @@ class LineFramer:
 
 
 class LogFile:
-    """One container's log on disk. Up to `limit` bytes it is kept whole; of a longer one, the head and the latest lines."""
+    """One run's log on disk. Up to `limit` bytes it is kept whole; of a longer one, the head and the latest lines.
 
-    def __init__(self, path: str, limit: int) -> None:
+    Offsets count what was ever written; each lies between two lines.
+    """
+
+    def __init__(self, path: str, limit: int, existing: bool = False) -> None:
         self._paths = [path, path + ".older", path + ".newer"]
         self._limit = limit
         self._head_limit = min(HEAD, limit // 2)
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._ended = False
+        self._written = 0
         self._dropped = 0
         self._current = 0
         self._size = 0
-        self._file: BinaryIO = open(path, "wb")
+        self._file: BinaryIO = open(path, "rb") if existing else open(path, "wb")
 
     def write(self, line: bytes) -> None:
         """Add a line: to the first file until that is full, then to two more that take turns."""
@@ -78,6 +83,8 @@ class LogFile:
             self._file.write(line)
             self._file.flush()
             self._size += len(line)
+            self._written += len(line)
+            self._lock.notify_all()
 
     def _turn(self) -> None:
         older, newer = self._paths[1:]
@@ -87,6 +94,36 @@ class LogFile:
             os.replace(newer, older)
         self._current, self._size = 2, 0
         self._file = open(newer, "wb")
+
+    def end(self) -> None:
+        """Its container has ended: readers need wait no longer."""
+        with self._lock:
+            self._ended = True
+            self._lock.notify_all()
+
+    def wait(self, offset: int, seconds: float) -> bool:
+        """Wait for lines beyond `offset`; whether there can still be any."""
+        with self._lock:
+            if self._written <= offset and not self._ended:
+                self._lock.wait(seconds)
+            return self._written > offset or not self._ended
+
+    def read(self, offset: int, most: int) -> Tuple[bytes, int]:
+        """Whole lines from `offset` on, at most `most` bytes (one line at least), and the offset of what follows them.
+
+        Lines that are no longer kept are replaced by one that says so.
+        """
+        with self._lock:
+            start = 0
+            for number, path in enumerate(self._paths):
+                size = os.path.getsize(path) if os.path.exists(path) else 0
+                if offset < start:
+                    return _gap(_lines(path, 0, most), start - offset), start
+                if offset < start + size:
+                    data = _lines(path, offset - start, most)
+                    return data, offset + len(data)
+                start += size + (self._dropped if number == 0 else 0)
+        return b"", offset
 
     def content(self) -> bytes:
         """The log so far, with a line that says how much was left out, where it was."""
@@ -104,8 +141,7 @@ class LogFile:
             tail = first[cut:] + tail
         excess = tail.find(b"\n", max(0, len(tail) - (self._limit - len(head)))) + 1
         left_out += excess
-        gap = b"%s stderr F [%d bytes of log are left out here]\n" % (tail[excess:].split(b" ", 1)[0], left_out)
-        return head + gap + tail[excess:]
+        return head + _gap(tail[excess:], left_out) + tail[excess:]
 
     def size(self) -> int:
         """Bytes that it takes on the disk."""
@@ -122,6 +158,26 @@ class LogFile:
     def last_lines(self, lines: int, size: int) -> bytes:
         """The text of the last `lines` lines, at most `size` bytes of it: what a kubelet shows when a container left no message."""
         return b"".join(_text(line) for line in self.content().split(b"\n")[-lines - 1 : -1])[-size:]
+
+
+def kept_log(path: str) -> LogFile:
+    """A log that was written before."""
+    log = LogFile(path, os.path.getsize(path), existing=True)
+    log.end()
+    return log
+
+
+def _gap(later: bytes, left_out: int) -> bytes:
+    """The line that stands for what is left out before the lines `later`."""
+    return b"%s stderr F [%d bytes of log are left out here]\n" % (later.split(b" ", 1)[0], left_out)
+
+
+def _lines(path: str, start: int, most: int) -> bytes:
+    """Whole lines of a file, at most `most` bytes of it."""
+    with open(path, "rb") as file:
+        file.seek(start)
+        data = file.read(most)
+    return data[: data.rfind(b"\n") + 1] or data
 
 
 def _text(line: bytes) -> bytes:

@@ -7,7 +7,7 @@ import collections
 import os
 import select
 import signal
-from typing import Any, Deque, List, NamedTuple, Optional
+from typing import Any, Deque, Dict, List, NamedTuple, Optional
 
 
 class Exited(NamedTuple):
@@ -68,6 +68,12 @@ class Told(NamedTuple):
     reason: str
     message: str
     container: str
+
+
+class UpdateAsked(NamedTuple):
+    """The sidecar sent an update (channel_protocol.py)."""
+
+    message: Dict[str, Any]
 
 
 class Mailbox:

@@ -8,7 +8,8 @@ from .command import NoCommand, Process, encoded, process
 from .identity import NoUser, identity
 from .images import Images, NoImage, Tell, Unpacked
 from .plan import Container, Dns, Pod, with_address
-from .sandbox import START, Sandbox, remove_tree
+from .sandbox import START, Sandbox
+from .volume_files import remove_tree
 
 STATUS = "status"
 MESSAGE = "termination-message"
@@ -20,7 +21,7 @@ class Launch(NamedTuple):
     argv: List[str]
     command: str
     image_id: str
-    start: str  # the folder that it starts from
+    folder: str  # that it starts from
     overlay: str  # what it writes to its root; empty if it can't
     env: List[Tuple[str, str]]
     work_dir: str
@@ -29,12 +30,12 @@ class Launch(NamedTuple):
     @property
     def status_file(self) -> str:
         """Where the launcher notes what happened."""
-        return os.path.join(self.start, STATUS)
+        return os.path.join(self.folder, STATUS)
 
     @property
     def message_file(self) -> str:
         """Where the container leaves its last word."""
-        return os.path.join(self.start, MESSAGE)
+        return os.path.join(self.folder, MESSAGE)
 
 
 class CannotStart(Exception):

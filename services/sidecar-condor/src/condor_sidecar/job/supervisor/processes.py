@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from typing import Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -35,17 +35,20 @@ class Processes:
         on_exit: OnExit,
         stdout: Optional[int] = None,
         stderr: Optional[int] = None,
+        stdin: int = subprocess.DEVNULL,
+        inherited: Sequence[int] = (),
     ) -> int:
-        """Start `argv` with nothing on its standard input; its process id. `on_exit` gets the wait status. Raises OSError."""
+        """Start `argv`, which gets these descriptors; its process id. `on_exit` gets the wait status. Raises OSError."""
         with self._lock:  # so that the child can't be reaped before it is known
             process = subprocess.Popen(
                 argv,
                 env=dict(env),
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
                 start_new_session=True,
                 close_fds=True,
+                pass_fds=inherited,
             )
             self._running[process.pid] = (process, on_exit)
         return process.pid

@@ -6,8 +6,9 @@ import sys
 import tarfile
 import threading
 import time
-from typing import BinaryIO, Dict, List, Set
+from typing import BinaryIO, Dict, List, Optional, Set
 
+from .channel import Channel
 from .chirp import Publisher
 from .logs import LogFile, stamp
 from .sandbox import RESULT, Sandbox
@@ -98,6 +99,7 @@ class Reporter:
     def __init__(self, sandbox: Sandbox, state: PodState, streamed: int) -> None:
         self._sandbox, self._state = sandbox, state
         self.stream = Stream(sys.stdout.buffer, streamed)
+        self.channel: Optional[Channel] = None
         self._publisher = Publisher(sandbox.scratch)
         self._published = b""
         self._publisher.start()
@@ -110,6 +112,8 @@ class Reporter:
         self._state.revision += 1
         self._published = self._state.record()
         self.stream.record(self._published, self._state.phase)
+        if self.channel is not None:
+            self.channel.publish(self._published, self._state.revision)
         self._publisher.publish(self._state.compact())
         return True
 

@@ -5,14 +5,12 @@ top, all else in `pod/`.
 """
 
 import os
-import shutil
-import stat
 import tarfile
 import tempfile
-import time
-from typing import List
+from typing import Dict, List
 
 from .plan import EMPTY, FILES, PLAN_FILE, REGISTRY, VOLUMES, Pod, UnreadablePlan, Volume, decode
+from .volume_files import BadVolumeFile, VolumeFile, remove_tree, write_files
 
 PAYLOAD = "payload.tar"
 RESULT = "out.tar"
@@ -72,32 +70,23 @@ class Sandbox:
             if content is not None:
                 descriptor = os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with open(descriptor, "wb") as file:
-                    shutil.copyfileobj(content, file)
+                    file.write(content.read())
 
     def _write_files(self, volume: Volume, archive: tarfile.TarFile, members: List[tarfile.TarInfo]) -> None:
-        """Write a volume's files as a kubelet does: in a dated folder, `..data` points to it, and the names point through that.
-
-        Replacing `..data` then changes all files at once.
-        """
-        folder = self.volume(volume.name)
-        dated = time.strftime("..%Y_%m_%d_%H_%M_%S.", time.gmtime()) + "000000001"
-        os.makedirs(os.path.join(folder, dated), mode=0o755)
-        os.symlink(dated, os.path.join(folder, "..data"))
+        """Write a volume's files out of the payload. Raises UnreadablePlan."""
         prefix = "%s/%s/" % (VOLUMES, volume.name)
+        files: Dict[str, VolumeFile] = {}
         for member in members:
             if not member.name.startswith(prefix):
                 continue
-            parts = member.name[len(prefix) :].split("/")
             content = archive.extractfile(member)
-            if content is None or any(part in ("", ".", "..") for part in parts):
+            if content is None:
                 raise UnreadablePlan("%r is no file of a volume" % member.name)
-            path = os.path.join(folder, dated, *parts)
-            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-            with open(path, "wb") as file:
-                shutil.copyfileobj(content, file)
-            os.chmod(path, member.mode & 0o777)
-            if not os.path.lexists(os.path.join(folder, parts[0])):
-                os.symlink(os.path.join("..data", parts[0]), os.path.join(folder, parts[0]))
+            files[member.name[len(prefix) :]] = (member.mode, content.read())
+        try:
+            write_files(self.volume(volume.name), files)
+        except BadVolumeFile as error:
+            raise UnreadablePlan(str(error)) from error
 
     def _make_empty(self, volume: Volume) -> None:
         folder = self.volume(volume.name)
@@ -121,20 +110,6 @@ def _listed(path: str) -> List[str]:
         return os.listdir(path)
     except OSError:
         return []
-
-
-def remove_tree(path: str) -> None:
-    """Delete a tree as far as possible, directories without permissions included."""
-    for folder, names, _ in os.walk(path):
-        for name in names:
-            child = os.path.join(folder, name)
-            try:
-                mode = os.lstat(child).st_mode
-                if stat.S_ISDIR(mode) and mode & 0o700 != 0o700:
-                    os.chmod(child, 0o700)
-            except OSError:
-                continue
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def used_bytes(path: str) -> int:

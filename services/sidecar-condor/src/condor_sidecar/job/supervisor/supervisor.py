@@ -6,11 +6,13 @@ import socket
 import threading
 import time
 import traceback
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from . import apptainer
+from . import apptainer, channel_logs
 from .actions import PROBES, Action, Attempt, Finish, Prepare, Signal, Start
 from .attempts import Attempts
+from .channel import Channel
+from .channel_streams import Opener
 from .containers import Containers
 from .exec_attempt import Commands
 from .images import Images
@@ -26,6 +28,7 @@ from .mailbox import (
     Signalled,
     StorageFull,
     Told,
+    UpdateAsked,
 )
 from .plan import SIDECAR, Container, Pod
 from .plan import Action as Deed
@@ -34,10 +37,13 @@ from .processes import Processes, outcome
 from .report import Reporter
 from .sandbox import Sandbox
 from .state import ENDING, PodState
+from .update import BadUpdate, write_volumes
+from .usage import UsageReader
 from .watch import Watch
 
 LONGEST_PULL = 24 * 3600.0  # seconds; the pod's own deadline comes first
 LEAVING = 5.0  # seconds to wait for killed processes to go
+LAST_WORDS = 5.0  # seconds to wait for the sidecar to take the last record and the logs
 
 
 class Supervisor:
@@ -64,8 +70,10 @@ class Supervisor:
             self._reporter.stream.line,
             self._reporter.stream.restarted,
         )
-        commands = Commands(self._containers, self._processes, self._runtime_env, sandbox.runtime)
+        commands = Commands(self._containers, self._processes, sandbox.runtime)
         self._attempts = Attempts(self._mailbox, commands.run, self._state.address)
+        self._channel = self._make_channel()
+        self._reporter.channel = self._channel
         self._launches: Dict[str, Launch] = {}
         self._finished = False
         self._meanings: Dict[type, Callable[[Any, float], List[Action]]] = {
@@ -79,6 +87,7 @@ class Supervisor:
             StorageFull: lambda event, now: self._lifecycle.stop("Evicted", event.message, now),
             Signalled: self._signalled,
             Told: self._told,
+            UpdateAsked: self._update,
         }
 
     def run(self) -> int:
@@ -88,6 +97,8 @@ class Supervisor:
             signal.signal(signum, lambda number, _: self._mailbox.put(Signalled(number)))
         signal.signal(signal.SIGCHLD, lambda number, _: None)  # that it came is enough to wake up and reap
         Watch(self._pod, self._sandbox, self._containers, self._mailbox, self._cancelled).start()
+        if self._channel is not None:
+            self._channel.start()
         try:
             self._loop()
         except Exception as error:
@@ -97,6 +108,8 @@ class Supervisor:
         self._cancelled.set()
         self._processes.end_all(LEAVING)
         self._reporter.save(self._containers.logs, self._containers.previous)
+        if self._channel is not None:
+            self._channel.finish(LAST_WORDS)
         self._reporter.close()
         codes = [
             each.exit_code for each in self._state.containers if each.kind != SIDECAR and each.exit_code is not None
@@ -139,6 +152,35 @@ class Supervisor:
 
     def _told(self, event: Told, _: float) -> List[Action]:
         self._state.event(*event, now=time.time())
+        return []
+
+    def _make_channel(self) -> Optional[Channel]:
+        if self._pod.channel is None:
+            return None
+        usage, containers = UsageReader(), self._containers
+        openers: Dict[str, Opener] = {"log": channel_logs.opener(containers.find_log)}
+        return Channel(
+            self._pod.channel,
+            self._pod.uid,
+            openers,
+            lambda message: self._mailbox.put(UpdateAsked(message)),
+            lambda: usage.read(containers.pids()),
+        )
+
+    def _update(self, event: UpdateAsked, _: float) -> List[Action]:
+        """Do what an update asks for, and say how that went."""
+        message, problem = event.message, ""
+        try:
+            number, deadline = int(message["number"]), message.get("deadline_seconds")
+            if deadline is not None:
+                self._lifecycle.change_deadline(int(deadline))
+            write_volumes(message.get("volumes") or {}, self._pod, self._sandbox)
+        except (KeyError, TypeError, ValueError):
+            return []  # an update without a number can't be answered
+        except BadUpdate as error:
+            problem = str(error)
+        if self._channel is not None:
+            self._channel.answer(number, problem)
         return []
 
     def _act(self, actions: List[Action]) -> None:

@@ -1,0 +1,140 @@
+"""All connections of jobs, one a pod, and what the rest of the sidecar does with them.
+
+What a job says of its pod goes where every other word of it goes (PodTable): revisions decide which is the newest, and whatever
+way it came by, an end is journaled before it is shown.
+"""
+
+import hmac
+from collections.abc import AsyncGenerator, Mapping
+
+from service_runtime.logs import get_logger
+
+from condor_sidecar import metrics
+from condor_sidecar.app.channel import messages
+from condor_sidecar.app.channel.connection import CLOSE_BAD, CLOSE_REPLACED, Connection
+from condor_sidecar.app.channel.final import FinalRecords
+from condor_sidecar.app.channel.job_log import LogPlace, read_log
+from condor_sidecar.app.channel.job_stream import ChannelLost, JobStream
+from condor_sidecar.app.pods import PodTable
+from condor_sidecar.core.result import parse_record
+from condor_sidecar.core.ticket import ticket
+from condor_sidecar.job.supervisor.channel_protocol import TEXT_LIMIT, BadMessage, signature
+from condor_sidecar.model.result import UnreadableResult
+
+UPDATE_SECONDS = 20.0
+
+log = get_logger(__name__)
+
+
+class UpdateFailed(Exception):
+    """The job could not carry an update out; the text says why."""
+
+
+class Channels:
+    """The connections by pod, and the API to them."""
+
+    def __init__(self, table: PodTable, secret: bytes, final: FinalRecords | None = None) -> None:
+        self._table, self._secret, self._final = table, secret, final
+        self._connections: dict[str, Connection] = {}
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def connected(self, uid: str) -> bool:
+        """Whether the pod's job has a connection."""
+        return uid in self._connections
+
+    async def exec(self, uid: str, message: Mapping[str, object]) -> JobStream:
+        """Open a stream of type `exec` or `attach` in the pod's job; `message` has the fields of channel_protocol, without
+        `stream`. Raises ChannelLost where the job has no connection, CannotOpen."""
+        fields = {name: value for name, value in message.items() if name != "type"}
+        return await self._connection(uid).open(str(message["type"]), **fields)
+
+    async def update(
+        self, uid: str, volumes: Mapping[str, Mapping[str, tuple[int, str]]], deadline_seconds: int | None
+    ) -> None:
+        """Give the pod's volumes (by name, then path: mode and base64) new contents, and the pod another deadline; what is
+        left out stays as it is. Raises ChannelLost, UpdateFailed."""
+        if sum(len(file[1]) for files in volumes.values() for file in files.values()) > TEXT_LIMIT // 2:
+            raise UpdateFailed(f"the volumes have more than {TEXT_LIMIT // 2} bytes in base64")
+        try:
+            problem = await self._connection(uid).update(
+                UPDATE_SECONDS, volumes=volumes, deadline_seconds=deadline_seconds
+            )
+        except TimeoutError as error:
+            raise UpdateFailed(f"the job did not answer within {UPDATE_SECONDS:.0f} s") from error
+        if problem:
+            raise UpdateFailed(problem)
+
+    def usage(self) -> dict[str, messages.Usage]:
+        """What the containers of connected pods used last, by UID."""
+        found = ((uid, connection.usage) for uid, connection in self._connections.items())
+        return {uid: usage for uid, usage in found if usage is not None}
+
+    async def log(self, uid: str, container: str, place: LogPlace, *, follow: bool) -> AsyncGenerator[bytes]:
+        """A container's log from `place` on, in pieces of whole CRI lines; `place` moves along, so that a reader can go on
+        there. With `follow` until the run has ended. Raises CannotOpen, ChannelLost."""
+        async for piece in read_log(self._connection(uid), container, place, follow=follow):
+            yield piece
+
+    def _connection(self, uid: str) -> Connection:
+        connection = self._connections.get(uid)
+        if connection is None:
+            raise ChannelLost("the pod's job is not connected to the job channel")
+        return connection
+
+    async def serve(self, connection: Connection) -> None:
+        """Carry a connection that was just made, until it ends."""
+        pod = connection.pod
+        try:
+            await connection.greet()
+            await self._replace(connection)
+            log.info("channel.connected", pod_uid=pod.uid)
+            await connection.carry()
+        except ChannelLost as error:
+            log.info("channel.lost", pod_uid=pod.uid, reason=str(error))
+        except BadMessage as error:
+            metrics.CHANNEL_REFUSALS.labels("bad_message").inc()
+            log.warning("channel.bad_message", pod_uid=pod.uid, reason=str(error)[:300])
+            await connection.refuse(CLOSE_BAD, str(error))
+        finally:
+            connection.abort()
+            if self._connections.get(pod.uid) is connection:
+                del self._connections[pod.uid]
+                pod.connected = False
+                metrics.CHANNELS.set(len(self._connections))
+                pod.touch()
+
+    async def _replace(self, connection: Connection) -> None:
+        """The pod's newest connection is the one that counts."""
+        pod = connection.pod
+        older = self._connections.get(pod.uid)
+        self._connections[pod.uid] = connection
+        pod.connected = True
+        metrics.CHANNELS.set(len(self._connections))
+        pod.touch()
+        if older is not None:
+            log.info("channel.replaced", pod_uid=pod.uid)
+            await older.refuse(CLOSE_REPLACED, "the job has made another connection")
+
+    def take_state(self, connection: Connection, message: messages.State) -> None:
+        """A record of a pod. Raises BadMessage."""
+        pod = connection.pod
+        expected = signature(ticket(self._secret, pod.uid), message.record)
+        if not hmac.compare_digest(expected.encode(), message.signature.encode()):
+            raise BadMessage("the record isn't signed with the pod's ticket")
+        try:
+            record = parse_record(message.record.encode())
+        except UnreadableResult as error:
+            raise BadMessage(str(error)) from error
+        if self._table.get(pod.uid) is not pod:
+            raise BadMessage("the pod was deleted")
+        self._table.take_record(pod, record)
+        self._table.show(pod)
+        if record.ended and self._final is not None:
+            self._final.take(pod, record, connection)
+
+    def close_all(self) -> None:
+        """The service ends: jobs connect to its successor."""
+        for connection in list(self._connections.values()):
+            connection.abort()

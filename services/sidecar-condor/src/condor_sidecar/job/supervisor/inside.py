@@ -1,0 +1,82 @@
+"""A further program in a container that runs: for `kubectl exec`, and for probes and hooks that run a command.
+
+It has the container's environment and working directory. Its launcher lies in the folder that the container was started from.
+"""
+
+import itertools
+import os
+import sys
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+from . import command, enter, launcher, mounts
+
+_numbers = itertools.count(1)
+
+
+class Inside(NamedTuple):
+    """What of a running container its further programs need: Apptainer's process id, the start folder on the machine, and the
+    environment, working directory and user of its first process."""
+
+    apptainer: int
+    folder: str
+    env: List[Tuple[str, str]]
+    work_dir: str
+    user: Optional[launcher.User] = None
+
+
+class Further(NamedTuple):
+    """A further program that is ready to start: with `arguments`, as a child of ours with an empty environment."""
+
+    program: str
+    first_process: int
+    launcher: str
+    status_file: str
+    work_dir: str
+
+    def arguments(self, terminal: Optional[int] = None) -> List[str]:
+        """The argument list that runs it; for `terminal` see enter.command."""
+        inside = mounts.START_FOLDER + "/" + os.path.basename(self.launcher)
+        archive = os.path.abspath(sys.argv[0])
+        # HTCondor gives a job no PATH, without which Python may not know where it is
+        python = sys.executable or os.readlink("/proc/self/exe")
+        return enter.command(python, archive, self.first_process, inside, self.work_dir, terminal)
+
+    def failure(self, code: int) -> str:
+        """Why it never ran, although it was started and ended with `code`; empty if it ran."""
+        with open(self.status_file, "rb") as file:
+            status = file.read(1024)
+        if not status:
+            return "the container could not be entered" if code == enter.FAILED else ""
+        return launcher.failure(status, self.program) if code == launcher.FAILED else ""
+
+    def remove(self) -> None:
+        """Its files are needed no more."""
+        for path in (self.launcher, self.status_file):
+            try:
+                os.unlink(path)
+            except OSError:
+                pass  # the container may have done that
+
+
+def further(inside: Inside, argv: Sequence[str]) -> Further:
+    """Make `argv` ready to run in the container. Raises enter.CannotEnter and OSError."""
+    first = enter.first_process(inside.apptainer)
+    if first is None:
+        raise enter.CannotEnter("its first process is not there (it ends, or it has not begun)")
+    name = "further-%d" % next(_numbers)
+    path, status = os.path.join(inside.folder, name), os.path.join(inside.folder, name + ".status")
+    with open(status, "wb"):
+        pass
+    content = launcher.build(
+        os.uname().machine,
+        (mounts.START_FOLDER + "/" + name + ".status").encode("ascii"),
+        command.encoded(command.paths(argv[0], dict(inside.env))),
+        command.encoded(argv),
+        command.encoded(["%s=%s" % pair for pair in inside.env]),
+        [],
+        inside.user,
+    )
+    with open(path, "wb") as file:
+        file.write(content)
+    os.chmod(path, 0o500)
+    return Further(argv[0], first, path, status, inside.work_dir)

@@ -1,0 +1,69 @@
+"""What happens in a job is known here at once, whatever the schedd says and when."""
+
+import asyncio
+from pathlib import Path
+
+from tests.fakes.condor_schedd import out_tar
+from tests.fakes.plugin_client import log_request, until
+from tests.unit.sidecar.channel.conftest import Site
+from tests.unit.sidecar.supervisor.jobs import shell
+
+
+async def follow(site: Site, uid: str, lines: list[str], container: str = "c") -> None:
+    """Collect the lines of a followed log, until it ends."""
+    async with site.sidecar.request("GET", "/getLogs", log_request(uid, container, Follow=True)) as response:
+        assert response.status == 200
+        async for line in response.content:
+            lines.append(line.decode())
+
+
+def gate(folder: Path, name: str) -> str:
+    """A shell's wait for a file that a test makes."""
+    return f"until [ -e {folder / name} ]; do sleep 0.02; done"
+
+
+async def test_a_pod_runs_although_no_query_has_seen_its_job_run(site: Site) -> None:
+    uid = await site.pod()
+    site.job(uid, shell("c", gate(site.folder, "go"))).start()
+    await site.sidecar.wait_for(uid, "running")
+    (job,) = site.schedd.of(uid)
+    assert job.attributes["JobStatus"] == 1, "idle, as far as HTCondor knows"
+    (site.folder / "go").touch()
+
+
+async def test_a_followed_log_is_brought_line_by_line_and_ends_with_the_container(site: Site) -> None:
+    uid = await site.pod()
+    script = f"echo one; {gate(site.folder, 'go')}; echo two; exit 3"
+    site.job(uid, shell("c", script), shell("d", gate(site.folder, "end"))).start()
+    lines: list[str] = []
+    async with asyncio.TaskGroup() as group:
+        group.create_task(follow(site, uid, lines))
+        await until(lambda: lines == ["one\n"], "the first line")
+        (site.folder / "go").touch()
+    assert lines == ["one\n", "two\n"]
+    assert "Retrieve" not in site.schedd.log, "the schedd was not asked"
+    (site.folder / "end").touch()
+
+
+async def test_a_log_that_is_not_followed_comes_from_the_job(site: Site) -> None:
+    uid = await site.pod()
+    site.job(uid, shell("c", f"echo one; echo two; {gate(site.folder, 'go')}")).start()
+    await site.sidecar.wait_for(uid, "running")
+    async with asyncio.timeout(10):
+        while await site.sidecar.logs(uid) != "one\ntwo\n":
+            await asyncio.sleep(0.02)
+    assert await site.sidecar.logs(uid, Tail=1) == "two\n"
+    assert "Retrieve" not in site.schedd.log
+    (site.folder / "go").touch()
+
+
+async def test_a_pod_ends_by_its_last_record_and_its_log_is_here_by_then(site: Site) -> None:
+    uid = await site.pod()
+    job = site.job(uid, shell("c", "echo last words; exit 7")).start()
+    ended = await site.sidecar.wait_for(uid, "terminated")
+    assert ended["exitCode"] == 7
+    assert await site.sidecar.logs(uid) == "last words\n"
+    assert site.schedd.of(uid), "its job may take its time"
+    await asyncio.to_thread(job.end)
+    site.schedd.complete(uid, 7, {"out.tar": out_tar({"c": 7})})
+    await until(lambda: not site.schedd.of(uid), "the job leaves the queue")
