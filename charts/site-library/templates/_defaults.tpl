@@ -17,6 +17,7 @@ node:
   labels: {}
   taints: []
   notReadyAfter: 0
+  serviceLinks: false
 namespaces: []
 allNamespaces: false
 edge:

@@ -48,6 +48,7 @@ virtual-kubelet.yaml: |
     {{- else }} []
     {{- end }}
   NotReadyAfter: {{ int64 .notReadyAfter }}
+  ServiceLinks: {{ .serviceLinks }}
   {{- end }}
   {{- if not .values.allNamespaces }}
   Namespaces: {{ .values.namespaces | default (list .root.Release.Namespace) | toJson }}
