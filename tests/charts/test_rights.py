@@ -116,3 +116,15 @@ def test_the_admission_policy_binds_this_virtual_kubelet_to_this_node(objects: l
         if set(rule["verbs"]) - {"get", "list", "watch"} and "resourceNames" not in rule
     }
     assert changed - constrained == {"events", "leases"}
+
+
+def test_services_are_read_only_where_pods_are_told_of_them(chart: Chart) -> None:
+    assert not [rule for rule in _rules(chart.render(REMOTE), "Role", "ClusterRole") if "services" in rule["resources"]]
+    told = chart.render(merged(REMOTE, {"node": {"serviceLinks": True}, "namespaces": ["users"]}))
+    found = {
+        role["metadata"]["namespace"]: (rule.get("resourceNames"), rule["verbs"])
+        for role in of_kind(told, "Role")
+        for rule in role["rules"]
+        if "services" in rule["resources"]
+    }
+    assert found == {"users": (None, ["get", "list"]), "default": (["kubernetes"], ["get"])}

@@ -18,6 +18,7 @@ node:
   taints: []
   noScheduleTaint: true
   notReadyAfter: 0
+  serviceLinks: false
 namespaces: []
 allNamespaces: false
 edge:

@@ -28,6 +28,19 @@ subjects:
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
   verbs: [get]
+{{- if .values.node.serviceLinks }}
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list]
+{{- end }}
+{{- end -}}
+
+{{/* Every pod is told of the API server's Service. */}}
+{{- define "site.rbac.apiServer" -}}
+- apiGroups: [""]
+  resources: [services]
+  resourceNames: [kubernetes]
+  verbs: [get]
 {{- end -}}
 
 {{- define "site.rbac.cluster" -}}
@@ -158,7 +171,12 @@ roleRef:
 {{ include "site.rbac.clientCa" . }}
 {{- end }}
 {{- if not .values.allNamespaces }}
-{{- range .values.namespaces | default (list .root.Release.Namespace) }}
+{{- $namespaces := .values.namespaces | default (list .root.Release.Namespace) }}
+{{- if and .values.node.serviceLinks (not (has "default" $namespaces)) }}
+---
+{{ include "site.rbac.inNamespace" (dict "site" . "namespace" "default" "rules" (include "site.rbac.apiServer" .)) }}
+{{- end }}
+{{- range $namespaces }}
 ---
 {{ include "site.rbac.inNamespace" (dict "site" $ "namespace" . "rules" (include "site.rbac.podResources" $)) }}
 {{- end }}

@@ -49,6 +49,7 @@ virtual-kubelet.yaml: |
     {{- end }}
   NoScheduleTaint: {{ .noScheduleTaint }}
   NotReadyAfter: {{ int64 .notReadyAfter }}
+  ServiceLinks: {{ .serviceLinks }}
   {{- end }}
   {{- if not .values.allNamespaces }}
   Namespaces: {{ .values.namespaces | default (list .root.Release.Namespace) | toJson }}

@@ -27,8 +27,9 @@ def cluster_rules(node: str) -> list[dict[str, Any]]:
 
 
 NAMESPACE_RULES = [
-    _rule(["configmaps", "secrets", "persistentvolumeclaims"], ["get"]),
+    _rule(["configmaps", "secrets"], ["get"]),
     _rule(["serviceaccounts/token"], ["create"]),
+    _rule(["persistentvolumeclaims"], ["get"]),
 ]
 
 

@@ -42,9 +42,8 @@ class Further(NamedTuple):
         """The argument list that runs it; for `terminal` see enter.command."""
         inside = mounts.START_FOLDER + "/" + os.path.basename(self.launcher)
         archive = os.path.abspath(sys.argv[0])
-        python = sys.executable or os.path.realpath(
-            "/proc/self/exe"
-        )  # Python doesn't know itself where there is no PATH
+        # HTCondor gives a job no PATH, without which Python may not know where it is
+        python = sys.executable or os.readlink("/proc/self/exe")
         return enter.command(python, archive, self.first_process, inside, self.work_dir, terminal)
 
     def failure(self, code: int) -> str:

@@ -5,7 +5,6 @@ top, all else in `pod/`.
 """
 
 import os
-import shutil
 import tarfile
 import tempfile
 from typing import Dict, List
@@ -71,7 +70,7 @@ class Sandbox:
             if content is not None:
                 descriptor = os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
                 with open(descriptor, "wb") as file:
-                    shutil.copyfileobj(content, file)
+                    file.write(content.read())
 
     def _write_files(self, volume: Volume, archive: tarfile.TarFile, members: List[tarfile.TarInfo]) -> None:
         """Write a volume's files out of the payload. Raises UnreadablePlan."""
