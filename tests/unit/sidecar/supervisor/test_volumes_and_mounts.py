@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from condor_sidecar.job.supervisor import apptainer, mounts, plan
-from condor_sidecar.job.supervisor.sandbox import remove_tree
+from condor_sidecar.job.supervisor.volume_files import remove_tree
 
 from tests.unit.sidecar.supervisor.jobs import Job, by_name, container, pod, shell, text
 

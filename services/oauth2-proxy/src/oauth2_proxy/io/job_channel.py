@@ -1,6 +1,6 @@
 """Lets the site's jobs through to the sidecar's job channel: WebSockets on one path, with a ticket instead of a token.
 
-Whether a ticket is good is for the sidecar to say, and it is asked before the job's connection is accepted. Nothing else passes here:
+Whether a ticket is good is for the sidecar to say, which is asked before the connection is accepted. Nothing else passes here:
 no other method, no other header, no message longer than a bound.
 """
 
