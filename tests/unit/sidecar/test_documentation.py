@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from condor_sidecar.settings import HostPath, Settings
 from pydantic import BaseModel
@@ -16,8 +17,11 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel) and kind not in (TlsFiles, HostPath):
             yield from keys(kind, f"{prefix}{name}.")
-        else:
-            yield prefix + name
+            continue
+        yield prefix + name
+        for part in get_args(kind):
+            if isinstance(part, type) and issubclass(part, BaseModel) and part not in (TlsFiles, HostPath):
+                yield from keys(part, f"{prefix}{name}.")
 
 
 def test_every_key_is_on_the_page_and_every_key_there_exists() -> None:

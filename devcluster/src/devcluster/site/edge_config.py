@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 import yaml
 
+from devcluster.addresses import CE_NAME
 from devcluster.iam import registry
 from devcluster.images.reference import UNPACKED
 from devcluster.site import layout
@@ -21,6 +22,10 @@ INTERLINK = "interlink-server"
 PROXY = "oauth2-proxy"
 SERVICES = (TOKENS, SIDECAR, INTERLINK, PROXY)
 """In the order in which they are started; each is also the name of its command."""
+
+CHANNEL = "job-channel"
+"""Name of the socket where the sidecar takes connections of jobs, behind the proxy."""
+CHANNEL_PATH = "/job-channel"
 
 _METRICS_BASE = 9100
 
@@ -101,6 +106,11 @@ def _sidecar(folders: EdgeFolders) -> dict[str, object]:
             "auth": {"token_file": str(folders.token), "ca_file": str(CA)},
         },
         "images": {"unpacked_roots": [UNPACKED]},
+        "channel": {
+            "url": f"wss://{CE_NAME}:{endpoint.edge_port}{CHANNEL_PATH}",
+            "listen": folders.socket(CHANNEL),
+            "authorities": str(CA),
+        },
         # Everybody on a development machine waits for this.
         "poll": {"busy": 1, "live": 2, "idle": 10},
     }
@@ -126,5 +136,6 @@ def _proxy(folders: EdgeFolders) -> dict[str, object]:
         "tls": {"cert": str(CERTIFICATE), "key": str(KEY)},
         "upstream": folders.socket(INTERLINK),
         "issuers": [issuer],
+        "job_channel": {"path": CHANNEL_PATH, "upstream": folders.socket(CHANNEL)},
         "metrics": folders.metrics(PROXY),
     }

@@ -14,6 +14,7 @@ from oauth2_proxy.io.discovery import fetch_keys
 from oauth2_proxy.io.forward import Upstream
 from oauth2_proxy.io.gate import Gate
 from oauth2_proxy.io.handler import Handler
+from oauth2_proxy.io.job_channel import JobChannels
 from oauth2_proxy.io.key_cache import KeyCache
 from oauth2_proxy.model.settings import Settings
 
@@ -31,9 +32,10 @@ def create_app(settings: Settings) -> web.Application:
     }
     gate = Gate(settings.issuers, caches, settings.limits.token)
     upstream = Upstream(settings.upstream, settings.deadlines)
+    channels = JobChannels(settings.job_channel) if settings.job_channel is not None else None
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
-        async with upstream:
+        async with upstream, channels.running() if channels is not None else contextlib.nullcontext():
             tasks = [asyncio.create_task(cache.run(), name=f"keys of {name}") for name, cache in caches.items()]
             yield
             for task in tasks:
@@ -43,7 +45,7 @@ def create_app(settings: Settings) -> web.Application:
     app = web.Application()
     app[GATE] = gate
     app.cleanup_ctx.append(running)
-    app.router.add_route("*", "/{path:.*}", Handler(settings, gate, upstream).handle)
+    app.router.add_route("*", "/{path:.*}", Handler(settings, gate, upstream, channels).handle)
     return app
 
 

@@ -21,7 +21,7 @@ from condor_sidecar.model.result import ContainerResult, JobResult
 from tests.fakes import apptainer
 
 PATIENCE = 30.0
-NOT_AS_ROOT = "import os, runpy, sys, faulthandler; faulthandler.dump_traceback_later(12); os.getuid = lambda: 1000; runpy.run_path(sys.argv[1], run_name='__main__')"
+NOT_AS_ROOT = "import os, runpy, sys; os.getuid = lambda: 1000; runpy.run_path(sys.argv[1], run_name='__main__')"
 
 
 # beside a container of the fake, which has no namespaces, the fake runs a program itself

@@ -9,6 +9,7 @@ from oauth2_proxy import metrics
 from oauth2_proxy.core.headers import upstream_headers
 from oauth2_proxy.io.forward import Upstream, UpstreamFault
 from oauth2_proxy.io.gate import Gate
+from oauth2_proxy.io.job_channel import JobChannels
 from oauth2_proxy.io.load import Load, TooManyStreams
 from oauth2_proxy.io.request_body import BodyFault
 from oauth2_proxy.model.settings import Settings
@@ -24,15 +25,18 @@ _QUIET_METHODS = ("GET", "HEAD")  # asked every few seconds for ever; what chang
 class Handler:
     """Handles the calls of one application."""
 
-    def __init__(self, settings: Settings, gate: Gate, upstream: Upstream) -> None:
+    def __init__(self, settings: Settings, gate: Gate, upstream: Upstream, channels: JobChannels | None) -> None:
         self._settings = settings
         self._gate = gate
         self._upstream = upstream
+        self._channels = channels
         self._load = Load(settings.limits)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if request.path == self._settings.health_path:
             return web.Response(text="ok\n")
+        if self._channels is not None and self._channels.serves(request):
+            return await self._channels.handle(request)
         verdict = await self._gate.judge(request.headers.getall("Authorization", ()))
         if isinstance(verdict, Denied):
             metrics.requests.labels(verdict.outcome).inc()

@@ -105,6 +105,23 @@ class Deadlines(Section):
     """For the next piece of the caller's body."""
 
 
+class JobChannel(Section):
+    """The path on which the site's jobs reach the sidecar's job channel: with a ticket that the sidecar checks, without a JWT."""
+
+    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")] = "/job-channel"
+    """As in the sidecar's `channel.url`."""
+    upstream: Address
+    """The sidecar's `channel.listen`: unix:///path or http://host:port."""
+    connections: PositiveInt = 5000
+    """At the same time, those under way included; more get 503 and come back."""
+    message: ByteSize = ByteSize(16 * 1024 * 1024)
+    """Longest message either way; a longer one ends its connection."""
+    handshake: PositiveFloat = 10
+    """Seconds for the sidecar's answer."""
+    silence: PositiveFloat = 120
+    """Seconds without a message from a side, or for one to be taken, after which a connection is ended."""
+
+
 class Settings(Section):
     """The whole file."""
 
@@ -118,6 +135,8 @@ class Settings(Section):
     """Where calls go: unix:///path or http://host:port."""
     issuers: Annotated[tuple[Issuer, ...], Field(min_length=1)]
     """The issuers that are trusted."""
+    job_channel: JobChannel | None = None
+    """Let the site's jobs through to the sidecar; null: no such path."""
     pass_authorization: bool = False
     """Pass the caller's Authorization header on to the upstream."""
     health_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")] | None = "/healthz"
@@ -142,6 +161,11 @@ class Settings(Section):
             raise ValueError("listen is plain http for others: use https, or say allow_plain_http: true")
         if Listen.parse(self.upstream).scheme == "https":
             raise ValueError("upstream must be unix or http")
+        if self.job_channel is not None:
+            if Listen.parse(self.job_channel.upstream).scheme == "https":
+                raise ValueError("job_channel.upstream must be unix or http")
+            if self.job_channel.path == self.health_path:
+                raise ValueError("job_channel.path and health_path are the same")
         names = [issuer.issuer for issuer in self.issuers]
         twice = [name for i, name in enumerate(names) if any(same_issuer(name, before) for before in names[:i])]
         if twice:

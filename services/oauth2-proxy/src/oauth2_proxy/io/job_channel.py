@@ -1,0 +1,125 @@
+"""Lets the site's jobs through to the sidecar's job channel: WebSockets on one path, with a ticket instead of a token.
+
+Whether a ticket is good is for the sidecar to say, which is asked before the connection is accepted. Nothing else passes here:
+no other method, no other header, no message longer than a bound.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+import aiohttp
+from aiohttp import WSMsgType, web
+from service_runtime.listen import Listen
+from service_runtime.logs import get_logger
+
+from oauth2_proxy import metrics
+from oauth2_proxy.model.settings import JobChannel
+
+SUBPROTOCOL: Final = "job-channel.v1"
+LONGEST_TICKET: Final = 512
+CLOSE_SECONDS: Final = 2.0
+
+Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
+
+log = get_logger(__name__)
+
+
+class JobChannels:
+    """Carries the connections of jobs; use it as an async context manager."""
+
+    def __init__(self, settings: JobChannel) -> None:
+        self._settings = settings
+        self._listen = Listen.parse(settings.upstream)
+        self._session: aiohttp.ClientSession | None = None
+        self._count = 0
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Carry connections inside the context."""
+        connector: aiohttp.BaseConnector
+        if self._listen.path is not None:
+            connector = aiohttp.UnixConnector(str(self._listen.path), limit=0)
+        else:
+            connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        ) as self._session:
+            yield
+
+    def serves(self, request: web.Request) -> bool:
+        """Whether this is the jobs' path."""
+        return request.path == self._settings.path
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One job's connection, from its beginning to its end."""
+        tickets = request.headers.getall("Authorization", ())
+        if len(tickets) != 1 or not tickets[0].startswith("Bearer ") or len(tickets[0]) > LONGEST_TICKET:
+            return _refused(401, "no_ticket")
+        socket = web.WebSocketResponse(
+            protocols=(SUBPROTOCOL,), compress=False, max_msg_size=self._settings.message, timeout=CLOSE_SECONDS
+        )
+        if not socket.can_prepare(request):
+            return _refused(400, "no_websocket")
+        if self._count >= self._settings.connections:
+            return _refused(503, "full")
+        self._count += 1
+        metrics.channels.inc()
+        try:
+            return await self._carry(request, socket, tickets[0])
+        finally:
+            self._count -= 1
+            metrics.channels.dec()
+
+    async def _carry(self, request: web.Request, socket: web.WebSocketResponse, ticket: str) -> web.StreamResponse:
+        assert self._session is not None, "used outside of its context"
+        try:
+            async with asyncio.timeout(self._settings.handshake):
+                upstream = await self._session.ws_connect(
+                    f"http://sidecar{self._settings.path}"
+                    if self._listen.path
+                    else f"{self._listen}{self._settings.path}",
+                    headers={"Authorization": ticket},
+                    protocols=(SUBPROTOCOL,),
+                    max_msg_size=self._settings.message,
+                    compress=0,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            return _refused(error.status if error.status >= 400 else 502, "refused")
+        except (aiohttp.ClientError, OSError) as error:
+            log.warning("channel.unreachable", error=f"{type(error).__name__}: {error}")
+            return _refused(503, "unreachable")
+        async with upstream:
+            await socket.prepare(request)
+            metrics.channel_calls.labels("accepted").inc()
+            await self._both_ways(socket, upstream)
+        return socket
+
+    async def _both_ways(self, job: web.WebSocketResponse, sidecar: aiohttp.ClientWebSocketResponse) -> None:
+        """Until either side has ended, or neither has said anything for too long."""
+        with contextlib.suppress(ExceptionGroup):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._one_way(job, sidecar))
+                group.create_task(self._one_way(sidecar, job))
+
+    async def _one_way(self, source: Socket, target: Socket) -> None:
+        """Raises ConnectionError at the end, so that the other way ends as well."""
+        while True:
+            message = await source.receive(timeout=self._settings.silence)
+            async with asyncio.timeout(self._settings.silence):
+                if message.type is WSMsgType.TEXT:
+                    await target.send_str(message.data)
+                elif message.type is WSMsgType.BINARY:
+                    await target.send_bytes(message.data)
+                else:
+                    code = message.data if message.type is WSMsgType.CLOSE and isinstance(message.data, int) else 1001
+                    await target.close(code=code, message=str(message.extra or "").encode()[:120])
+                    raise ConnectionError
+
+
+def _refused(status: int, result: str) -> web.Response:
+    metrics.channel_calls.labels(result).inc()
+    headers = {"Retry-After": "10"} if status == 503 else {}
+    return web.Response(status=status, headers=headers)
