@@ -25,3 +25,8 @@ def test_a_whole_run_is_without_a_focus_and_a_focus_is_one_argument() -> None:
     assert words(Selection())[0] == "/programs/ginkgo"
     # ginkgo's own options end where the suite begins
     assert words(Selection()).index("/programs/e2e.test") + 1 == words(Selection()).index("--")
+
+
+def test_a_selection_says_what_it_is() -> None:
+    selections = (Selection(), Selection(names=["a", "b"]), Selection(focus="Pods"))
+    assert [str(selection) for selection in selections] == ["all tests", "2 chosen tests", "tests that match Pods"]

@@ -81,7 +81,7 @@ def _run(checkout: Checkout, wanted: Wanted) -> Run:
     provider = Embedded(platform)
     found: list[Run] = []
     bring_up(provider)
-    title = f"{wanted.judged} node: {len(wanted.selection.names) or 'all'} tests of the suite"
+    title = f"the suite on the {wanted.judged} node: {wanted.selection}"
     step = Step("conformance", title, lambda log: found.append(run(platform, wanted, log)))
     run_steps([step], checkout.logs / "up", console)
     return found[0]

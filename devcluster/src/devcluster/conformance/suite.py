@@ -27,6 +27,11 @@ class Selection:
     names: Sequence[str] = ()
     focus: str = ""
 
+    def __str__(self) -> str:
+        if self.focus:
+            return f"tests that match {self.focus}"
+        return f"{len(self.names)} chosen tests" if self.names else "all tests"
+
     @property
     def expression(self) -> str:
         """For ginkgo: Go's regular expressions, which know fewer escapes than Python's."""
