@@ -178,7 +178,6 @@ ROWS = {
                     "procMount": "Unmasked",
                     "seccompProfile": {"type": "Localhost", "localhostProfile": "p"},
                     "appArmorProfile": {"type": "Localhost", "localhostProfile": "p"},
-                    "seLinuxOptions": {"level": "s0"},
                     "windowsOptions": {"hostProcess": True},
                 }
             ),

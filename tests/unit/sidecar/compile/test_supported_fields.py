@@ -102,10 +102,6 @@ def test_what_asks_nothing_of_a_job_is_accepted(spec: Json) -> None:
             {"securityContext": {"seccompProfile": {"type": "Localhost", "localhostProfile": "p"}}},
             "profiles of the node's own are not offered at this site: use RuntimeDefault (securityContext.seccompProfile)",
         ),
-        (
-            {"securityContext": {"seLinuxOptions": {"level": "s0"}}},
-            "SELinux labels can't be chosen by a job: remove them (securityContext.seLinuxOptions)",
-        ),
     ],
 )
 def test_what_a_job_can_t_do_for_a_pod_is_rejected(spec: Json, reason: str) -> None:

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from condor_sidecar.job.supervisor import prepare
 from condor_sidecar.job.supervisor.identity import NoUser, identity
 from condor_sidecar.job.supervisor.image_config import ImageConfig
+from condor_sidecar.job.supervisor.images import Images
+from condor_sidecar.job.supervisor.sandbox import Sandbox
 
 from tests.unit.sidecar.supervisor.jobs import Job, by_name, container, pod
 
@@ -81,3 +84,17 @@ def test_a_container_that_may_not_be_root_ends_in_a_kubelet_s_words(tmp_path: Pa
     ended = by_name(job.run())["m"]
     assert (ended.exit_code, ended.reason) == (128, "CreateContainerConfigError")
     assert ended.message.startswith("container has runAsNonRoot and image will run as root (pod: ")
+
+
+def test_a_label_has_no_effect_without_selinux_and_keeps_a_container_from_being_made_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labelled = container("a", "true")._replace(labelled=True)
+    assert by_name(Job(tmp_path, pod(labelled)).run())["a"].exit_code == 0
+    monkeypatch.setattr(prepare, "SELINUX", str(tmp_path))
+    machine = prepare.Machine("apptainer", "x86_64", "", "", {})
+    with pytest.raises(prepare.CannotStart, match="SELinux") as refused:
+        prepare.prepare(
+            pod(labelled), labelled, Sandbox(str(tmp_path)), Images("", "", lambda _: (0, b"")), machine, print
+        )
+    assert refused.value.reason == "CreateContainerError"

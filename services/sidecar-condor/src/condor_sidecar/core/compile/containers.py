@@ -53,6 +53,7 @@ def compile_container(
         group=run_as.group,
         image_user=run_as.image_user,
         non_root=run_as.non_root,
+        labelled=security.labelled(shared, node["securityContext"]),
         startup=care.startup,
         readiness=care.readiness,
         liveness=care.liveness,

@@ -65,7 +65,7 @@ def _common(policy: Policy) -> dict[str, Check]:
         "runAsGroup": _id(policy),
         "seccompProfile": _profile,
         "appArmorProfile": _profile,
-        "seLinuxOptions": rejected("SELinux labels can't be chosen by a job: remove them"),
+        "seLinuxOptions": harmless,  # without effect on a machine without SELinux, as under a kubelet; read by labelled
         "seLinuxChangePolicy": harmless,  # how labels would be applied
         "windowsOptions": rejected("only Linux pods run at this site: remove them"),
     }
@@ -104,3 +104,8 @@ def _capabilities(node: Node) -> None:
 def _default_proc(node: Node) -> None:
     if node.value not in (None, "", "Default"):
         node.reject("/proc can't be unmasked in a job: remove it")
+
+
+def labelled(shared: Node, own: Node) -> bool:
+    """Whether the container asks for an SELinux label, which a job can't choose where the machine has SELinux."""
+    return shared["seLinuxOptions"].given or own["seLinuxOptions"].given

@@ -95,6 +95,7 @@ class Container(NamedTuple):
 
     `command`, `args`, values of `env` and sub-paths may hold OWN_ADDRESS. Limits are in bytes. `user` and `group` are numbers that
     the pod asks for; without, the image's user counts if `image_user`, else the job's account; `non_root` forbids number 0.
+    `labelled`: it asks for an SELinux label.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Container(NamedTuple):
     group: Optional[int] = None
     image_user: bool = False
     non_root: bool = False
+    labelled: bool = False
 
 
 def with_address(container: Container, address: str) -> Container:

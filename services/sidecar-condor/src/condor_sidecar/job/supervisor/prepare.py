@@ -13,6 +13,7 @@ from .volume_files import remove_tree
 
 STATUS = "status"
 MESSAGE = "termination-message"
+SELINUX = "/sys/fs/selinux/enforce"
 
 
 class Launch(NamedTuple):
@@ -59,6 +60,8 @@ class Machine(NamedTuple):
 def prepare(pod: Pod, container: Container, sandbox: Sandbox, images: Images, machine: Machine, tell: Tell) -> Launch:
     """All ready to run `container`; `tell` gets what happens to its image. Raises CannotStart."""
     container = with_address(container, machine.address or "127.0.0.1")  # as in /etc/hosts
+    if container.labelled and os.path.exists(SELINUX):
+        raise CannotStart("CreateContainerError", "this machine has SELinux, whose labels a job can't choose")
     try:
         image = images.get(container.image, tell)
         binds = mounts.binds(pod, container, sandbox)
