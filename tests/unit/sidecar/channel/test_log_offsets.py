@@ -49,12 +49,13 @@ def test_an_update_changes_all_files_of_a_volume_at_once_and_no_other_volume(tmp
     assert (folder / "a").read_bytes() == b"two" and (folder / "d" / "e").read_bytes() == b"e"
     assert not (folder / "gone").is_symlink()
     assert (folder / "..data").readlink() != before and not (folder / before).exists()
-    for bad in (
+    hostile: list[dict[str, Any]] = [
         {"scratch": {}},
         {"config": {"../x": [0o644, ""]}},
         {"config": {"a": [0o644, "no base64"]}},
         {"config": {"a": 1}},
-    ):
+    ]
+    for bad in hostile:
         try:
             write_volumes(bad, pod, sandbox)
         except BadUpdate:
