@@ -235,16 +235,6 @@ def test_main_containers_wait_for_sidecars_to_start(sidecar: ContainerResult, ex
     assert words(view)[1] == expected
 
 
-def test_events_are_handed_on_and_never_become_fewer() -> None:
-    event = SiteEvent(7, START, "Warning", "Unhealthy", "Liveness probe failed: x", "a")
-    before = seen(ad=ad(2), live=replace(result(i=0, a="r"), events=(event,)))
-    after = latch(before, seen(ad=ad(2), live=result(i=0, a="r")))
-    events = pod_status("u", "ns", "n", "il-u", after).events
-    assert isinstance(events, list)
-    (told,) = events
-    assert (told.number, told.reason, told.container) == (7, "Unhealthy", "a")
-
-
 _states = st.sampled_from(["w", "r", 0, 1, 137, "w0", "r1", "w1", "r2"])
 _results = st.builds(
     result,
