@@ -1,8 +1,5 @@
 """Where jobs dial in: a WebSocket at any path, for those with the ticket of a pod that is held here."""
 
-import asyncio
-from typing import cast
-
 from aiohttp import web
 from service_runtime.logs import get_logger
 
@@ -52,9 +49,7 @@ class ChannelServer:
         self._under_way += 1
         try:
             await socket.prepare(request)
-            # not an assertion: uvloop's transports are none of asyncio's
-            transport = cast("asyncio.Transport | None", request.transport)
-            connection = Connection(pod, socket, transport, self._channels.take_state)
+            connection = Connection(pod, socket, request.transport, self._channels.take_state)
             await self._channels.serve(connection)
         finally:
             self._under_way -= 1
