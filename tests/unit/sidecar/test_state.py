@@ -18,7 +18,6 @@ from condor_sidecar.model.result import (
     EarlierEnd,
     JobPhase,
     JobResult,
-    SiteEvent,
 )
 from hypothesis import given
 from hypothesis import strategies as st

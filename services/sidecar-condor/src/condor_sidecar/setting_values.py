@@ -85,6 +85,7 @@ def _channel_url(url: str) -> str:
 Quantity = Annotated[str, AfterValidator(_quantity)]
 Count = Annotated[str, AfterValidator(_count)]
 ResourceName = Annotated[str, AfterValidator(_resource)]
+Positive = Annotated[int, Field(gt=0)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 SubmitLines = Annotated[Mapping[str, str], AfterValidator(_submit)]
 ChannelUrl = Annotated[str, AfterValidator(_channel_url)]
