@@ -7,7 +7,7 @@ import pytest
 from condor_sidecar.core.compile.annotations import PREFIX, READERS, unquoted
 from condor_sidecar.core.compile.submit import NEVER_STARTED
 from condor_sidecar.core.policy import EndpointMode, Policy
-from condor_sidecar.settings import PodPolicy
+from condor_sidecar.pod_settings import PodPolicy
 from pydantic import ValidationError
 
 from tests.unit.sidecar.compile.pods import POLICY, Json, compiled, container, first, job_of, pod, reasons

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from condor_sidecar.core.policy import Policy, VolumeRule
 from condor_sidecar.job.supervisor import plan as job
-from condor_sidecar.settings import SiteVolume
+from condor_sidecar.pod_settings import SiteVolume
 from pydantic import ValidationError
 
 from tests.unit.sidecar.compile.pods import Json, compiled, first, job_of, reasons
