@@ -27,6 +27,12 @@ _NODE: Object = {
     "labels": {"kubernetes.io/os": "linux"},
 }
 OPEN: Object = {"sites": {ENDPOINT.mode: {"allNamespaces": True, "namespaces": [], "node": _NODE}}}
+LETS: Object = {
+    # each worker machine has an address of its own in a run, and they reach each other
+    "policy": {"tell_pod_address": True},
+    "hostpath": [{"path": "/cvmfs"}, {"path": "/tmp", "read_only": False}],  # noqa: S108 - a path of worker machines
+}
+"""What the site lets pods do in a run, beyond what it lets them do otherwise."""
 MACHINES = Slots(machines=20)
 """A test has a pod or two at a time, some three."""
 
@@ -57,8 +63,10 @@ def _many_machines(platform: Platform) -> Iterator[None]:
     machine = site.site_machine(platform)
     try:
         pool.start(machine, platform.network, MACHINES)
+        site.start_edge(platform, LETS)
         yield
     finally:
+        site.start_edge(platform)
         pool.start(machine, platform.network, Slots())
 
 

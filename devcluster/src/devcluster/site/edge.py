@@ -3,6 +3,9 @@
 All of them run as one unprivileged account from the services' image, unpacked; only the proxy listens on the network.
 """
 
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
 from devcluster.iam.registry import SIDECAR as SIDECAR_CLIENT
 from devcluster.iam.registry import Secrets
 from devcluster.images import cvmfs
@@ -21,13 +24,16 @@ def program_name(mode: str, service: str) -> str:
     return f"edge-{mode}-{service}"
 
 
-def start(machine: Machine, network: Network, services: Image, known: Secrets) -> None:
-    """Start or repair the services of every endpoint."""
+def start(
+    machine: Machine, network: Network, services: Image, known: Secrets, lets: Mapping[str, object] | None = None
+) -> None:
+    """Start or repair the services of every endpoint; `lets`: further keys of the sidecars' configuration."""
     tree = f"{cvmfs.FLAT}/{services.tree.name}{layout.SERVICES}"
     machine.run(["ln", "-sfn", tree, layout.SERVICES])
     shared = _shared_files(machine, network, known)
     for endpoint in layout.ENDPOINTS.values():
-        _start_endpoint(machine, endpoint, content_key(services.tag, shared))
+        files = edge_config.files(endpoint, lets)
+        _start_endpoint(machine, endpoint, files, content_key(services.tag, shared))
 
 
 def _shared_files(machine: Machine, network: Network, known: Secrets) -> str:
@@ -45,14 +51,16 @@ def _shared_files(machine: Machine, network: Network, known: Secrets) -> str:
     return content_key(*contents.values())
 
 
-def _start_endpoint(machine: Machine, endpoint: layout.Endpoint, made_of: str) -> None:
+def _start_endpoint(
+    machine: Machine, endpoint: layout.Endpoint, files: Mapping[PurePosixPath, str], made_of: str
+) -> None:
     folders = edge_config.EdgeFolders(endpoint)
     own = ["install", "-d", "-o", layout.EDGE_ACCOUNT, "-g", layout.EDGE_ACCOUNT, "-m", "700"]
     machine.run([*own, str(folders.run), str(folders.data)])
-    for place, text in edge_config.files(endpoint).items():
+    for place, text in files.items():
         machine.write(str(place), text)
     for order, service in enumerate(edge_config.SERVICES, start=_FIRST):
-        text = edge_config.files(endpoint)[folders.file(service)]
+        text = files[folders.file(service)]
         argv = (f"{layout.SERVICES}/bin/{service}", "--config", str(folders.file(service)))
         # What the program was started with is part of its description: a change starts it again.
         env = {"EDGE_FILES": content_key(made_of, text), "PATH": f"{layout.SERVICES}/bin:/usr/bin:/bin"}

@@ -1,5 +1,6 @@
 """The configuration files of the edge's services, for one endpoint: pure text in, text out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -65,12 +66,12 @@ class EdgeFolders:
         return f"127.0.0.1:{_METRICS_BASE + 10 * endpoint + SERVICES.index(service)}"
 
 
-def files(endpoint: layout.Endpoint) -> dict[PurePosixPath, str]:
-    """Every configuration file of the endpoint's services, by path."""
+def files(endpoint: layout.Endpoint, lets: Mapping[str, object] | None = None) -> dict[PurePosixPath, str]:
+    """Every configuration file of the endpoint's services, by path; `lets`: further keys of the sidecar's."""
     folders = EdgeFolders(endpoint)
     settings = {
         TOKENS: _token_refresher(folders),
-        SIDECAR: _sidecar(folders),
+        SIDECAR: _sidecar(folders) | dict(lets or {}),
         INTERLINK: _interlink(folders),
         PROXY: _proxy(folders),
     }

@@ -4,6 +4,8 @@
 looks first: a second run repairs what is missing and leaves running jobs alone.
 """
 
+from collections.abc import Mapping
+
 from devcluster.iam import installation, registry, service
 from devcluster.images import cvmfs
 from devcluster.machine import Machine
@@ -22,16 +24,22 @@ EDGE_READY = "edge"
 def steps(platform: Platform, slots: layout.Slots | None = None) -> list[Step]:
     """Provider, pool, compute element, and the edge of every endpoint of the platform."""
 
-    def start_edge(_: StepLog) -> None:
-        machine = site_machine(platform)
-        known = registry.ensure_secrets(service.secrets_file(platform.checkout))
-        cvmfs.publish(machine, [recipe.image for recipe in platform.recipes.values() if recipe.runs_at_sites])
-        edge.start(machine, platform.network, platform.image("services"), known)
+    def provide_edge(_: StepLog) -> None:
+        cvmfs.publish(
+            site_machine(platform), [recipe.image for recipe in platform.recipes.values() if recipe.runs_at_sites]
+        )
+        start_edge(platform)
 
     return [
         *site_steps(platform, slots or layout.Slots()),
-        Step(EDGE_READY, "edge", start_edge, (READY, "iam", IMAGES)),
+        Step(EDGE_READY, "edge", provide_edge, (READY, "iam", IMAGES)),
     ]
+
+
+def start_edge(platform: Platform, lets: Mapping[str, object] | None = None) -> None:
+    """Start or repair the edge; `lets`: further keys of the sidecars' configuration."""
+    known = registry.ensure_secrets(service.secrets_file(platform.checkout))
+    edge.start(site_machine(platform), platform.network, platform.image("services"), known, lets)
 
 
 def site_steps(platform: Platform, slots: layout.Slots) -> list[Step]:
