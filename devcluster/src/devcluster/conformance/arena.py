@@ -25,12 +25,17 @@ _NODE: Object = {
     "noScheduleTaint": False,
     # of ordinary Linux nodes, without which tests for Linux leave themselves out
     "labels": {"kubernetes.io/os": "linux"},
+    "serviceLinks": True,
 }
 OPEN: Object = {"sites": {ENDPOINT.mode: {"allNamespaces": True, "namespaces": [], "node": _NODE}}}
 LETS: Object = {
     # each worker machine has an address of its own in a run, and they reach each other
     "policy": {"tell_pod_address": True},
-    "hostpath": [{"path": "/cvmfs"}, {"path": "/tmp", "read_only": False}],  # noqa: S108 - a path of worker machines
+    "hostpath": [
+        {"path": "/cvmfs"},
+        {"path": "/tmp", "read_only": False},  # noqa: S108 - a path of worker machines
+        {"path": "/etc/hosts"},
+    ],
 }
 """What the site lets pods do in a run, beyond what it lets them do otherwise."""
 MACHINES = Slots(machines=20)
