@@ -7,6 +7,7 @@ import pytest
 from condor_sidecar.core.container_status import pod_status
 from condor_sidecar.core.job_end import completed_end, held_end, lost_end, removed_end
 from condor_sidecar.core.latch import latch
+from condor_sidecar.core.pod_message import complete
 from condor_sidecar.core.state import NO_CHIRP_SECONDS, Evidence, Stage, look
 from condor_sidecar.model.job_ad import JobAd
 from condor_sidecar.model.plan import ContainerKind
@@ -232,6 +233,15 @@ def test_main_containers_wait_for_sidecars_to_start(sidecar: ContainerResult, ex
     record = JobResult(JobPhase.STARTING, (sidecar, ContainerResult("a", MAIN)))
     view = look(Evidence(containers=containers, stage=Stage.PRESENT, now=NOW, ad=ad(2), live=record))
     assert words(view)[1] == expected
+
+
+def test_a_pod_that_its_supervisor_ended_says_so_whatever_its_containers_made_of_it() -> None:
+    ended = result(JobPhase.ENDED, reason="DeadlineExceeded", i=0, a=0, b=0)
+    view = latch(seen(ad=ad(2), live=result(i=0, a="r", b="r")), seen(ad=ad(4), final=ended))
+    assert view.ended
+    assert view.verdict is not None and view.verdict.reason == "DeadlineExceeded"
+    told = complete(pod_status("u", "ns", "n", "il-u", view), [], "", view)
+    assert told.reason == "DeadlineExceeded"
 
 
 _states = st.sampled_from(["w", "r", 0, 1, 137, "w0", "r1", "w1", "r2"])

@@ -436,3 +436,29 @@ def test_a_condition_s_time_changes_only_with_it(thing: Json, reports: list[PodS
             was = old.get(entry["type"])
             if was is not None:
                 assert (was["status"] == entry["status"]) == (was["lastTransitionTime"] == entry["lastTransitionTime"])
+
+
+def test_a_pod_that_was_ended_as_a_whole_failed_though_its_containers_left_with_0() -> None:
+    told = report(said("a", ended(0)))
+    told.reason, told.message = "DeadlineExceeded", "Pod was active on the node longer than the specified deadline"
+    thing = after(pod(), report(said("a", running())), told)
+    assert phase(thing) == "Failed"
+    assert (thing["status"]["reason"], thing["status"]["message"]) == (told.reason, told.message)
+    assert state(thing, "a")["terminated"]["reason"] == "Completed"
+
+
+@pytest.mark.parametrize("reason", ["Queued", "Pending", "Staging", "ContainerCreating"])
+def test_init_containers_on_their_way_are_initializing_as_under_a_kubelet(reason: str) -> None:
+    thing = after(pod(inits=[container("first"), container("second")]), None)
+    for told in (
+        None,
+        report(said("a", waiting(reason)), inits=[said("first", waiting(reason)), said("second", waiting(reason))]),
+    ):
+        thing = after(thing, told)
+        assert {state(thing, name)["waiting"]["reason"] for name in ("first", "second", "a")} == {"PodInitializing"}
+
+
+def test_what_keeps_an_init_container_is_told() -> None:
+    inits = [said("first", waiting("ErrImagePull"))]
+    thing = after(pod(inits=[container("first")]), report(said("a", waiting()), inits=inits))
+    assert state(thing, "first")["waiting"]["reason"] == "ErrImagePull"

@@ -81,8 +81,9 @@ class SiteEvent(msgspec.Struct, omit_defaults=True):
 class PodStatus(msgspec.Struct):
     """State of one pod at the plugin: Kubernetes container statuses, each with exactly one of waiting, running, terminated.
 
-    `events` (the latest few), `podIP` (where others reach the pod, if the operator wants it told) and `disruption` (the site took
-    the pod's job away, and why: no fault of the pod's) are ours.
+    `events` (the latest few), `podIP` (where others reach the pod, if the operator wants it told), `reason` and `message` (the pod
+    as a whole was ended, and why: it failed, whatever its containers' exit codes are) and `disruption` (the site took the pod's job
+    away, and why: no fault of the pod's) are ours.
     """
 
     name: str = ""
@@ -93,6 +94,8 @@ class PodStatus(msgspec.Struct):
     initContainers: list[ContainerStatus] | None = None
     events: list[SiteEvent] | msgspec.UnsetType = msgspec.UNSET
     podIP: str | msgspec.UnsetType = msgspec.UNSET
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+    message: str | msgspec.UnsetType = msgspec.UNSET
     disruption: str | msgspec.UnsetType = msgspec.UNSET
 
 

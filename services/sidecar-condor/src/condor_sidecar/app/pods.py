@@ -235,7 +235,7 @@ class PodTable:
             record = pod.record
             message = pod_status(record.uid, record.namespace, record.name, record.jid, pod.view)
             address = pod.address if self._tell_address else ""
-            pod.shown = complete(message, pod.events.values(), address, pod.view.end)
+            pod.shown = complete(message, pod.events.values(), address, pod.view)
         return pod.shown
 
     def forget(self, uid: str) -> None:

@@ -17,9 +17,11 @@ def latch(shown: PodView | None, seen: PodView) -> PodView:
     if shown is None:
         return seen
     if shown.ended:
-        return msgspec.structs.replace(shown, end=shown.end or seen.end)
+        return msgspec.structs.replace(shown, end=shown.end or seen.end, verdict=shown.verdict or seen.verdict)
     before = {container.name: container for container in shown.containers}
-    return PodView(tuple(_later(before.get(container.name), container) for container in seen.containers), seen.end)
+    return PodView(
+        tuple(_later(before.get(container.name), container) for container in seen.containers), seen.end, seen.verdict
+    )
 
 
 class _Stage(StrEnum):

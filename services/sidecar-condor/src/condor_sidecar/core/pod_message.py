@@ -1,4 +1,4 @@
-"""What the wire says of a pod beside its containers: events, its address, and why the site took its job away."""
+"""What the wire says of a pod beside its containers: events, its address, why it was ended, and why the site took its job away."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ from interlink.protocol.types import PodStatus
 from interlink.protocol.types import SiteEvent as ToldEvent
 
 from condor_sidecar.core.pod_events import DISRUPTIONS
-from condor_sidecar.model.pod_view import Terminated
+from condor_sidecar.model.pod_view import PodView
 from condor_sidecar.model.result import SiteEvent
 
 
-def complete(status: PodStatus, events: Iterable[SiteEvent], address: str, end: Terminated | None) -> PodStatus:
+def complete(status: PodStatus, events: Iterable[SiteEvent], address: str, view: PodView) -> PodStatus:
     """`status` with the rest, its events beside those it has; `address` is "" where it isn't to be told."""
     before = status.events if isinstance(status.events, list) else []
     told = {event.number: event for event in before}
@@ -21,8 +21,10 @@ def complete(status: PodStatus, events: Iterable[SiteEvent], address: str, end: 
         status.events = sorted(told.values(), key=lambda event: event.time)
     if address:
         status.podIP = address
-    if end is not None and end.reason in DISRUPTIONS:
-        status.disruption = end.message
+    if view.end is not None and view.end.reason in DISRUPTIONS:
+        status.disruption = view.end.message
+    if view.verdict is not None:
+        status.reason, status.message = view.verdict.reason, view.verdict.message
     return status
 
 

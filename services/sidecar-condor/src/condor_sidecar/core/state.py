@@ -15,7 +15,7 @@ from condor_sidecar.core.job_end import ENDED, KILLED, JobEnd, missing_end
 from condor_sidecar.model.job_ad import JobAd, JobStatus
 from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.pod_record import ContainerRecord
-from condor_sidecar.model.pod_view import ContainerView, PodView, Running, State, Terminated, Waiting
+from condor_sidecar.model.pod_view import ContainerView, PodView, Running, State, Terminated, Verdict, Waiting
 from condor_sidecar.model.result import ContainerResult, ContainerState, EarlierEnd, JobResult
 
 NO_CHIRP_SECONDS = 60
@@ -101,7 +101,9 @@ def _ended(evidence: Evidence) -> PodView:
         found = known.get(container.name)
         decided = evidence.end is not None
         views.append(_view(container, _final_state(found, result, end, failed_init, decided), found))
-    return PodView(tuple(views), evidence.end)
+    stopped = result is not None and result.ended and bool(result.reason)
+    verdict = Verdict(result.reason, result.message) if result is not None and stopped else None
+    return PodView(tuple(views), evidence.end, verdict)
 
 
 def _final_state(

@@ -51,12 +51,21 @@ class ContainerView(msgspec.Struct, frozen=True):
     last: Terminated | None = None
 
 
+class Verdict(msgspec.Struct, frozen=True):
+    """Why the pod as a whole was ended, whatever its containers made of that: a container that is told to stop may exit with 0."""
+
+    reason: str
+    message: str = ""
+
+
 class PodView(msgspec.Struct, frozen=True):
     """All containers of a pod, in the pod's order (init containers first)."""
 
     containers: tuple[ContainerView, ...]
     end: Terminated | None = None
     """How the job as a whole ended, where that was decided without the supervisor."""
+    verdict: Verdict | None = None
+    """The supervisor's, where it ended the pod."""
 
     @property
     def ended(self) -> bool:

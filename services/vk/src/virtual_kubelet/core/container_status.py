@@ -13,6 +13,8 @@ from virtual_kubelet.model.pod import JsonObject
 
 INITIALIZING = "PodInitializing"
 CREATING = "ContainerCreating"
+ON_ITS_WAY = frozenset({CREATING, "Queued", "Pending", "Staging"})
+"""Reasons of a container whose job is on its way; of an init container a kubelet tells none of that."""
 UNKNOWN_END = "ContainerStatusUnknown"  # the kubelet's word for an end that nobody saw
 UNKNOWN_EXIT_CODE = 137
 _MESSAGE_LIMIT = 4096
@@ -32,12 +34,12 @@ def container_status(
     `pod_policy` is the pod's restartPolicy. `init`: this is an init container. `blocked`: init containers are still to be
     done, so it can't run yet.
     """
-    old = old or _first(container, blocked)
+    old = old or _first(container, blocked or init)
     state = _state(reported, old)
     if state is None or reported is None or (_ended(old) and not _may_leave(container, old, reported, pod_policy)):
         return old
-    if blocked and "terminated" not in state:
-        waiting = state.get("waiting") or {}
+    waiting = state.get("waiting") or {}
+    if (blocked and "terminated" not in state) or (init and waiting.get("reason") in ON_ITS_WAY):
         state = {"waiting": {**waiting, "reason": INITIALIZING}}
     status: JsonObject = {
         "name": container["name"],

@@ -48,7 +48,8 @@ def next_status(pod: JsonObject, report: PodStatus | None, host_ip: str, now: st
     if pods.is_terminal(pod):
         return old
     containers = _containers(pod, report)
-    phase = _phase(pod, containers)
+    verdict = _verdict(report)
+    phase = _phase(pod, containers, stopped=bool(verdict))
     status: JsonObject = dict(old) | {"phase": phase}
     status.setdefault("startTime", now)
     _set_host(status, host_ip)
@@ -56,7 +57,7 @@ def next_status(pod: JsonObject, report: PodStatus | None, host_ip: str, now: st
     _set_containers(status, containers)
     for key in ("reason", "message"):
         status.pop(key, None)
-    status |= _pod_reason(containers) if phase == "Failed" else {}
+    status |= (verdict or _pod_reason(containers)) if phase == "Failed" else {}
     conditions = [*_conditions(pod, phase, containers), *_disruption(phase, report)]
     status["conditions"] = merged(old.get("conditions") or [], conditions, now)
     return status
@@ -188,11 +189,20 @@ def _exit_code(status: JsonObject) -> int | None:
     return code
 
 
-def _phase(pod: JsonObject, containers: _Containers) -> str:
+def _verdict(report: PodStatus | None) -> dict[str, str]:
+    """Reason and message of a pod that was ended as a whole."""
+    if report is None or not isinstance(report.reason, str) or not report.reason:
+        return {}
+    message = report.message if isinstance(report.message, str) else ""
+    return {"reason": report.reason} | ({"message": message[:_MESSAGE_LIMIT]} if message else {})
+
+
+def _phase(pod: JsonObject, containers: _Containers, *, stopped: bool) -> str:
+    """`stopped`: the pod as a whole was ended, so that exit codes of 0 are no success."""
     mains = [_exit_code(s) for s in containers.mains]
     init_failed = any(_exit_code(s) not in (None, 0) for s in containers.must_end)
     if mains and all(code is not None for code in mains):
-        return "Failed" if init_failed or any(mains) else "Succeeded"
+        return "Failed" if init_failed or any(mains) or stopped else "Succeeded"
     if init_failed and pod["spec"].get("restartPolicy") == "Never":
         return "Failed"
     if any(_exit_code(s) != 0 for s in containers.must_end):

@@ -1,4 +1,4 @@
-"""The streams between `kubectl exec` and this node: the remote command protocol v4 over SPDY, v5 and v4 over a WebSocket.
+"""The streams between `kubectl exec` and this node: the remote command protocol v4 over SPDY, v5, v4 or the first over a WebSocket.
 
 Both are what k8s.io/streaming's remotecommand describes: one stream or channel each for standard input, the outputs, the terminal's
 size, and the Status at the end.
@@ -17,7 +17,8 @@ from virtual_kubelet.core.command_query import CommandQuery
 from virtual_kubelet.io.spdy.session import Session, Stream
 
 SPDY_PROTOCOL = "v4.channel.k8s.io"
-WEBSOCKET_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+PLAIN_PROTOCOL = "channel.k8s.io"  # of before version 4: the last word is text, and there is none for a success
+WEBSOCKET_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io", PLAIN_PROTOCOL)
 STREAMS_SECONDS = 30.0  # for the client to open all streams
 CLOSE_SECONDS = 5.0
 UNREAD_MESSAGES = 32
@@ -131,7 +132,15 @@ class WebSocketStreams(CallerStreams):
         await self._socket.send_bytes(bytes([kind]) + data)
 
     async def end(self, status: bytes) -> None:
-        await self._socket.send_bytes(bytes([ERROR]) + status)
+        word = _plain(status) if self._socket.ws_protocol == PLAIN_PROTOCOL else status
+        if word:
+            await self._socket.send_bytes(bytes([ERROR]) + word)
+
+
+def _plain(status: bytes) -> bytes:
+    """A Status as text, empty for a success."""
+    told = msgspec.json.decode(status)
+    return b"" if told.get("status") == "Success" else str(told.get("message", "")).encode()
 
 
 def _size(text: bytes) -> TerminalSize | None:
