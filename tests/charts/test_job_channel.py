@@ -7,6 +7,7 @@ from condor_sidecar import settings as sidecar
 
 from tests.charts.navigation import Workload, of_kind, one, workloads
 from tests.charts.rendering import VIRTUAL_NODE, Chart, Object, Values, merged, read_values
+from tests.schemas import validate
 
 CLUSTER = merged(
     read_values(VIRTUAL_NODE / "ci" / "cluster-schedd-values.yaml"), {"edge": {"existingTlsSecret": "edge-tls"}}
@@ -131,6 +132,18 @@ def test_other_authorities_replace_the_pod_which_reads_them_at_its_start(chart: 
         for changes in ({}, {"channel": {"authorities": {"certificates": other}}})
     )
     assert before != after
+
+
+def test_names_that_look_like_something_else_in_yaml_stay_text(chart: Chart) -> None:
+    names = {
+        "existingTlsSecret": "0x1f",
+        "existingSecret": "1e3",
+        "authorities": {"existingSecret": "0.1"},
+        "service": {"type": "ClusterIP", "annotations": {"a": "yes"}},
+        "ingress": {"enabled": True, "className": "1", "tlsSecret": "2", "annotations": {"b": "no"}},
+    }
+    for obj in chart.render(merged(BALANCER, {"channel": names})):
+        validate(obj)
 
 
 def test_limits_of_the_channel_are_among_the_sidecar_s_further_settings(chart: Chart, tmp_path: Path) -> None:
