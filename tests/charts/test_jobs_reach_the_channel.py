@@ -51,9 +51,11 @@ async def test_at_a_sidecar_that_ends_tls_itself(chart: Chart, schedd: FakeSched
     await sidecar.start()
     try:
         told = await _told(sidecar)
+        uid = told.ticket.rpartition(".")[0]
         assert told.authorities == authority.file.read_text()
+        assert told.ticket == ticket(SECRET.encode(), uid)
         assert await _dialled(told) == ""
-        assert "401" in await _dialled(told._replace(ticket=ticket(b"x" * 32, told.ticket.rpartition(".")[0])))
+        assert "401" in await _dialled(told._replace(ticket=ticket(b"x" * 32, uid)))
         assert "certificate" in await _dialled(told._replace(authorities="")), "a worker node knows no such authority"
     finally:
         await sidecar.stop()
