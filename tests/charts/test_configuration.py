@@ -24,6 +24,7 @@ MODELS: dict[str, tuple[type[Section], Mapping[str, str]]] = {
 }
 CONFIG = "/etc/highrate/config"
 SET_BY_THE_CHART = {"instance", "node", "listen", "tls", "data", "metrics", "max_body_bytes", "resources"}
+CHANNEL_SET_BY_THE_CHART = {"url", "listen", "tls", "authorities", "secret_file"}
 CLUSTER = read_values(VIRTUAL_NODE / "ci" / "cluster-schedd-values.yaml")
 EVERYTHING = read_values(VIRTUAL_NODE / "ci" / "remote-everything-values.yaml")
 
@@ -163,6 +164,7 @@ def test_condor_settings_may_hold_every_key_that_the_chart_does_not_set() -> Non
     keys = schema["properties"]["condor"]["properties"]["settings"]["properties"]
     assert keys.keys() == sidecar.Settings.model_fields.keys() - SET_BY_THE_CHART
     assert keys["endpoint"]["properties"].keys() < sidecar.Endpoint.model_fields.keys()
+    assert keys["channel"]["properties"].keys() == sidecar.Channel.model_fields.keys() - CHANNEL_SET_BY_THE_CHART
 
 
 def test_namespaces_are_the_ones_that_have_a_role(objects: list[Object], values: Values) -> None:

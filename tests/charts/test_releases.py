@@ -17,7 +17,10 @@ from tests.schemas import validate
 REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
 EVERYTHING = read_values(VIRTUAL_NODE / "ci" / "remote-everything-values.yaml")
 CLUSTER = read_values(VIRTUAL_NODE / "ci" / "cluster-schedd-values.yaml")
-WITHOUT_CERTIFICATES = merged(CLUSTER, {"edge": {"existingTlsSecret": "made-elsewhere"}})  # they take long to make
+CHANNEL = {"enabled": True, "url": "wss://hub.example.org/job-channel", "ingress": {"enabled": True}}
+WITHOUT_CERTIFICATES = merged(  # they take long to make
+    CLUSTER, {"edge": {"existingTlsSecret": "made-elsewhere"}, "channel": CHANNEL}
+)
 
 # Names that Helm allows but Services or labels do not, and pairs that a careless shortening would make one.
 NAMES = [
@@ -79,7 +82,7 @@ def test_an_upgrade_touches_no_immutable_field(chart: Chart, tmp_path: Path) -> 
     newer = _of_another_version(chart, tmp_path)
     for before, after in (
         (REMOTE, EVERYTHING),
-        (CLUSTER, merged(CLUSTER, {"nodeName": "node-two", "condor": {"mode": "ce"}})),
+        (CLUSTER, merged(CLUSTER, {"nodeName": "node-two", "condor": {"mode": "ce"}, "channel": CHANNEL})),
     ):
         old = immutable(chart.render(before, options=WITH_MONITORS))
         new = immutable(newer.render(merged(after, {"edge": {"storage": {"size": "20Gi"}}}), options=WITH_MONITORS))

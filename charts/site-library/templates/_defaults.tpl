@@ -35,6 +35,26 @@ condor:
   schedd: ''
   instance: ''
   settings: {}
+channel:
+  enabled: false
+  url: ''
+  existingTlsSecret: ''
+  authorities:
+    certificates: ''
+    existingConfigMap: ''
+    existingSecret: ''
+  existingSecret: ''
+  service:
+    type: ClusterIP
+    nodePort: 0
+    annotations: {}
+  ingress:
+    enabled: false
+    className: ''
+    tlsSecret: ''
+    annotations:
+      nginx.ingress.kubernetes.io/proxy-read-timeout: '3600'
+      nginx.ingress.kubernetes.io/proxy-send-timeout: '3600'
 token:
   issuer: ''
   tokenUrl: ''

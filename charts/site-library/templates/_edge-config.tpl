@@ -21,6 +21,12 @@ interlink.yaml: |
   MetricsAddress: 0.0.0.0:9102
 condor-sidecar.yaml: |
   {{- include "site.edge.sidecarSettings" . | fromYaml | merge (deepCopy .values.condor.settings) | toYaml | nindent 2 }}
+{{- if include "site.channel.enabled" . }}
+{{- with .values.channel.authorities.certificates }}
+job-authorities.crt: |
+  {{- . | trim | nindent 2 }}
+{{- end }}
+{{- end }}
 {{ include "site.token.settings" . }}
 {{- end -}}
 
@@ -51,6 +57,10 @@ endpoint:
 output:
   # the rest is for what HTCondor brings back, until its logs are taken out
   max_bytes: {{ div $room 2 }}
+{{- if include "site.channel.enabled" . }}
+channel:
+  {{- include "site.channel.settings" . | nindent 2 }}
+{{- end }}
 # told at every ping, and shown on the node
 resources:
   cpu: {{ include "site.quantity" .values.node.resources.cpu | quote }}

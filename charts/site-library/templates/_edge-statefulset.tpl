@@ -42,6 +42,9 @@ spec:
           args: [condor-sidecar, --config, /etc/highrate/config/condor-sidecar.yaml, --log-level, {{ .values.logLevel }}]
           ports:
             - { name: metrics-condor, containerPort: 9103 }
+            {{- if include "site.channel.enabled" . }}
+            - { name: channel, containerPort: {{ include "site.channel.port" . }} }
+            {{- end }}
           {{- include "site.probes" "metrics-condor" | nindent 10 }}
           resources:
             {{- toYaml .values.resources.sidecar | nindent 12 }}
@@ -52,6 +55,7 @@ spec:
             - { name: token, mountPath: /run/highrate/token, readOnly: true }
             - { name: tmp, mountPath: /tmp }
             {{- include "site.ca.mount" . | nindent 12 }}
+            {{- include "site.channel.mounts" . | trim | nindent 12 }}
         {{- include "site.token.container" . | nindent 8 }}
       volumes:
         - name: config
@@ -66,4 +70,5 @@ spec:
           emptyDir: { sizeLimit: 1Gi }
         {{- include "site.token.volumes" . | nindent 8 }}
         {{- include "site.ca.volume" . | nindent 8 }}
+        {{- include "site.channel.volumes" . | trim | nindent 8 }}
 {{- end -}}

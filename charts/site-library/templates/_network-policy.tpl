@@ -87,6 +87,11 @@ spec:
               {{- include "site.selector" (dict "site" . "component" "virtual-kubelet") | nindent 14 }}
       ports:
         - { port: interlink, protocol: TCP }
+    {{- if include "site.channel.enabled" . }}
+    # Jobs of the site call, through an ingress or not; tickets say who may.
+    - ports:
+        - { port: channel, protocol: TCP }
+    {{- end }}
     - {{- include "site.policy.metricsFrom" . | nindent 6 }}
       ports:
         - { port: metrics, protocol: TCP }

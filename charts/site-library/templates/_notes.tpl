@@ -11,6 +11,14 @@ answers, and if not, why:
 {{- if eq .values.edge.mode "cluster" }}
     kubectl logs -n {{ $namespace }} {{ .name }}-edge-0 -c condor-sidecar
 {{- end }}
+{{- if include "site.channel.enabled" . }}
+
+Jobs dial {{ .values.channel.url }}, which has to lead to this Service from the site's worker nodes; without a ticket it
+answers 401:
+
+    kubectl get service -n {{ $namespace }} {{ .name }}-channel
+    curl {{ if include "site.channel.authorities" . }}--cacert ca.crt {{ end }}{{ .values.channel.url | replace "wss://" "https://" }}
+{{- end }}
 
 A pod to try; those that tolerate the node's taint and select it go there:
 

@@ -9,7 +9,7 @@
 {{- if eq .values.edge.mode "cluster" -}}
 {{- $names = concat $names (list
   "site.edge.configMap" "site.edge.tlsSecret" "site.edge.claim" "site.edge.service" "site.edge.serviceAccount"
-  "site.edge.statefulSet") -}}
+  "site.edge.statefulSet" "site.channel.service" "site.channel.ingress") -}}
 {{- if .values.networkPolicy.enabled -}}
 {{- $names = append $names "site.policy.edge" -}}
 {{- end -}}

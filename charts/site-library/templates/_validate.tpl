@@ -43,6 +43,7 @@ metrics.podMonitor.enabled needs the Prometheus operator, and this cluster doesn
         enabled: false
 {{ end }}
 {{- include (printf "site.problems.%s" $values.edge.mode) $values }}
+{{- include "site.problems.channel" $values }}
 {{- include "site.problems.token" $values }}
 {{- end -}}
 

@@ -48,13 +48,21 @@ def test_what_is_asked_at_login_covers_the_profiles_of_tokens(chart: Chart) -> N
 
 
 def test_what_the_page_says_of_dask_installs_on_top_of_it(chart: Chart) -> None:
-    _, local, remote = _examples()
+    _, local, remote, _ = _examples()
     without_site = merged(_example(), local)
     names = {each["metadata"]["name"] for each in of_kind(chart.render(without_site), "Deployment", "StatefulSet")}
     assert names == {"hub", "proxy", "tokens", "dask-gateway", "dask-proxy"}
     names = {each["metadata"]["name"] for each in chart.render(merged(without_site, remote))}
     assert {"relay", "relay-0", "relay-1"} <= names
     assert remote["dask"]["namespace"] in PAGE.read_text(encoding="utf-8").split("kubectl create namespace ")[2]
+
+
+def test_the_page_s_site_with_a_job_channel_installs_on_top_of_it(chart: Chart) -> None:
+    *_, site = _examples()
+    objects = chart.render(merged(_example(), site))
+    assert [each["metadata"]["name"] for each in of_kind(objects, "Ingress")] == ["site-one-pool-channel"]
+    (port,) = next(each for each in objects if each["metadata"]["name"] == "site-one-pool-channel")["spec"]["ports"]
+    assert f"port {port['port']} of the Service" in PAGE.read_text(encoding="utf-8")
 
 
 def _example() -> Values:

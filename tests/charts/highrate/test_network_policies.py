@@ -39,7 +39,10 @@ WAYS = [
     ("stranger", "tokens", TOKENS, False),
     ("stranger", "hub", Port(9999), False),
     ("stranger", "user", NOTEBOOK, False),
+    ("stranger", "schedd-edge", Port(8443, "interlink"), False),
     ("schedd-vk", "schedd-edge", Port(8443, "interlink"), True),
+    # jobs of the site, through an ingress or not: no selector names them
+    ("stranger", "schedd-edge", Port(8444, "channel"), True),
 ]
 
 
