@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.figures import RESULTS
+from tests.bench.processes import cpu_seconds, resident_mib
 from tests.fakes.relay_member import Process, process
 from tests.unit.relay.conftest import Hands, Reply
 
@@ -24,15 +25,13 @@ REST_SECONDS = 20
 def memory(relay: Process) -> float:
     """Resident MiB."""
     assert relay.running is not None
-    lines = Path(f"/proc/{relay.running.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+    return resident_mib(relay.running.pid)
 
 
 def cpu(relay: Process) -> float:
     """Seconds of CPU so far."""
     assert relay.running is not None
-    fields = Path(f"/proc/{relay.running.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+    return cpu_seconds(relay.running.pid)
 
 
 async def measure(relay: Process) -> list[tuple[str, float, str]]:

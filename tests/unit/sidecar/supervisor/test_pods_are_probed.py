@@ -31,8 +31,11 @@ def told(result: JobResult) -> list[tuple[str, str]]:
 
 
 def test_a_container_whose_liveness_fails_is_asked_to_end_and_comes_again(tmp_path: Path) -> None:
-    alive = command(f"test ! -e {tmp_path}/once || {{ echo $WHO is dead; exit 1; }}")
-    script = f"[ -e {tmp_path}/once ] && exit 0; {WAITS.replace('echo up', f'echo up; touch {tmp_path}/once')}"
+    sick, ran = tmp_path / "sick", tmp_path / "ran"
+    alive = command(f"test ! -e {sick} || {{ echo $WHO is dead; exit 1; }}")
+    # the second run is well from its beginning: its probe may be quicker than it
+    first = WAITS.replace("echo told", f"rm {sick}; echo told").replace("echo up", f"echo up; touch {ran} {sick}")
+    script = f"[ -e {ran} ] && exit 0; {first}"
     main = shell("a", script, liveness=often(alive), env=[("WHO", "ana"), ("PATH", os.environ["PATH"])])
     result = Job(tmp_path / "job", pod(main, restart_policy=plan.ON_FAILURE)).run()
     a = by_name(result)["a"]

@@ -18,6 +18,8 @@ from oauth2_proxy import metrics
 from oauth2_proxy.model.settings import JobChannel
 
 SUBPROTOCOL: Final = "job-channel.v1"
+REFUSAL: Final = "Job-Channel-Refusal"  # the sidecar's words: the client here drops the body of a refusal
+LONGEST_WORDS: Final = 300
 LONGEST_TICKET: Final = 512
 CLOSE_SECONDS: Final = 2.0
 
@@ -56,14 +58,14 @@ class JobChannels:
         """One job's connection, from its beginning to its end."""
         tickets = request.headers.getall("Authorization", ())
         if len(tickets) != 1 or not tickets[0].startswith("Bearer ") or len(tickets[0]) > LONGEST_TICKET:
-            return _refused(401, "no_ticket")
+            return _refused(401, "no_ticket", "the job channel needs the ticket of a pod")
         socket = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,), compress=False, max_msg_size=self._settings.message, timeout=CLOSE_SECONDS
         )
         if not socket.can_prepare(request):
-            return _refused(400, "no_websocket")
+            return _refused(400, "no_websocket", "only WebSockets pass here")
         if self._count >= self._settings.connections:
-            return _refused(503, "full")
+            return _refused(503, "full", f"{self._settings.connections} jobs are connected through this proxy already")
         self._count += 1
         metrics.channels.inc()
         try:
@@ -87,10 +89,15 @@ class JobChannels:
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
                 )
         except aiohttp.WSServerHandshakeError as error:
-            return _refused(error.status if error.status >= 400 else 502, "refused")
+            words = error.headers.get(REFUSAL, "") if error.headers is not None else ""
+            return _refused(
+                error.status if error.status >= 400 else 502,
+                "refused",
+                words.encode("ascii", "replace").decode()[:LONGEST_WORDS],
+            )
         except (aiohttp.ClientError, OSError) as error:
             log.warning("channel.unreachable", error=f"{type(error).__name__}: {error}")
-            return _refused(503, "unreachable")
+            return _refused(503, "unreachable", "the sidecar can't be reached")
         async with upstream:
             await socket.prepare(request)
             metrics.channel_calls.labels("accepted").inc()
@@ -119,7 +126,7 @@ class JobChannels:
                     raise ConnectionError
 
 
-def _refused(status: int, result: str) -> web.Response:
+def _refused(status: int, result: str, words: str) -> web.Response:
     metrics.channel_calls.labels(result).inc()
     headers = {"Retry-After": "10"} if status == 503 else {}
-    return web.Response(status=status, headers=headers)
+    return web.Response(status=status, headers=headers, text=f"{words}\n")

@@ -31,6 +31,7 @@ from service_runtime.logs import get_logger
 from service_runtime.websockets import first_of, keep_alive
 
 from condor_sidecar.app.channel.job_stream import CannotOpen, ChannelLost, JobStream, StreamEnd
+from condor_sidecar.app.job_channels import NoChannel
 from condor_sidecar.job.supervisor import channel_protocol
 
 MOST = 256  # commands at once
@@ -85,7 +86,7 @@ class Commands:
                 end: StreamEnd | None = await first_of(
                     _output(stream, socket), caller.take(), caller.give(), keep_alive(socket)
                 )
-        except (BadRequest, CannotOpen) as error:
+        except (BadRequest, CannotOpen, NoChannel) as error:
             return failure(str(error))
         except ChannelLost as error:
             return failure(

@@ -91,7 +91,7 @@ class Intake:
         plan = compile_pod(message, self._policy)
         if isinstance(plan, Rejection):
             raise Rejected(plan.reasons)
-        record = _record(plan, request)
+        record = _record(plan, request, channel=self._policy.channel is not None)
         try:
             check(record)
         except UnsafeValue as error:
@@ -121,7 +121,7 @@ class Intake:
         return None
 
 
-def _record(plan: Plan, request: str) -> PodRecord:
+def _record(plan: Plan, request: str, *, channel: bool) -> PodRecord:
     return PodRecord(
         uid=plan.uid,
         namespace=plan.namespace,
@@ -133,4 +133,5 @@ def _record(plan: Plan, request: str) -> PodRecord:
         plan_hash=plan.plan_hash,
         accepted_at=time.time(),
         request=request,
+        channel=channel,
     )

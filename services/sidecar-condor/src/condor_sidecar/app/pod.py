@@ -19,7 +19,8 @@ class Pod:
     """One pod. `since` is when its stage began (monotonic clock); `unseen` until a query has shown its job; `sandbox` is
     held while its output is being brought and read: only taken when free, so that nobody waits for it. `events` are by number,
     `connected` while its job has a job channel; a job that ended its pod by that may take until `leaves_by` (monotonic clock) to
-    end itself; `address` is the worker node's, `measured` when its ad last told another usage (the schedd's clock)."""
+    end itself; `added` is when this process learnt of the pod; `address` is the worker node's, `measured` when its ad last told
+    another usage (the schedd's clock)."""
 
     record: PodRecord
     stage: Stage
@@ -43,6 +44,7 @@ class Pod:
     connected: bool = False
     leaves_by: float = 0.0
     order: int = 0
+    added: float = field(default_factory=time.monotonic)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     sandbox: asyncio.Lock = field(default_factory=asyncio.Lock)
     updating: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -22,7 +22,8 @@ class PodRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `submit` is the plan's submit description. `generation` counts the jobs made for this pod: a second one is only
     ever made when the first one never started. `attempted` is journaled before a job is sent, so that after a crash
-    "certainly not submitted" can be told from "maybe submitted". `accepted_at` is seconds since the epoch.
+    "certainly not submitted" can be told from "maybe submitted". `accepted_at` is seconds since the epoch. `channel`: whether
+    the job was told of the job channel; None for a pod that only the schedd remembered.
     """
 
     uid: str
@@ -37,6 +38,7 @@ class PodRecord(msgspec.Struct, frozen=True, kw_only=True):
     generation: int = 1
     attempted: bool = False
     request: str = ""
+    channel: bool | None = None
 
     @property
     def jid(self) -> str:

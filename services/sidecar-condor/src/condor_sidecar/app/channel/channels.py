@@ -5,8 +5,10 @@ way it came by, an end is journaled before it is shown.
 """
 
 import hmac
+import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 
+import msgspec
 from service_runtime.logs import get_logger
 
 from condor_sidecar import metrics
@@ -15,13 +17,16 @@ from condor_sidecar.app.channel.connection import CLOSE_BAD, CLOSE_REPLACED, Con
 from condor_sidecar.app.channel.final import FinalRecords
 from condor_sidecar.app.channel.job_log import LogPlace, read_log
 from condor_sidecar.app.channel.job_stream import ChannelLost, JobStream
-from condor_sidecar.app.pods import PodTable
+from condor_sidecar.app.job_channels import NoChannel
+from condor_sidecar.app.pods import Pod, PodTable
 from condor_sidecar.core.result import parse_record
 from condor_sidecar.core.ticket import ticket
 from condor_sidecar.job.supervisor.channel_protocol import TEXT_LIMIT, BadMessage, signature
 from condor_sidecar.model.result import UnreadableResult
 
 UPDATE_SECONDS = 20.0
+UNKNOWN_SECONDS = 300.0
+"""How long a job of which nobody knows whether it was told of the channel is waited for: five of its longest pauses."""
 
 log = get_logger(__name__)
 
@@ -50,7 +55,7 @@ class Channels:
 
     async def exec(self, uid: str, message: Mapping[str, object]) -> JobStream:
         """Open a stream of type `exec` or `attach` in the pod's job; `message` has the fields of channel_protocol, without
-        `stream`. Raises ChannelLost where the job has no connection, CannotOpen."""
+        `stream`. Raises NoChannel, ChannelLost where the job has no connection, CannotOpen."""
         fields = {name: value for name, value in message.items() if name != "type"}
         return await self._connection(uid).open(str(message["type"]), **fields)
 
@@ -58,7 +63,7 @@ class Channels:
         self, uid: str, volumes: Mapping[str, Mapping[str, tuple[int, str]]], deadline_seconds: int | None
     ) -> None:
         """Give the pod's volumes (by name, then path: mode and base64) new contents, and the pod another deadline; what is
-        left out stays as it is. Raises ChannelLost, UpdateFailed."""
+        left out stays as it is. Raises NoChannel, ChannelLost, UpdateFailed."""
         if sum(len(file[1]) for files in volumes.values() for file in files.values()) > TEXT_LIMIT // 2:
             raise UpdateFailed(f"the volumes have more than {TEXT_LIMIT // 2} bytes in base64")
         try:
@@ -72,15 +77,28 @@ class Channels:
 
     async def log(self, uid: str, container: str, place: LogPlace, *, follow: bool) -> AsyncGenerator[bytes]:
         """A container's log from `place` on, in pieces of whole CRI lines; `place` moves along, so that a reader can go on
-        there. With `follow` until the run has ended. Raises CannotOpen, ChannelLost."""
+        there. With `follow` until the run has ended. Raises NoChannel, CannotOpen, ChannelLost."""
         async for piece in read_log(self._connection(uid), container, place, follow=follow):
             yield piece
 
     def _connection(self, uid: str) -> Connection:
         connection = self._connections.get(uid)
         if connection is None:
+            pod = self._table.get(uid)
+            if pod is not None and not self._may_come(pod):
+                raise NoChannel(
+                    "the pod's job was made while this site had no job channel, so it can't be reached; a new pod can be"
+                )
             raise ChannelLost("the pod's job is not connected to the job channel")
         return connection
+
+    def _may_come(self, pod: Pod) -> bool:
+        """Whether a job without a connection was told of the channel, or may have been."""
+        if pod.record.channel is not None:
+            return pod.record.channel
+        began = (pod.ad.started or pod.ad.first_started) if pod.ad is not None else None
+        has_run = self._table.now() - began if began else 0.0
+        return min(has_run, time.monotonic() - pod.added) < UNKNOWN_SECONDS
 
     async def serve(self, connection: Connection) -> None:
         """Carry a connection that was just made, until it ends."""
@@ -111,6 +129,7 @@ class Channels:
         older = self._connections.get(pod.uid)
         self._connections[pod.uid] = connection
         pod.connected = True
+        pod.record = msgspec.structs.replace(pod.record, channel=True)
         metrics.CHANNELS.set(len(self._connections))
         pod.touch()
         if older is not None:

@@ -9,7 +9,7 @@ from condor_sidecar.app.channel.connection import Connection
 from condor_sidecar.app.pods import Pod, PodTable
 from condor_sidecar.core.state import Stage
 from condor_sidecar.core.ticket import holder
-from condor_sidecar.job.supervisor.channel_protocol import SUBPROTOCOL
+from condor_sidecar.job.supervisor.channel_protocol import REFUSAL, SUBPROTOCOL
 from condor_sidecar.settings import Channel
 
 RETRY_SECONDS = "10"
@@ -73,7 +73,7 @@ class ChannelServer:
 
 def _refusal(status: int, reason: str, words: str) -> web.HTTPException:
     metrics.CHANNEL_REFUSALS.labels(reason).inc()
-    headers = {"Retry-After": RETRY_SECONDS} if status == 503 else {}
+    headers = {REFUSAL: words, **({"Retry-After": RETRY_SECONDS} if status == 503 else {})}
     kinds: dict[int, type[web.HTTPException]] = {
         400: web.HTTPBadRequest,
         401: web.HTTPUnauthorized,

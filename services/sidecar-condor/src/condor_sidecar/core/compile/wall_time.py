@@ -6,6 +6,7 @@ from typing import Final
 
 from condor_sidecar.core.compile.node import Node
 from condor_sidecar.core.policy import WallTime
+from condor_sidecar.job.supervisor.plan import OWN_DEADLINE
 
 GO_DURATION: Final = re.compile(r"(?:(?P<h>[0-9]{1,6})h)?(?:(?P<m>[0-9]{1,8})m)?(?:(?P<s>[0-9]{1,9})s)?")
 DEFAULT_GRACE: Final = 30  # seconds, Kubernetes' default
@@ -42,7 +43,7 @@ def limits(spec: Node, asked: Node, grace_seconds: int, policy: WallTime) -> Lim
         wall = policy.default_seconds if active is None else active + kept
     deadline = max(1, wall - kept)
     if active is not None and active <= deadline:
-        return Limits(grace_seconds, wall, active, "Pod was active on the node longer than the specified deadline")
+        return Limits(grace_seconds, wall, active, OWN_DEADLINE)
     return Limits(grace_seconds, wall, deadline, f"the pod came to the end of its job's wall time of {wall} s")
 
 

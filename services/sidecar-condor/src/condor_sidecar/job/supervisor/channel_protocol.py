@@ -37,6 +37,7 @@ import struct
 from typing import Any, Dict, Tuple
 
 SUBPROTOCOL = "job-channel.v1"
+REFUSAL = "Job-Channel-Refusal"  # header with the words of a refusal, for what is between: clients of WebSockets drop the body
 VERSION = 1
 
 STDIN, STDOUT, STDERR, LOG = 0, 1, 2, 3  # kinds of stream data

@@ -9,7 +9,7 @@ from typing import Dict, List, Optional
 
 from .actions import Action, Finish
 from .life import IDLE, OVER, PREPARING, READY, UP, Ending, Life
-from .plan import INIT, MAIN, SIDECAR, Pod
+from .plan import INIT, MAIN, OWN_DEADLINE, SIDECAR, Pod
 from .state import ENDED, ENDING, RUNNING, PodState
 
 
@@ -63,7 +63,9 @@ class Lifecycle:
         return actions + self._advance(now)
 
     def change_deadline(self, deadline_seconds: int) -> None:
-        """The pod is to be ended that long after the supervisor's start."""
+        """The pod is to be ended that long after the supervisor's start: earlier than planned only where it asks for that itself."""
+        if self._began + deadline_seconds < self._deadline:
+            self._deadline_message = OWN_DEADLINE
         self._deadline = self._began + deadline_seconds
 
     def prepared(self, name: str, image_id: str, now: float) -> List[Action]:

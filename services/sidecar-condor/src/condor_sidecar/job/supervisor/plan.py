@@ -25,6 +25,9 @@ HOST = "host"  # a path of the worker node
 OWN_ADDRESS = "\0"
 """Stands in texts of a container where the pod's own address belongs, which only the job knows; no text of a pod's holds it."""
 
+OWN_DEADLINE = "Pod was active on the node longer than the specified deadline"
+"""A kubelet's words for a pod that is ended at the deadline that it asked for."""
+
 
 class Volume(NamedTuple):
     """A volume of the pod. `path` and `path_type` (as in a hostPath volume: "", Directory, File, DirectoryOrCreate,
