@@ -462,3 +462,12 @@ def test_what_keeps_an_init_container_is_told() -> None:
     inits = [said("first", waiting("ErrImagePull"))]
     thing = after(pod(inits=[container("first")]), report(said("a", waiting()), inits=inits))
     assert state(thing, "first")["waiting"]["reason"] == "ErrImagePull"
+
+
+def test_a_failed_init_container_fails_a_pod_and_leaves_those_behind_it_waiting() -> None:
+    never = ended(1, reason="Error", message="not started: init container first ended with exit code 3")
+    inits = [said("first", ended(3, startedAt=NOW, finishedAt=NOW)), said("second", never)]
+    thing = after(pod(inits=[container("first"), container("second")]), report(said("a", never), inits=inits))
+    assert phase(thing) == "Failed"
+    assert [state(thing, name)["waiting"]["reason"] for name in ("second", "a")] == ["PodInitializing"] * 2
+    assert "first ended with exit code 3" in state(thing, "a")["waiting"]["message"]

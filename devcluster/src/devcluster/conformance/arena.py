@@ -31,11 +31,7 @@ OPEN: Object = {"sites": {ENDPOINT.mode: {"allNamespaces": True, "namespaces": [
 LETS: Object = {
     # each worker machine has an address of its own in a run, and they reach each other
     "policy": {"tell_pod_address": True},
-    "hostpath": [
-        {"path": "/cvmfs"},
-        {"path": "/tmp", "read_only": False},  # noqa: S108 - a path of worker machines
-        {"path": "/etc/hosts"},
-    ],
+    "hostpath": [{"path": "/cvmfs"}, {"path": "/etc/hosts", "read_only": False}],
 }
 """What the site lets pods do in a run, beyond what it lets them do otherwise."""
 MACHINES = Slots(machines=20)

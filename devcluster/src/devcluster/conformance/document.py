@@ -31,7 +31,7 @@ SETTING = """\
   they are unpacked, as on CVMFS. The test that must be able to pull its image fails on the ordinary node for that reason.
 - Jobs run as one unprivileged account, in Apptainer.
 - The site lets pods have more than usual: it tells Kubernetes the worker machine's address as the pod's
-  (`policy.tell_pod_address`), and offers `/tmp` and `/etc/hosts` of worker machines (`hostpath`). Pods are told of Services by
+  (`policy.tell_pod_address`), and offers `/etc/hosts` of worker machines (`hostpath`). Pods are told of Services by
   variables (`node.serviceLinks`), though they reach none of them.
 - A job has no network of its own, it shares that of its machine. So two pods that listen on one port can't run on one machine at
   the same time, at no site. For a run the pool is one of {machines} worker machines, each with an address of its own and one job at

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from condor_sidecar.job.supervisor import channel as supervisor_channel
 from condor_sidecar.job.supervisor import channel_logs
 from condor_sidecar.job.supervisor.channel import Channel
-from condor_sidecar.job.supervisor.channel_logs import LATEST, PREVIOUS, Run
+from condor_sidecar.job.supervisor.channel_logs import PREVIOUS, Run
 from condor_sidecar.job.supervisor.channel_protocol import PIECE, STDOUT, WINDOW
 from condor_sidecar.job.supervisor.channel_streams import Gone, OnEnd, Send, Session
 from condor_sidecar.job.supervisor.logs import LogFile

@@ -57,6 +57,18 @@ def container_status(
     return status
 
 
+def left_waiting(reported: JsonObject | None) -> JsonObject | None:
+    """What was reported of a container behind a failed init container, of a pod that does not restart.
+
+    Such a container never runs. A kubelet leaves it waiting; plugins may end it, and their words are kept.
+    """
+    end = ((reported or {}).get("state") or {}).get("terminated")
+    if reported is None or not isinstance(end, dict) or end.get("startedAt"):
+        return reported
+    waiting = {"reason": INITIALIZING} | ({"message": end["message"]} if end.get("message") else {})
+    return reported | {"state": {"waiting": waiting}}
+
+
 def waiting_status(container: JsonObject, reason: str, message: str) -> JsonObject:
     """A container that has not begun, and why."""
     waiting = {"reason": reason} | ({"message": message[:_MESSAGE_LIMIT]} if message else {})

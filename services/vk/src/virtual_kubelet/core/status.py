@@ -15,7 +15,13 @@ from typing import Any
 from interlink.protocol.types import PodStatus
 
 from virtual_kubelet.core.conditions import Condition, holds, merged
-from virtual_kubelet.core.container_status import INITIALIZING, container_status, ended_status, waiting_status
+from virtual_kubelet.core.container_status import (
+    INITIALIZING,
+    container_status,
+    ended_status,
+    left_waiting,
+    waiting_status,
+)
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 
@@ -143,10 +149,10 @@ def _containers(pod: JsonObject, report: PodStatus | None) -> _Containers:
     begun = any(_in_state(s, "running") or _in_state(s, "terminated") for s in said_mains.values())
     inits: list[JsonObject] = []
     sidecars: list[JsonObject] = []
-    blocked = False
+    blocked = failed = False
     for container in pods.offloaded(pod, "initContainers"):
         name = container["name"]
-        said = said_inits.get(name)
+        said = left_waiting(said_inits.get(name)) if failed else said_inits.get(name)
         if said is None and begun and not said_inits:
             said = _passed(said_mains, pods.is_sidecar(container))
         status = container_status(container, old.get(name), said, policy, init=True, blocked=blocked)
@@ -156,10 +162,12 @@ def _containers(pod: JsonObject, report: PodStatus | None) -> _Containers:
             blocked = blocked or not (status["started"] or _in_state(status, "terminated") or _ran_before(status))
         else:
             blocked = blocked or _exit_code(status) != 0
-    mains = [
-        container_status(c, old.get(c["name"]), said_mains.get(c["name"]), policy, blocked=blocked)
-        for c in pods.offloaded(pod, "containers")
-    ]
+            failed = failed or (policy == "Never" and _exit_code(status) not in (None, 0))
+    mains = []
+    for container in pods.offloaded(pod, "containers"):
+        said = said_mains.get(container["name"])
+        said = left_waiting(said) if failed else said
+        mains.append(container_status(container, old.get(container["name"]), said, policy, blocked=blocked))
     return _Containers(inits, sidecars, mains)
 
 
