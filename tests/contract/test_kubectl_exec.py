@@ -15,9 +15,11 @@ from aiohttp.test_utils import TestServer
 from devcluster.kubernetes import tools
 from devcluster.paths import cache_root
 from devcluster.steps import StepLog
+from virtual_kubelet.control.remote import Remote
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.io.kubelet_access import KubeletAccess
 from virtual_kubelet.io.kubelet_port import KubeletPort
+from virtual_kubelet.io.node_stats import NodeStats
 
 from tests.contract.command_chain import Way, command_chain, until
 from tests.fakes.job_streams import FakeChannels
@@ -91,7 +93,9 @@ async def kubectl(way: Way, program: str, request: pytest.FixtureRequest) -> Asy
     registry, api = Registry(), Everybody()
     registry.seen(POD)
     access = KubeletAccess(api, "node")  # type: ignore[arg-type]
-    port = KubeletPort(registry, way.client, access, lambda: True)
+    port = KubeletPort(
+        registry, way.client, access, NodeStats("node", registry, Remote(way.client, "node", 5)), lambda: True
+    )
     async with contextlib.AsyncExitStack() as stack:
         node = await stack.enter_async_context(TestServer(port.application()))
         assert node.port is not None
