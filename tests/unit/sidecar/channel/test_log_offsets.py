@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from condor_sidecar.job.supervisor.logs import LogFile
 from condor_sidecar.job.supervisor.plan import EMPTY, FILES, Pod, Volume

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from condor_sidecar.job.supervisor import channel as supervisor_channel
 from condor_sidecar.job.supervisor import channel_logs
 from condor_sidecar.job.supervisor.channel import Channel
-from condor_sidecar.job.supervisor.channel_logs import LATEST, PREVIOUS, Run
+from condor_sidecar.job.supervisor.channel_logs import PREVIOUS, Run
 from condor_sidecar.job.supervisor.channel_protocol import PIECE, STDOUT, WINDOW
 from condor_sidecar.job.supervisor.channel_streams import Gone, OnEnd, Send, Session
 from condor_sidecar.job.supervisor.logs import LogFile
@@ -181,13 +180,18 @@ async def test_what_containers_use_is_told_by_the_job_and_only_of_the_pod_s_own(
             await asyncio.sleep(0.02)
 
 
+def shout(log: LogFile) -> None:
+    for _ in range(SHOUTED // len(LINE)):
+        log.write(LINE)
+    log.write(LINE.replace(b"xxx", b"end", 1))
+    log.end()
+
+
 async def test_a_follower_who_falls_behind_a_full_log_is_told_what_is_missing(site: Site) -> None:
     async with dialled(site) as (uid, made):
         async with site.sidecar.request("GET", "/getLogs", log_request(uid, Follow=True)) as response:
             async with asyncio.timeout(60):
-                await asyncio.to_thread(lambda: [made.log.write(LINE) for _ in range(SHOUTED // len(LINE))])
-                made.log.write(LINE.replace(b"xxx", b"end", 1))
-                made.log.end()
+                await asyncio.to_thread(shout, made.log)
                 lines = [line async for line in response.content]
         assert lines[-1].startswith(b"end")
         missing = [line for line in lines if b"bytes of log are left out here" in line]
