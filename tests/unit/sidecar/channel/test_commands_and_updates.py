@@ -1,4 +1,4 @@
-"""What the cluster asks of a running job: commands in containers, new content of volumes, another deadline, an earlier log."""
+"""What is asked of a running job: commands in its containers, new content of its volumes, another deadline, an earlier log."""
 
 import asyncio
 import io
@@ -61,8 +61,8 @@ async def with_a_volume(site: Site, before: str = "true", **fields: Any) -> tupl
     await site.sidecar.submitted(uid)
     site.schedd.run(uid)
     folder = site.folder / f"job-{len(site.jobs)}" / "pod/volumes/v"
-    seen = f"until grep -q new {folder}/key; do sleep 0.02; done; cat {folder}/key"
-    script = f"{before.format(folder)}; cat {folder}/key; {seen}; sleep 1000"
+    changed = f"until grep -q new {folder}/key; do sleep 0.02; done; cat {folder}/key"
+    script = f"{before.format(folder)}; cat {folder}/key; {changed}; sleep 1000"
     job = site.job(uid, shell("c", script), files=volume_files(site, uid), **fields).start()
     await site.sidecar.wait_for(uid, "running")
     await log_is(site, uid, "old\n")

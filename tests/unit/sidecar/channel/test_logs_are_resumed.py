@@ -1,4 +1,4 @@
-"""Wherever the connection is cut and whatever happens to the container, a log's reader misses no line and reads none twice.
+"""Wherever the connection is cut, whatever happens to the container meanwhile, a log's reader misses no line and reads none twice.
 
 The reader's side and the job's are the real ones; between them messages are carried by hand, so that a cut can be at any of them.
 """

@@ -180,20 +180,20 @@ async def test_what_containers_use_is_told_by_the_job_and_only_of_the_pod_s_own(
             await asyncio.sleep(0.02)
 
 
+def shout(log: LogFile) -> None:
+    for _ in range(SHOUTED // len(LINE)):
+        log.write(LINE)
+    log.write(LINE.replace(b"xxx", b"end", 1))
+    log.end()
+
+
 async def test_a_follower_who_falls_behind_a_full_log_is_told_what_is_missing(site: Site) -> None:
     async with dialled(site) as (uid, made):
         async with site.sidecar.request("GET", "/getLogs", log_request(uid, Follow=True)) as response:
             async with asyncio.timeout(60):
-                await asyncio.to_thread(_shout, made.log)
-                made.log.write(LINE.replace(b"xxx", b"end", 1))
-                made.log.end()
+                await asyncio.to_thread(shout, made.log)
                 lines = [line async for line in response.content]
         assert lines[-1].startswith(b"end")
         missing = [line for line in lines if b"bytes of log are left out here" in line]
         left_out = sum(int(line.split(b"[")[1].split(b" ")[0]) for line in missing)
         assert left_out + len(LINE) * (len(lines) - len(missing)) == SHOUTED // len(LINE) * len(LINE) + len(LINE)
-
-
-def _shout(log: LogFile) -> None:
-    for _ in range(SHOUTED // len(LINE)):
-        log.write(LINE)

@@ -63,7 +63,7 @@ class Lifecycle:
         return actions + self._advance(now)
 
     def change_deadline(self, deadline_seconds: int) -> None:
-        """The pod is to be ended that long after the supervisor's start; earlier than planned only if it asks for that itself."""
+        """The pod is to be ended that long after the supervisor's start: earlier than planned only where it asks for that."""
         if self._began + deadline_seconds < self._deadline:
             self._deadline_message = OWN_DEADLINE
         self._deadline = self._began + deadline_seconds
