@@ -5,10 +5,10 @@ import os
 import pty
 import random
 import re
+import signal
 import subprocess
 import termios
 import time
-from collections.abc import Iterator
 
 import pykube
 import pytest
@@ -41,12 +41,12 @@ def kubectl(platform: Platform, namespace: str) -> Kubectl:
 
 
 @pytest.fixture
-def pod(pods: Pods, node: str, hello: str) -> Iterator[pykube.Pod]:
+def pod(pods: Pods, node: str, hello: str) -> pykube.Pod:
     """A pod that runs, whose first process reads a terminal."""
-    made = pods.create(manifest(node, [shell("c", hello, LIVES, stdin=True, tty=True)]))
+    container = shell("c", hello, LIVES, stdin=True, tty=True)
+    made = pods.create(manifest(node, [container], terminationGracePeriodSeconds=1))
     pods.wait_for_phase(made, "Running")
-    yield made
-    made.delete(grace_period_seconds=1)
+    return made
 
 
 class Terminal:
@@ -54,13 +54,15 @@ class Terminal:
 
     def __init__(self, argv: list[str]) -> None:
         self._master, slave = pty.openpty()
-        self.resize(100, 30)
+        termios.tcsetwinsize(self._master, (30, 100))
         self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
         os.close(slave)
         self._seen = ""
 
     def resize(self, width: int, height: int) -> None:
         termios.tcsetwinsize(self._master, (height, width))
+        # the terminal is not the program's controlling one, so that the kernel tells it nothing
+        self.process.send_signal(signal.SIGWINCH)
 
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
@@ -131,6 +133,6 @@ def test_a_container_that_goes_takes_its_commands_with_it(kubectl: Kubectl, pod:
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"here\n"
-        pod.delete(grace_period_seconds=1)
+        pod.delete()
         process.communicate(timeout=PATIENCE)
     assert process.returncode != 0
