@@ -67,3 +67,20 @@ async def test_a_pod_ends_by_its_last_record_and_its_log_is_here_by_then(site: S
     await asyncio.to_thread(job.end)
     site.schedd.complete(uid, 7, {"out.tar": out_tar({"c": 7})})
     await until(lambda: not site.schedd.of(uid), "the job leaves the queue")
+
+
+async def test_why_the_batch_system_ended_a_job_is_its_own_to_say(site: Site) -> None:
+    uid = await site.pod()
+    job = site.job(uid, shell("c", "trap 'exit 0' TERM; echo up; while :; do sleep 0.02; done")).start()
+    async with asyncio.timeout(10):
+        while await site.sidecar.logs(uid) != "up\n":
+            await asyncio.sleep(0.02)
+    job.send()
+    await asyncio.to_thread(job.end)
+    assert (await site.sidecar.status(uid) or {})["containers"][0]["state"].get("running"), (
+        "the pod's end is not decided"
+    )
+    site.schedd.drop(uid, "via condor_rm (by user root)")
+    assert (await site.sidecar.wait_for(uid, "terminated"))["exitCode"] == 0
+    pod = await site.sidecar.status(uid) or {}
+    assert "condor_rm" in pod["message"], "it is no success, though the container left with 0"

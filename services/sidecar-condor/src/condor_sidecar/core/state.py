@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from condor_sidecar.core.job_end import ENDED, KILLED, JobEnd, missing_end
+from condor_sidecar.job.supervisor.state import TOLD_TO_STOP
 from condor_sidecar.model.job_ad import JobAd, JobStatus
 from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.pod_record import ContainerRecord
@@ -101,9 +102,14 @@ def _ended(evidence: Evidence) -> PodView:
         found = known.get(container.name)
         decided = evidence.end is not None
         views.append(_view(container, _final_state(found, result, end, failed_init, decided), found))
-    stopped = result is not None and result.ended and bool(result.reason)
-    verdict = Verdict(result.reason, result.message) if result is not None and stopped else None
-    return PodView(tuple(views), evidence.end, verdict)
+    return PodView(tuple(views), evidence.end, _verdict(result, evidence.end))
+
+
+def _verdict(result: JobResult | None, end: JobEnd | None) -> Verdict | None:
+    """Of a pod that its supervisor ended; where the job was ended by somebody else, in HTCondor's words."""
+    if result is None or not result.ended or not result.reason:
+        return None
+    return Verdict(result.reason, result.message) if end is None else Verdict(end.reason, end.message)
 
 
 def _final_state(
@@ -121,7 +127,7 @@ def _final_state(
             message = f"not started: init container {failed_init.name} ended with exit code {failed_init.exit_code}"
             return Terminated(1, "Error", message, None, end.finished)
         if result.ended and result.reason:
-            code = 137 if result.reason == "DeadlineExceeded" else 143 if result.reason == "Terminated" else 1
+            code = 137 if result.reason == "DeadlineExceeded" else 143 if result.reason == TOLD_TO_STOP else 1
             return Terminated(code, result.reason, result.message or "not started", None, end.finished)
     if found is not None and found.state is ContainerState.WAITING and found.last is not None and not decided:
         return _earlier(found.last)

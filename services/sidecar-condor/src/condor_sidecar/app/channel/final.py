@@ -23,6 +23,7 @@ from condor_sidecar.io.journal import JournalError
 from condor_sidecar.io.output_store import OutputStore
 from condor_sidecar.job.supervisor.channel_logs import LATEST, PREVIOUS
 from condor_sidecar.job.supervisor.channel_protocol import encode
+from condor_sidecar.job.supervisor.state import TOLD_TO_STOP
 from condor_sidecar.model.result import ContainerState, JobResult
 
 FETCH_SECONDS = 4.0
@@ -54,7 +55,8 @@ class FinalRecords:
 
     async def _finish(self, pod: Pod, record: JobResult, connection: Connection) -> None:
         try:
-            if pod.stage is Stage.PRESENT and not pod.deleting:
+            # of a job that the batch system ends, only that knows why, and whether it was the site's doing
+            if pod.stage is Stage.PRESENT and not pod.deleting and record.reason != TOLD_TO_STOP:
                 await self._end(pod, record, connection)
         except (ChannelLost, CannotOpen, TooLong, TimeoutError, OSError, JournalError) as error:
             log.info("channel.end_left_to_the_job", pod_uid=pod.uid, reason=f"{type(error).__name__}: {error}")

@@ -12,6 +12,8 @@ STARTING = "starting"  # of the pod: init containers, or nothing yet
 ENDING = "ending"  # told to stop, waiting for the containers
 ENDED = "ended"
 
+TOLD_TO_STOP = "Terminated"  # the reason of a pod whose job the batch system ends
+
 MESSAGE_LIMIT = 4096  # bytes of a container's message, as in Kubernetes
 
 

@@ -36,7 +36,7 @@ from .prepare import CannotStart, Launch, Machine, prepare
 from .processes import Processes, outcome
 from .report import Reporter
 from .sandbox import Sandbox
-from .state import ENDING, PodState
+from .state import ENDING, TOLD_TO_STOP, PodState
 from .update import BadUpdate, write_volumes
 from .usage import UsageReader
 from .watch import Watch
@@ -148,7 +148,7 @@ class Supervisor:
 
     def _signalled(self, event: Signalled, now: float) -> List[Action]:
         name = signal.Signals(event.signum).name
-        return self._lifecycle.stop("Terminated", "the batch system told the job to stop (%s)" % name, now)
+        return self._lifecycle.stop(TOLD_TO_STOP, "the batch system told the job to stop (%s)" % name, now)
 
     def _told(self, event: Told, _: float) -> List[Action]:
         self._state.event(*event, now=time.time())
