@@ -97,7 +97,7 @@ def test_a_pass_without_a_pod_is_no_secret() -> None:
 
 def test_an_unexplained_failure_shows_why_its_pod_was_refused() -> None:
     page = document.write(run("site-schedd", [Outcome("Pods run", 1.0, "no pod", "no users")]), None, REASONS)
-    assert "| Pods run | `no pod`<br>pod refused: `no users` |" in page
+    assert "| Pods run | `no pod`; pod refused: `no users` |" in page
 
 
 def test_a_page_without_failures_has_no_empty_headings() -> None:

@@ -64,3 +64,17 @@ def test_a_root_that_may_be_none_waits_with_a_kubelet_s_words(shared: Json, own:
         check_waiting(thing)
     assert (caught.value.reason, caught.value.event) == ("CreateContainerConfigError", "Failed")
     assert str(caught.value) == f'container\'s runAsUser breaks non-root policy (pod: "p_ns({UID})", container: a)'
+
+
+@pytest.mark.parametrize(
+    ("names", "refused"),
+    [
+        (["kernel.shm_rmid_forced", "net/ipv4/tcp_syncookies"], ()),
+        (["kernel.msgmax", "kernel.shm_rmid_forced"], ('forbidden sysctl: "kernel.msgmax" not allowlisted',)),
+    ],
+)
+def test_unsafe_sysctls_are_refused_as_a_kubelet_refuses_them(names: list[str], refused: tuple[str, ...]) -> None:
+    asked = pod(securityContext={"sysctls": [{"name": name, "value": "1"} for name in names]})
+    found = refusal(asked, "ProviderFailed")
+    assert (found.sentences if found else ()) == refused
+    assert found is None or found.reason == "SysctlForbidden"

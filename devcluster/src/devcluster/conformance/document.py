@@ -129,7 +129,7 @@ def _first_lines(found: Iterable[Outcome], there: Mapping[str, Outcome]) -> str:
     rows = ["| test | what the suite says |", "|---|---|"]
     for outcome in found:
         said = [_cell(text) for text in (outcome.failure, outcome.refused) if text]
-        rows.append(f"| {outcome.title}{_on_the_other(outcome, there)} | {'<br>pod refused: '.join(said)} |")
+        rows.append(f"| {outcome.title}{_on_the_other(outcome, there)} | {'; pod refused: '.join(said)} |")
     return "\n".join(rows) + "\n"
 
 

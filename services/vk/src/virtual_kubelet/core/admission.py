@@ -10,6 +10,21 @@ from virtual_kubelet.core.object_store import MissingObjectError
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 
+_SAFE_SYSCTLS = frozenset({
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_wmem",
+})  # fmt: skip
+"""Those that a kubelet allows by itself (pkg/kubelet/sysctl); whether a site sets them is for the site to say."""
 _CARRIED = frozenset({"configMap", "secret", "downwardAPI", "serviceAccountToken"})
 
 
@@ -26,6 +41,10 @@ def refusal(pod: JsonObject, unsupported: str) -> Refusal | None:
     system = (pod["spec"].get("os") or {}).get("name", "linux")
     if system != "linux":
         return Refusal("PodOSNotSupported", ("Failed to admit pod as the OS field doesn't match node OS",))
+    sysctls = (pod["spec"].get("securityContext") or {}).get("sysctls") or []
+    unsafe = [sysctl["name"] for sysctl in sysctls if sysctl["name"].replace("/", ".") not in _SAFE_SYSCTLS]
+    if unsafe:
+        return Refusal("SysctlForbidden", tuple(f'forbidden sysctl: "{name}" not allowlisted' for name in unsafe))
     sentences = (*_projected(pod), *_variables(pod))
     return Refusal(unsupported, sentences) if sentences else None
 
