@@ -65,7 +65,8 @@ def test_three_workers_come_work_and_go(kernel: Notebook, clusters: Clusters) ->
     assert len(clusters.jobs()) == 3
     assert kernel.run(SQUARES)
     assert kernel.run(BETWEEN_WORKERS) == [3, 3_000_000.0]
-    assert kernel.run(CREDENTIALS) == [["0o600"], True]
+    # tokens are renewed every minute here: the workers have the session's a moment after it has it
+    until(lambda: kernel.run(CREDENTIALS) == [["0o600"], True], PATIENCE, "the workers have the session's token")
     one_is_killed_meanwhile(3, kernel, clusters)
     kernel.run("cluster.scale(1)")
     until(lambda: len(clusters.jobs()) == 1, PATIENCE, "two jobs are gone")
@@ -88,7 +89,8 @@ def test_twenty_workers_come_work_and_go(kernel: Notebook, clusters: Clusters) -
     assert len(clusters.jobs()) == WORKERS
     assert kernel.run(SQUARES)
     assert kernel.run(BETWEEN_WORKERS) == [WORKERS, WORKERS * 1_000_000.0]
-    assert kernel.run(CREDENTIALS) == [["0o600"], True]
+    # tokens are renewed every minute here: the workers have the session's a moment after it has it
+    until(lambda: kernel.run(CREDENTIALS) == [["0o600"], True], PATIENCE, "the workers have the session's token")
     kernel.run("cluster.scale(10)")
     until(lambda: len(clusters.jobs()) == 10, PATIENCE, "ten jobs are gone")
     assert kernel.run(HISTOGRAM) == [True, True], "RDataFrame over ten workers, and here"
