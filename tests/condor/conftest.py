@@ -87,6 +87,7 @@ class CondorSidecar(PluginClient):
         self.token_file = folder / "token"
         self._process: subprocess.Popen[bytes] | None = None
         settings: dict[str, Any] = {
+            "policy": {"patience_seconds": 5},
             "instance": self.instance,
             "listen": f"unix://{self.socket}",
             "data": str(folder / "data"),

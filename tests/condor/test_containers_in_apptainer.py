@@ -150,7 +150,7 @@ def test_the_site_s_directory_is_missing(worker: Worker) -> None:
         shell("a", "true", volumeMounts=[{"name": "d", "mountPath": "/d"}]),
         volumes=[{"name": "d", "hostPath": {"path": "/data/no"}}],
     )
-    ended = ends(worker.run(planned(made)))["a"]
+    ended = ends(worker.run(changed(planned(made), patience_seconds=1)))["a"]
     assert (ended.exit_code, ended.reason) == (128, "CreateContainerConfigError")
     assert ended.message.endswith(f"there is no file or directory {SCRATCH}/data/no on this machine")
 
