@@ -51,6 +51,8 @@ async def test_all_that_a_channel_carries_passes(edge: Site) -> None:
     assert written[STDOUT] == typed and status["status"] == "Success"
     assert "Retrieve" not in edge.schedd.log, "the schedd was not asked"
     job.send()
+    await asyncio.to_thread(job.end)
+    edge.schedd.drop(uid, "via condor_rm (by user root)")
     await edge.sidecar.wait_for(uid, "terminated")
 
 
