@@ -78,6 +78,4 @@ async def site(tmp_path: Path, schedd: FakeSchedd, certificates: tuple[TlsFiles,
         yield made
         await made.sidecar.stop()
         for job in made.jobs:
-            if job.process is not None:
-                job.process.kill()
-                job.process.wait()
+            job.kill()

@@ -16,6 +16,7 @@ from typing import Any, Self
 from condor_sidecar.core.result import parse_out_tar, parse_stream
 from condor_sidecar.job.executable import executable
 from condor_sidecar.job.supervisor import plan
+from condor_sidecar.job.supervisor.processes import kill_tree
 from condor_sidecar.model.result import ContainerResult, JobResult
 
 from tests.fakes import apptainer
@@ -146,9 +147,15 @@ class Job:
         try:
             self.process.wait(PATIENCE)
         finally:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
         return self.saved()
+
+    def kill(self) -> None:
+        """End it with its containers, which would outlive it."""
+        if self.process is not None:
+            if self.process.poll() is None:
+                kill_tree(self.process.pid, including_root=True)
+            self.process.wait()
 
     def saved(self) -> JobResult:
         """The result file as it is now."""

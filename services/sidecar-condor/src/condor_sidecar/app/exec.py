@@ -148,8 +148,9 @@ class _Input:
 
     def __init__(self, socket: web.WebSocketResponse, stream: JobStream) -> None:
         self._socket, self._stream = socket, stream
-        self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue()  # bounded by what was granted, and one end
         self._unread = 0
+        self._ended = False
 
     async def take(self) -> None:
         """Until the caller has gone. Raises BadRequest where it sends more than it may."""
@@ -157,12 +158,13 @@ class _Input:
             if message.type is not WSMsgType.BINARY or not message.data:
                 continue
             channel, data = message.data[0], message.data[1:]
-            if channel == STDIN:
+            if channel == STDIN and data and not self._ended:
                 self._unread += len(data)
                 if self._unread > WINDOW:
                     raise BadRequest(f"more than {WINDOW} bytes of input were sent without being granted")
                 self._waiting.put_nowait(data)
-            elif channel == CLOSE and data == bytes([STDIN]):
+            elif channel == CLOSE and data == bytes([STDIN]) and not self._ended:
+                self._ended = True
                 self._waiting.put_nowait(None)
             elif channel == RESIZE:
                 await _resize(self._stream, data)
