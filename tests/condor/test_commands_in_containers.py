@@ -16,6 +16,7 @@ from devcluster.paths import Checkout, cache_root
 from devcluster import rootfs
 from tests.condor.apptainer_jobs import ACCOUNT, IMAGES, SCRATCH, make_image
 
+pytestmark = pytest.mark.alone  # two workers of a run, each with this machine, disturb each other
 DRIVER = Path(__file__).with_name("container_driver.py")
 
 
