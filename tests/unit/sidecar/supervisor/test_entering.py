@@ -81,7 +81,17 @@ def test_no_right_is_left_and_none_can_be_had_again(ground: Ground) -> None:
         ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"], 0
     )
     assert status["NoNewPrivs"] == "1"
-    assert (int(status["SigBlk"], 16), int(status["SigIgn"], 16)) == (0, 0)
+    own_of_the_c_library = (
+        0b11 << 31
+    )  # 32 and 33, which nobody can set back by it, should who started the tests ignore them
+    assert (int(status["SigBlk"], 16), int(status["SigIgn"], 16) & ~own_of_the_c_library) == (0, 0)
+
+
+def test_signals_that_the_job_ignores_are_not_ignored_by_the_command(ground: Ground) -> None:
+    words = ["/bin/sh", "-c", 'trap "" HUP USR1; exec "$@"', "sh", *ground.command(["/bin/cat", "/proc/self/status"])]
+    done = subprocess.run(words, capture_output=True, timeout=PATIENCE, check=True)
+    ignored = next(line for line in done.stdout.decode().splitlines() if line.startswith("SigIgn"))
+    assert int(ignored.split()[1], 16) & 0b1000000001 == 0
 
 
 def test_no_descriptor_of_the_job_is_handed_in(ground: Ground) -> None:

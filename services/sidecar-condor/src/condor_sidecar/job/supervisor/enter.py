@@ -10,6 +10,7 @@ error; the launcher's status file stays empty then.
 """
 
 import array
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -183,8 +184,9 @@ def _become(program: str, terminal: Optional[_Terminal]) -> None:
         os.setsid()
         if terminal is not None:
             terminal.take()
-        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):  # which Python treats in its own way
-            signal.signal(number, signal.SIG_DFL)
+        for number in range(1, signal.NSIG):  # what Python treats in its own way, and what whoever started us ignores
+            with contextlib.suppress(OSError, ValueError):  # the two that nobody may set, and the C library's own two
+                signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.execv(program, [program])  # noqa: S606 - no shell is wanted
     except OSError as error:
