@@ -174,8 +174,9 @@ def test_states_and_logs_are_streamed_while_the_pod_runs(tmp_path: Path) -> None
     job = Job(
         tmp_path / "job", pod(shell("main", f"echo hello; while [ ! -e {go} ]; do sleep 0.05; done; echo bye"))
     ).start()
-    running = job.wait_until(lambda result: b"hello" in result.logs.get("main", b""))
-    assert running.phase is JobPhase.RUNNING
+    running = job.wait_until(
+        lambda result: result.phase is JobPhase.RUNNING and b"hello" in result.logs.get("main", b"")
+    )
     assert by_name(running)["main"].state is ContainerState.RUNNING
     go.touch()
     final = job.end()
