@@ -106,6 +106,8 @@ def test_a_token_that_the_pod_asks_for_itself_is_delivered() -> None:
         ({"medium": "Memory"}, job.Volume("v", job.EMPTY, memory=True)),
         ({"sizeLimit": "1Mi"}, job.Volume("v", job.EMPTY, size_limit=1048576)),
         ({"sizeLimit": "0"}, job.Volume("v", job.EMPTY)),
+        ({"sizeLimit": "1500m"}, job.Volume("v", job.EMPTY, size_limit=2)),
+        ({"medium": "Memory", "sizeLimit": "1Mi"}, job.Volume("v", job.EMPTY, memory=True, size_limit=1048576)),
     ],
 )
 def test_scratch_directories(source: Json, expected: job.Volume) -> None:

@@ -82,7 +82,7 @@ def _empty_dir(name: str, source: Node) -> job.Volume:
     limit = None
     if source["sizeLimit"].value is not None:
         try:
-            limit = int(quantity.parse(str(source["sizeLimit"].value)))
+            limit = quantity.whole(str(source["sizeLimit"].value))
         except ValueError as error:
             source["sizeLimit"].reject(f"sizeLimit {error}")
     return job.Volume(name, job.EMPTY, memory=medium == "Memory", size_limit=limit or None)
