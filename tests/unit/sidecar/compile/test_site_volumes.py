@@ -33,27 +33,29 @@ def made(volume: Json, claims: Any = None) -> tuple[job.Volume, bool]:
 
 
 @pytest.mark.parametrize(
-    ("volume", "claims", "path", "kind", "read_only"),
+    ("volume", "claims", "path", "kind", "read_only", "root"),
     [
-        (CLAIM, told(storageClass="eos"), "/eos/default/c", "DirectoryOrCreate", False),
-        (CLAIM, told(storageClass="eos", accessModes=["ReadOnlyMany"]), "/eos/default/c", "DirectoryOrCreate", True),
+        (CLAIM, told(storageClass="eos"), "/eos/default/c", "DirectoryOrCreate", False, "/eos/default"),
+        (CLAIM, told(storageClass="eos", accessModes=["ReadOnlyMany"]), "/eos/default/c", "DirectoryOrCreate", True,
+         "/eos/default"),
         ({"persistentVolumeClaim": {"claimName": "c", "readOnly": True}}, told(storageClass="eos"), "/eos/default/c",
-         "DirectoryOrCreate", True),
-        (CLAIM, told(driver="cvmfs.csi.cern.ch"), "/cvmfs", "Directory", True),
-        (CLAIM, told(driver="cvmfs.csi.cern.ch", attributes={"repository": "a.cern.ch"}), "/cvmfs/a.cern.ch", "Directory", True),
-        (CLAIM, told(storageClass="fast", driver="d"), "/fast", "Directory", False),
-        ({"persistentVolumeClaim": {"claimName": "data-1"}}, None, "/data/data-1/v", "Directory", True),
-        ({"csi": {"driver": "cvmfs.csi.cern.ch"}}, None, "/cvmfs", "Directory", True),
+         "DirectoryOrCreate", True, "/eos/default"),
+        (CLAIM, told(driver="cvmfs.csi.cern.ch"), "/cvmfs", "Directory", True, ""),
+        (CLAIM, told(driver="cvmfs.csi.cern.ch", attributes={"repository": "a.cern.ch"}), "/cvmfs/a.cern.ch", "Directory", True,
+         "/cvmfs"),
+        (CLAIM, told(storageClass="fast", driver="d"), "/fast", "Directory", False, ""),
+        ({"persistentVolumeClaim": {"claimName": "data-1"}}, None, "/data/data-1/v", "Directory", True, "/data"),
+        ({"csi": {"driver": "cvmfs.csi.cern.ch"}}, None, "/cvmfs", "Directory", True, ""),
         ({"csi": {"driver": "cvmfs.csi.cern.ch", "volumeAttributes": {"repository": "a.b"}}}, None, "/cvmfs/a.b",
-         "Directory", True),
+         "Directory", True, "/cvmfs"),
         ({"ephemeral": {"volumeClaimTemplate": {}}}, told(claim="hello-v", storageClass="eos"), "/eos/default/hello-v",
-         "DirectoryOrCreate", False),
+         "DirectoryOrCreate", False, "/eos/default"),
     ],
 )  # fmt: skip
 def test_a_volume_is_where_the_first_fitting_row_says(
-    volume: Json, claims: Any, path: str, kind: str, read_only: bool
+    volume: Json, claims: Any, path: str, kind: str, read_only: bool, root: str
 ) -> None:
-    assert made(volume, claims) == (job.Volume("v", job.HOST, path, kind), read_only)
+    assert made(volume, claims) == (job.Volume("v", job.HOST, path, kind, root=root), read_only)
 
 
 OFFERS = (

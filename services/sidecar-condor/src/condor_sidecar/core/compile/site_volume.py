@@ -19,6 +19,7 @@ from condor_sidecar.job.supervisor import plan as job
 KINDS: Final = ("persistentVolumeClaim", "ephemeral", "csi")
 NAME: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,251}[A-Za-z0-9])?")
 PLACEHOLDERS: Final = ("namespace", "claim", "volume")
+CHOSEN: Final = ("{claim}", "{volume}")  # by users; namespaces are the administrators'
 CVMFS_DRIVER: Final = "cvmfs.csi.cern.ch"
 CVMFS_REPOSITORY: Final = "repository"  # the attributes that say what is mounted and not how
 CVMFS_SNAPSHOT: Final = ("tag", "hash", "clientConfig")
@@ -53,9 +54,16 @@ def site_volume(
         return job.Volume(name, job.HOST), True
     below = _repository(source, asked)
     path = posixpath.normpath(posixpath.join(_filled(source, rule, asked), below))
-    return job.Volume(name, job.HOST, path, "DirectoryOrCreate" if rule.create else "Directory"), (
-        rule.read_only or asked.read_only
-    )
+    kind = "DirectoryOrCreate" if rule.create else "Directory"
+    root = _root(rule, asked) if below or any(each in rule.path for each in CHOSEN) else ""
+    return job.Volume(name, job.HOST, path, kind, root=root), rule.read_only or asked.read_only
+
+
+def _root(rule: VolumeRule, asked: Asked) -> str:
+    """The part of the row's path that no user has a say in: a link below it must not lead to another's."""
+    parts = rule.path.split("/")
+    own = next((number for number, part in enumerate(parts) if part in CHOSEN), len(parts))
+    return "/".join(asked.namespace if part == "{namespace}" else part for part in parts[:own]) or "/"
 
 
 def _asked(name: str, source: Node, pod: tuple[str, str], claims: Iterable[JsonObject]) -> Asked:
