@@ -78,6 +78,13 @@ OFFERS = (
          '"../etc" is not the name of a CVMFS repository: correct it (volumes[0].csi)'),
         ({"csi": {"driver": "cvmfs.csi.cern.ch", "volumeAttributes": {"tag": "old"}}}, None,
          'the site mounts CVMFS as it is, attribute "tag" can\'t be honoured: remove it (volumes[0].csi)'),
+        ({"csi": {"driver": "cvmfs.csi.cern.ch", "volumeAttributes": {"sharedMountID": "x", "proxy": "p"}}}, None,
+         'nothing at this site honours attribute "proxy" of the driver "cvmfs.csi.cern.ch": remove it'
+         ' (volumes[0].csi.volumeAttributes["proxy"])'),
+        ({"csi": {"driver": "cvmfs.csi.cern.ch", "fsType": "ext4"}}, None,
+         "the site has the volume with the file system that it has: remove it (volumes[0].csi.fsType)"),
+        ({"csi": {"driver": "cvmfs.csi.cern.ch", "nodePublishSecretRef": {"name": "s"}}}, None,
+         "no driver is there at this site to be given a Secret: remove it (volumes[0].csi.nodePublishSecretRef)"),
         ({"persistentVolumeClaim": {"claimName": "data-/../.."}}, None,
          '"data-/../.." can\'t be the claim in the site\'s path /data/{claim}/{volume}: correct it'
          " (volumes[0].persistentVolumeClaim)"),
