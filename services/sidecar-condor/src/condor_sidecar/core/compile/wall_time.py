@@ -35,12 +35,13 @@ def grace(spec: Node, maximum: int) -> int:
 
 
 def limits(spec: Node, asked: Node, grace_seconds: int, policy: WallTime) -> Limits:
-    """The job's wall time: `asked` (the annotation), or what the pod's active deadline needs, or the site's default, to which a grace
-    period beyond Kubernetes' own is added, so that it isn't taken from the pod's time."""
+    """The job's wall time: `asked` (the annotation), or what the pod's active deadline needs, or the site's default, to which a
+    grace period beyond Kubernetes' own is added, so that it isn't taken from the pod's time."""
     kept = grace_seconds + policy.margin_seconds
     if kept >= policy.max_seconds:
         spec["terminationGracePeriodSeconds"].reject(
-            f"a grace period of {grace_seconds} s leaves nothing of this site's longest wall time of {policy.max_seconds} s: use less"
+            f"a grace period of {grace_seconds} s leaves nothing of this site's longest wall time of {policy.max_seconds} s: "
+            "use less"
         )
         return Limits(grace_seconds, policy.max_seconds, 1, "")
     active = _active_deadline(spec["activeDeadlineSeconds"], policy.max_seconds - kept)
