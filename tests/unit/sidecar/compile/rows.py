@@ -19,6 +19,7 @@ SITE = Policy(
     accounting_groups=("group_lab",),
     requirements={"eos": "TARGET.HasEos"},
     apptainer_options=("--no-privs",),
+    require_gpus={"amd.com/gpu": 'regexp("AMD", DeviceName)'},
 )
 AUTH = "eyJhdXRocyI6eyJxdWF5LmlvIjp7ImF1dGgiOiJkVHB3In19fQ=="  # {"auths":{"quay.io":{"auth":"dTpw"}}}
 
