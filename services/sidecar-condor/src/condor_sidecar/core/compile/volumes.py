@@ -15,6 +15,7 @@ from condor_sidecar.model.plan import PayloadFile
 
 DEFAULT_MODE: Final = 0o644
 TOKEN_VOLUME: Final = "kube-api-access-"  # noqa: S105 - the API server's name prefix for the default token's volume
+ROOT_CA: Final = "kube-root-ca.crt"
 LONGEST_NAME: Final = 255
 
 
@@ -51,10 +52,17 @@ def compile_volumes(spec: Node, mounted: set[str], delivered: Delivered, policy:
 
 
 def _is_default_token(name: str, kind: str, source: Node) -> bool:
-    """The volume that the API server adds to every pod for its service account."""
-    return name.startswith(TOKEN_VOLUME) and kind == "projected" and any(
-        item["serviceAccountToken"].given for item in source["sources"].elements()
-    )  # fmt: skip
+    """The volume that the API server adds to every pod for its service account. A user's own of such a name has a token for
+    somebody else, or lacks the cluster's certificate."""
+    if not name.startswith(TOKEN_VOLUME) or kind != "projected":
+        return False
+    sources = source["sources"].elements()
+    tokens = [each["serviceAccountToken"] for each in sources if each["serviceAccountToken"].given]
+    return (
+        bool(tokens)
+        and not any(token["audience"].given for token in tokens)
+        and any(each["configMap"]["name"].value == ROOT_CA for each in sources)
+    )
 
 
 def _compile(name: str, source: Node, delivered: Delivered, policy: Policy, result: Volumes) -> None:
