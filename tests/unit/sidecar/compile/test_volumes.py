@@ -75,6 +75,26 @@ def test_projected_files_come_as_delivered_with_the_pod_s_modes() -> None:
     assert files(plan) == {"volumes/all/labels": (b'a="b"\n', 0o400), "volumes/all/dir/token": (b"T", 0o440)}
 
 
+@pytest.mark.parametrize(
+    ("source", "objects"),
+    [
+        (
+            {"configMap": {"name": "c", "items": [{"key": "k", "path": "x/y/z"}, {"key": "l", "path": "x"}]}},
+            {"config_maps": {"c": {"data": {"k": "v", "l": "w"}}}},
+        ),
+        (
+            {"projected": {"sources": [{"secret": {"name": "s"}}, {"serviceAccountToken": {"path": "x/y/z"}}]}},
+            {"projected": {"v": {"x": "v", "x/y/z": "T"}}},
+        ),
+    ],
+)
+def test_no_path_is_a_file_and_a_directory_at_once(source: Json, objects: Json) -> None:
+    (kind,) = source
+    assert reasons(mounting(source), **objects) == (
+        f'"x" can\'t be a file of the volume beside "x/y/z": rename one (volumes[0].{kind})',
+    )
+
+
 def test_a_downward_api_volume_comes_like_a_projected_one() -> None:
     items = [{"path": "labels", "mode": 0o600, "fieldRef": {"fieldPath": "metadata.labels"}}]
     plan = compiled(mounting({"downwardAPI": {"items": items}}, name="d"), projected={"d": {"labels": "x"}})

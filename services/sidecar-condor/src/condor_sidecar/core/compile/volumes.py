@@ -78,10 +78,11 @@ def _compile(name: str, source: Node, delivered: Delivered, policy: Policy, resu
         if read_only:
             result.read_only.add(name)
     else:
+        laid = FILES[kind](name, source, delivered)
+        _check_paths(source, laid)
         result.volumes[name] = job.Volume(name, job.FILES)
         result.files += [
-            PayloadFile(f"{job.VOLUMES}/{name}/{path}", content, mode)
-            for path, (content, mode) in FILES[kind](name, source, delivered).items()
+            PayloadFile(f"{job.VOLUMES}/{name}/{path}", content, mode) for path, (content, mode) in laid.items()
         ]
 
 
@@ -145,6 +146,15 @@ def _projected(name: str, source: Node, delivered: Delivered) -> Laid:
 
 
 FILES: Final = {"configMap": _config_map, "secret": _secret, "projected": _projected, "downwardAPI": _projected}
+
+
+def _check_paths(source: Node, laid: Laid) -> None:
+    """Complain about what would have to be a file and a directory at once."""
+    for path in laid:
+        parts = path.split("/")
+        for above in ("/".join(parts[:count]) for count in range(1, len(parts))):
+            if above in laid:
+                source.reject(f'"{above}" can\'t be a file of the volume beside "{path}": rename one')
 
 
 def _mode(node: Node, default: int) -> int:
