@@ -79,8 +79,11 @@ def test_a_probe_s_numbers_and_kubernetes_defaults_for_them() -> None:
 
 def test_a_probe_doesn_t_know_the_pod_s_own_address() -> None:
     address = {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
-    found = taken(livenessProbe={"exec": {"command": ["$(IP)"]}}, env=[address]).liveness
-    assert found is not None and found.action.command == ["$(IP)"]
+    referring = {**address, "name": "URL", "value": "http://$(IP)"}
+    found = taken(
+        livenessProbe={"exec": {"command": ["-$(IP)-", "$(URL)", "$(NONE)"]}}, env=[address, referring]
+    ).liveness
+    assert found is not None and found.action.command == ["--", "$(URL)", "$(NONE)"]
 
 
 @pytest.mark.parametrize(
