@@ -77,6 +77,16 @@ def test_what_can_t_be_mounted_is_rejected_as_at_a_create() -> None:
     assert isinstance(made, Rejection) and "../x" in made.reasons[0]
 
 
+@pytest.mark.parametrize("kind", ["persistentVolumeClaim", "ephemeral", "csi", "hostPath"])
+def test_what_is_no_volume_of_files_is_not_looked_at(kind: str) -> None:
+    """Whether its claim is known is nothing to an update: the job has it, and keeps it."""
+    spec = pod(container(volumeMounts=[*MOUNTS, {"name": "data", "mountPath": "/data"}]))
+    spec["spec"]["volumes"] = [*VOLUMES, {"name": "data", kind: {"claimName": "c", "driver": "d", "path": "/nowhere"}}]
+    sent = request(spec, config_maps={"web": {"data": {"a.conf": "new"}}}, secrets={"keys": {"k": b"x"}})
+    made = compile_update(sent, POLICY, wall_seconds=0, grace_seconds=30)
+    assert isinstance(made, Update) and set(made.volumes) == {"settings", "keys"}
+
+
 class Channels:
     """Job channels that record what they are given, or fail so."""
 

@@ -220,6 +220,27 @@ async def test_sub_paths_and_immutable_objects_stay(world: World, volume: Json, 
     assert not world.api.reads
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"persistentVolumeClaim": {"claimName": "c"}},
+        {"ephemeral": {"volumeClaimTemplate": {"spec": {}}}},
+        {"csi": {"driver": "cvmfs.csi.cern.ch"}},
+        {"hostPath": {"path": "/cvmfs"}},
+        {"emptyDir": {}},
+    ],
+    ids=lambda volume: next(iter(volume)),
+)
+async def test_what_changed_is_sent_without_the_volumes_beside_it(world: World, beside: Json) -> None:
+    await world.runs(volumes=[CONFIG, {"name": "data", **beside}], inherited=True)
+    await world.pass_time()
+    assert world.told.events == []
+    (request,) = world.site.given
+    assert world.content() == [{"a": "1"}]
+    assert [volume["name"] for volume in request.pod["spec"]["volumes"]] == ["v"]
+    assert [mount["name"] for mount in request.pod["spec"]["containers"][0]["volumeMounts"]] == ["v"]
+
+
 async def test_labels_reach_a_downward_volume_and_no_other(world: World) -> None:
     with_labels = await world.runs(1, volumes=[LABELS], metadata={"labels": {"x": "1"}})
     without = await world.runs(2, metadata={"labels": {"x": "1"}})
