@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,31 @@ def test_what_can_t_be_mounted_is_rejected_as_at_a_create() -> None:
     )
     made = compile_update(bad, POLICY, wall_seconds=0, grace_seconds=30)
     assert isinstance(made, Rejection) and "../x" in made.reasons[0]
+
+
+TOKEN = {"name": "kube-api-access-x", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "allowed", "renewed"),
+    [
+        ({"htcondor-job.vk.io/keep-sa-token": "true"}, True, True),
+        ({"htcondor-job.vk.io/keep-sa-token": "true"}, False, False),
+        ({"htcondor-job.vk.io/keep-sa-token": "false"}, True, False),
+        ({}, True, False),
+        ({"htcondor-job.vk.io/keep-sa-token": "true", "htcondor-job.vk.io/added-later": "x"}, True, True),
+    ],
+)
+def test_a_token_is_renewed_where_the_pod_was_given_one(annotations: Json, allowed: bool, renewed: bool) -> None:
+    """By the annotations that its job was made by; those it got since then are in nobody's way."""
+    policy = replace(POLICY, user_annotations=frozenset({"keep-sa-token"} if allowed else set()))
+    mounts = [{"name": "kube-api-access-x", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}]
+    holder = pod(container(volumeMounts=mounts), volumes=[TOKEN])
+    holder["metadata"]["annotations"] = annotations
+    sent = request(holder, projected={"kube-api-access-x": {"token": "newer"}})
+    made = compile_update(sent, policy, wall_seconds=0, grace_seconds=30)
+    assert isinstance(made, Update)
+    assert made.volumes == ({"kube-api-access-x": {"token": (0o644, b"newer")}} if renewed else {})
 
 
 @pytest.mark.parametrize("kind", ["persistentVolumeClaim", "ephemeral", "csi", "hostPath"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from interlink.protocol.types import RetrievedPodData
 
+from condor_sidecar.core.compile import annotations
 from condor_sidecar.core.compile.delivered import collect
 from condor_sidecar.core.compile.mounts import mounted_names
 from condor_sidecar.core.compile.node import Node
@@ -30,6 +31,8 @@ def compile_update(
 ) -> Update | Rejection:
     """What the running pod of `request` is to be given; `wall_seconds` and `grace_seconds` are what its job was submitted with."""
     complaints: list[str] = []
+    # what they may not ask for was said when the pod was made, and nothing that they got since then changes its job
+    policy = annotations.read(Node(request.pod.get("metadata"), "metadata", []), policy).policy
     spec = Node(request.pod.get("spec"), "", complaints)
     containers = [*spec["initContainers"].elements(), *spec["containers"].elements()]
     mounted = mounted_names(containers) & _of_files(spec)
