@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from condor_sidecar.app.job_channels import ChannelAway, Files, NoChannel
+from condor_sidecar.app.job_channels import ChannelAway, Files, JobFailed, NoChannel, TooLarge
 from condor_sidecar.app.pods import PodTable
-from condor_sidecar.app.updates import Updates
+from condor_sidecar.app.updates import AT_ONCE, Updates
 from condor_sidecar.core.compile.update import Update, compile_update
 from condor_sidecar.core.state import Stage
 from condor_sidecar.io.journal import Journal
@@ -18,6 +18,7 @@ from condor_sidecar.model.plan import ContainerKind, Rejection
 from condor_sidecar.model.pod_record import ContainerRecord, PodRecord
 from interlink.protocol.errors import LostTrack, NotNow, Rejected
 from interlink.protocol.types import PodUsage
+from msgspec.structs import replace as replaced
 
 from tests.fakes.condor_schedd import FakeSchedd
 from tests.unit.sidecar.compile.pods import POLICY, UID, container, pod, request
@@ -164,7 +165,13 @@ async def test_a_running_pod_gets_its_new_content_one_update_at_a_time(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("failure", "kind", "status"), [(NoChannel("none"), LostTrack, 501), (ChannelAway("away"), NotNow, 503)]
+    ("failure", "kind", "status"),
+    [
+        (NoChannel("none"), LostTrack, 501),
+        (ChannelAway("away"), NotNow, 503),
+        (TooLarge("9 MiB"), Rejected, 422),
+        (JobFailed("OSError: no space"), LostTrack, 500),
+    ],
 )
 async def test_a_job_that_can_t_be_reached(
     tmp_path: Path, failure: Exception, kind: type[Exception], status: int
@@ -172,6 +179,32 @@ async def test_a_job_that_can_t_be_reached(
     with pytest.raises(kind) as caught:
         await Updates(table(tmp_path), Channels(failure), POLICY).apply(message())
     assert getattr(caught.value, "http_status", None) == status
+
+
+async def test_jobs_that_don_t_answer_hold_up_no_other(tmp_path: Path) -> None:
+    """However many there are: each is waited for by its own caller."""
+    held, answers = table(tmp_path), asyncio.Event()
+
+    class Silent(Channels):
+        async def update(self, uid: str, volumes: Mapping[str, Files], deadline_seconds: int | None) -> None:
+            if uid != UID:
+                await answers.wait()
+            await super().update(uid, volumes, deadline_seconds)
+
+    channels = Silent()
+    updates = Updates(held, channels, POLICY)
+    waiting = []
+    for number in range(2 * AT_ONCE):
+        other = message()
+        other.pod["metadata"]["uid"] = f"5b0c1c6e-9f0e-4f6e-8a53-1c1f1f1f{number + 10:04}"
+        entry = held.add(replaced(held.pods[UID].record, uid=other.pod["metadata"]["uid"]), None)
+        entry.ad = JobAd(cluster=1, proc=0, uid=entry.uid, status=2)
+        entry.enter(Stage.PRESENT)
+        waiting.append(asyncio.create_task(updates.apply(other)))
+    await asyncio.wait_for(updates.apply(message()), 30)
+    assert [uid for uid, _, _ in channels.given] == [UID]
+    answers.set()
+    await asyncio.gather(*waiting)
 
 
 async def test_a_job_that_waits_or_has_ended_is_given_nothing(tmp_path: Path) -> None:
