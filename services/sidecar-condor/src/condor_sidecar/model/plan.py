@@ -33,8 +33,8 @@ class PayloadFile:
 
 @dataclass(frozen=True, slots=True)
 class PlannedContainer:
-    """A container of the pod, in the order in which the pod lists it: init containers first. `probes` has a letter for each of those
-    that say whether it is ready: r (readiness), s (startup)."""
+    """A container of the pod, in the order in which the pod lists it: init containers first. `probes` has a letter for each
+    that decides whether it is ready: r (readiness), s (startup)."""
 
     name: str
     kind: ContainerKind
