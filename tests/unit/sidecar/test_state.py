@@ -342,7 +342,9 @@ def test_success_needs_a_record_of_success(evidence: Evidence) -> None:
 def test_what_was_shown_stays(history: list[Evidence]) -> None:
     shown: PodView | None = None
     for evidence in history:
-        after = latch(shown, look(evidence))
+        view = look(evidence)
+        after = latch(shown, view)
+        assert after.ended or not view.ended, "a pod whose end is known has ended"
         if shown is not None:
             assert [c.name for c in after.containers] == [c.name for c in shown.containers]
             for before, now in zip(shown.containers, after.containers, strict=True):
@@ -356,6 +358,16 @@ def test_what_was_shown_stays(history: list[Evidence]) -> None:
                 if waits_again(before):
                     assert waits_again(now) or isinstance(now.state, Terminated)
         shown = after
+
+
+def test_an_end_that_knows_nothing_of_the_restarts_ends_the_pod_all_the_same() -> None:
+    shown = seen(ad=ad(2), live=again(2, ContainerState.RUNNING, ready=True))
+    view = latch(shown, seen(ad=ad(3), end=lost_end(NOW, "7.1")))
+    assert words(view) == ["0 Completed", "137 JobLost", "137 JobLost"]
+    b = view.containers[2]
+    assert (b.restart_count, b.last, b.ready) == (2, shown.containers[2].last, False)
+    waiting = latch(seen(ad=ad(2), live=again(2)), seen(ad=ad(3), end=lost_end(NOW, "7.1")))
+    assert words(waiting)[2] == "137 JobLost"
 
 
 @given(_evidence)

@@ -59,6 +59,8 @@ class PodTable:
         """Ids of jobs that nobody wants any more: their pod is deleted, or they don't say whose they are."""
         self.more_strays = False
         """There were more than are kept: once these are gone, the whole queue has to be looked at again."""
+        self._adopted: dict[str, PodRecord] = {}
+        """Pods that only the schedd knew, until the journal has them, too."""
         self._orders = 0
 
     def restore(self, remembered: Remembered) -> None:
@@ -117,9 +119,8 @@ class PodTable:
         return (pod for pod in self.pods.values() if pod.stage in stages)
 
     async def take_ads(self, ads: Iterable[JobAd], gone: Iterable[str], complete: bool) -> set[str]:
-        """Put a poll's answer into the table; gives the UIDs of pods that it touched."""
+        """Put a poll's answer into the table; gives the UIDs of pods that it touched. Raises JournalError."""
         touched: set[str] = set()
-        adopted: list[PodRecord] = []
         seen: set[str] = set()
         left = set(gone)
         self.strays = set() if complete else self.strays - left
@@ -134,7 +135,7 @@ class PodTable:
                 pod = self.add(record, None)
                 pod.enter(Stage.UNCERTAIN)
                 pod.restored, pod.deleting = True, stone is not None
-                adopted.append(record)
+                self._adopted[ad.uid] = record
             pod.jobs[ad.job_id] = ad
             pod.unseen = False
             seen.add(ad.job_id)
@@ -143,8 +144,9 @@ class PodTable:
                 await asyncio.sleep(0)
         if complete or left:
             touched |= self._drop_jobs(left, seen if complete else None)
-        if adopted:
-            await self.journal.adopt(adopted)
+        if self._adopted:
+            await self.journal.adopt(self._adopted.values())
+            self._adopted.clear()
         return touched
 
     def _stray(self, ad: JobAd) -> None:
@@ -254,6 +256,7 @@ class PodTable:
     def forget(self, uid: str) -> None:
         """A delete is done."""
         pod = self.pods.pop(uid, None)
+        self._adopted.pop(uid, None)
         if pod is not None:
             self.without_payload(pod)
             pod.touch()

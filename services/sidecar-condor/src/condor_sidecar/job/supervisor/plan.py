@@ -31,7 +31,8 @@ OWN_DEADLINE = "Pod was active on the node longer than the specified deadline"
 
 class Volume(NamedTuple):
     """A volume of the pod. `path` and `path_type` (as in a hostPath volume: "", Directory, File, DirectoryOrCreate,
-    FileOrCreate) belong to HOST, the others to EMPTY."""
+    FileOrCreate) belong to HOST, the others to EMPTY. What `path` is at last, links followed, has to lie below `root`, which is
+    what the site offers; empty: there is nothing of a user's in `path`."""
 
     name: str
     kind: str
@@ -39,6 +40,7 @@ class Volume(NamedTuple):
     path_type: str = ""
     memory: bool = False
     size_limit: Optional[int] = None
+    root: str = ""
 
 
 class Mount(NamedTuple):
