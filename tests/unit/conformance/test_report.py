@@ -140,8 +140,15 @@ def test_a_run_is_of_all_that_was_asked_for(ran: list[str], wanted: set[str] | N
 
 
 def test_a_run_is_kept_as_it_was(tmp_path: Path) -> None:
-    run = Run("site", "2026-11-29 02:16", 235.2, "make", {"Kubernetes": "v1"}, list(OUTCOMES.values()))
+    versions, images = {"Kubernetes": "v1"}, {"pause": "9f"}
+    run = Run("site", "2026-11-29 02:16", 235.2, "make", "1f", versions, images, list(OUTCOMES.values()))
     place = tmp_path / "runs" / "virtual.json"
     assert report.kept(place) is None
     report.keep(run, place)
     assert report.kept(place) == run
+
+
+def test_a_run_that_an_older_program_kept_counts_as_none(tmp_path: Path) -> None:
+    place = tmp_path / "virtual.json"
+    place.write_text('{"node": "site", "outcomes": []}')
+    assert report.kept(place) is None

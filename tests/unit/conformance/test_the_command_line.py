@@ -33,7 +33,9 @@ def test_a_selection_says_what_it_is() -> None:
 
 
 def test_what_a_run_must_have_run_follows_from_its_selection(tmp_path: Path) -> None:
-    (tmp_path / suite.TESTS).write_text("[sig-node] Pods run [NodeConformance]\n[sig-node] Pods fly [NodeConformance]\n")
+    (tmp_path / suite.TESTS).write_text(
+        "[sig-node] Pods run [NodeConformance]\n[sig-node] Pods fly [NodeConformance]\n"
+    )
     assert suite.titles_of(Selection(), tmp_path) == {"Pods run", "Pods fly"}
     assert suite.titles_of(Selection(names=["[sig-node] Pods fly [NodeConformance]"]), tmp_path) == {"Pods fly"}
     assert suite.titles_of(Selection(focus="Pods"), tmp_path) is None

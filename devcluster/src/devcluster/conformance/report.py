@@ -7,7 +7,7 @@ import json
 import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, parse
@@ -44,13 +44,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the suite. ``began`` is UTC; ``versions`` are of the programs that took part."""
+    """One run of the suite. ``began`` is UTC; ``code`` is of this repository (origin.py).
+
+    ``versions`` are of the programs that took part, ``images`` the keys of the suite's pods' images: what an image is made of.
+    """
 
     node: str
     began: str
     seconds: float
     command: str
+    code: str
     versions: Mapping[str, str]
+    images: Mapping[str, str]
     outcomes: Sequence[Outcome]
 
     def failed(self) -> list[Outcome]:
@@ -111,11 +116,13 @@ def keep(run: Run, place: Path) -> None:
 
 
 def kept(place: Path) -> Run | None:
-    """The last whole run on a node, if there was one."""
+    """The last whole run on a node, if there was one. One that an older program kept doesn't say enough."""
     if not place.is_file():
         return None
-    fields: dict[str, Any] = json.loads(place.read_text())
-    return Run(**{**fields, "outcomes": [Outcome(**each) for each in fields["outcomes"]]})
+    stored: dict[str, Any] = json.loads(place.read_text())
+    if set(stored) != {field.name for field in fields(Run)}:
+        return None
+    return Run(**{**stored, "outcomes": [Outcome(**each) for each in stored["outcomes"]]})
 
 
 def _root(place: Path) -> Element:
