@@ -79,9 +79,10 @@ class Watch:
 
     def _written(self, running: Running) -> int:
         """Bytes that a container has written to its root, and that its logs take."""
-        name, overlay = running.container.name, running.launch.overlay
+        name, launch = running.container.name, running.launch
         kept = (self._containers.logs.get(name), self._containers.previous.get(name))
-        return (used_bytes(overlay) if overlay else 0) + sum(log.size() for log in kept if log is not None)
+        written = sum(used_bytes(path) for path in (launch.overlay, launch.folder) if path)
+        return written + sum(log.size() for log in kept if log is not None)
 
     def _in_volumes(self) -> int:
         """Bytes in the pod's emptyDirs on the disk."""
