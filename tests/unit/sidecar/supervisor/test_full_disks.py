@@ -2,13 +2,15 @@
 
 import contextlib
 import errno
+import os
 import resource
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from condor_sidecar.core.result import parse_out_tar
-from condor_sidecar.job.supervisor.logs import LogFile
+from condor_sidecar.job.supervisor.channel_protocol import STDOUT
+from condor_sidecar.job.supervisor.logs import LogFile, Pump
 from condor_sidecar.job.supervisor.report import Reporter
 from condor_sidecar.job.supervisor.sandbox import Sandbox
 from condor_sidecar.job.supervisor.state import ENDED, PodState
@@ -92,3 +94,58 @@ def test_what_the_containers_wrote_makes_room_for_the_last_result(sandbox: Sandb
         path.write_bytes(b"x")
     sandbox.make_room()
     assert [path.exists() for path in (kept, written, volume)] == [True, False, False]
+
+
+@pytest.mark.parametrize("before", [0, 3, 50], ids=["first", "within", "turning"])
+def test_lines_without_room_are_counted_and_the_log_goes_on(tmp_path: Path, before: int) -> None:
+    size = len(line(0))
+    log = LogFile(str(tmp_path / "log"), 40 * size)
+    for number in range(before):
+        log.write(line(number))
+    with room_for_files_of(size // 2):  # a part of a line finds room: it must not stay
+        log.write(line(1000))
+        log.write(line(1001))
+    at_the_end = log.content().splitlines(keepends=True)
+    log.write(line(1002))
+    content = log.content().splitlines(keepends=True)
+    assert at_the_end[-1].endswith(
+        b" stderr F [%d bytes of log are lost here: they could not be written]\n" % (2 * size)
+    )
+    assert content[-1] == line(1002)
+    assert content[-2].split(b" ", 1)[1] == at_the_end[-1].split(b" ", 1)[1]
+    assert all(each.count(b"stdout") + each.count(b"stderr") == 1 for each in content)
+
+
+def test_readers_of_a_log_find_whole_lines_around_what_is_lost(tmp_path: Path) -> None:
+    log = LogFile(str(tmp_path / "log"), 1 << 20)
+    log.write(line(1))
+    with room_for_files_of(len(line(1)) + 5):
+        log.write(line(2))
+    log.write(line(3))
+    read, offset = b"", 0
+    while True:
+        data, following = log.read(offset, 200)
+        if not data:
+            break
+        assert data.endswith(b"\n")
+        read, offset = read + data, following
+    assert read == log.content()
+
+
+def test_a_container_is_read_to_its_end_whatever_becomes_of_its_lines(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    asked: list[bytes] = []
+
+    def fail(given: bytes) -> None:
+        asked.append(given)
+        raise OSError(errno.EIO, "the disk is broken")
+
+    pump = Pump("a", {ours: STDOUT}, fail, lambda _, data: fail(data))
+    pump.start()
+    with os.fdopen(theirs, "wb") as output:
+        output.write(b"x\n" * 200_000)  # more than a pipe holds: who isn't read waits here for ever
+    pump.join(20)
+    assert not pump.is_alive()
+    assert asked
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(ours)
