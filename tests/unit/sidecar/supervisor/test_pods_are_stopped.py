@@ -142,3 +142,15 @@ def test_the_supervisor_leaves_no_process_behind(tmp_path: Path) -> None:
     job.end()
     with pytest.raises(ProcessLookupError):
         os.kill(int(text(seen, "a")), 0)
+
+
+def test_limits_are_watched_while_a_pod_ends(tmp_path: Path) -> None:
+    volume = plan.Volume("v", plan.EMPTY, size_limit=100_000)
+    fill = f"head -c 300000 /dev/zero > {tmp_path}/pod/volumes/v/big; echo full"
+    script = f"trap '{fill}' TERM; echo up; while :; do sleep 0.05; done"
+    job = Job(tmp_path, pod(shell("a", script), volumes=[volume], grace_seconds=3600)).start()
+    job.wait_until(all_up("a"))
+    job.send()
+    result = job.end()
+    assert by_name(result)["a"].exit_code == 137
+    assert (result.reason, text(result, "a")) == ("Terminated", "up\nfull\n")

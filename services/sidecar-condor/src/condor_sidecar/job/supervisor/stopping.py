@@ -52,8 +52,8 @@ class Stopping:
         """There is less time than it was given."""
         self._until = min(self._until, now + grace)
         if self._kill_at is not None and not self._kills:
-            self._kill_at = min(self._kill_at, self._until)
-        return self.tick(now) if grace <= 0 else []
+            self._kill_at = min(self._kill_at, max(self._until, now + LEAST))
+        return self.tick(now)
 
     def wake_at(self) -> float:
         """When `tick` has something to do."""

@@ -44,6 +44,7 @@ from .usage import UsageReader
 from .watch import Watch
 
 LONGEST_PULL = 24 * 3600.0  # seconds; the pod's own deadline comes first
+EVICTION_GRACE = 1.0  # seconds for a pod that takes more than it may, a kubelet's number
 LEAVING = 5.0  # seconds to wait for killed processes to go
 LAST_WORDS = 5.0  # seconds to wait for the sidecar to take the last record and the logs
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -56,7 +57,7 @@ class Supervisor:
         self._pod, self._sandbox = pod, sandbox
         self._mailbox = Mailbox()
         self._processes = Processes()
-        self._cancelled = threading.Event()
+        self._ending, self._over = threading.Event(), threading.Event()  # nothing is pulled, or looked after, any more
         self._by_name = {container.name: container for container in pod.containers}
         self._state = PodState(pod, socket.gethostname(), worker_node.address(), time.time() - time.monotonic())
         self._lifecycle = Lifecycle(pod, self._state, time.monotonic())
@@ -88,7 +89,7 @@ class Supervisor:
             Exited: self._exited,
             Attempted: self._attempted,
             MemoryFull: self._memory_full,
-            StorageFull: lambda event, now: self._lifecycle.stop("Evicted", event.message, now),
+            StorageFull: lambda event, now: self._lifecycle.stop("Evicted", event.message, now, EVICTION_GRACE),
             Signalled: self._signalled,
             Told: self._told,
             UpdateAsked: self._update,
@@ -117,13 +118,14 @@ class Supervisor:
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(signum, lambda number, _: self._mailbox.put(Signalled(number)))
         signal.signal(signal.SIGCHLD, lambda number, _: None)  # that it came is enough to wake up and reap
-        Watch(self._pod, self._sandbox, self._containers, self._mailbox, self._cancelled).start()
+        Watch(self._pod, self._sandbox, self._containers, self._mailbox, self._over).start()
         if self._channel is not None:
             self._channel.start()
 
     def _leave(self) -> None:
         """End what is left, and bring out the last word."""
-        self._cancelled.set()
+        self._ending.set()
+        self._over.set()
         self._processes.end_all(LEAVING)
         logs, previous = self._containers.logs, self._containers.previous
         if self._reporter.save(logs, previous) is not None:
@@ -229,7 +231,7 @@ class Supervisor:
                     self._finished = True
             actions = following
         if self._state.phase == ENDING:
-            self._cancelled.set()
+            self._ending.set()
         if self._reporter.publish() and not self._finished:
             # should the job be killed at once, this is what is left of it
             problem = self._reporter.save(self._containers.logs if self._state.phase == ENDING else {}, {})
@@ -263,9 +265,7 @@ class Supervisor:
 
     def _run_and_wait(self, argv: List[str]) -> Tuple[int, bytes]:
         """Run a helper program from a background thread: its exit code and output."""
-        status, output = self._processes.run(
-            argv, self._runtime_env, self._sandbox.runtime, self._cancelled, LONGEST_PULL
-        )
+        status, output = self._processes.run(argv, self._runtime_env, self._sandbox.runtime, self._ending, LONGEST_PULL)
         return (1 if status is None else outcome(status)[0]), output
 
 

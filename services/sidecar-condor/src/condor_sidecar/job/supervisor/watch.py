@@ -23,10 +23,10 @@ class Watch:
     """The limits of one pod, each kind in a thread of its own if the pod has any."""
 
     def __init__(
-        self, pod: Pod, sandbox: Sandbox, containers: Containers, mailbox: Mailbox, cancelled: threading.Event
+        self, pod: Pod, sandbox: Sandbox, containers: Containers, mailbox: Mailbox, over: threading.Event
     ) -> None:
         self._pod, self._sandbox, self._containers = pod, sandbox, containers
-        self._mailbox, self._cancelled = mailbox, cancelled
+        self._mailbox, self._over = mailbox, over
         self._limited = [volume for volume in pod.volumes if volume.size_limit is not None]
         self._whole = sum(each.storage_limit or 0 for each in pod.containers if each.kind != INIT)
 
@@ -40,7 +40,7 @@ class Watch:
     def _repeat(self, least: float, look: Callable[[], None]) -> None:
         def loop() -> None:
             pause = least
-            while not self._cancelled.wait(pause):
+            while not self._over.wait(pause):
                 began = time.monotonic()
                 look()
                 pause = max(least, SHARE * (time.monotonic() - began))
