@@ -78,15 +78,6 @@ def test_an_init_container_that_fails_ends_the_pod_if_nothing_is_restarted() -> 
     assert (life.state.phase, life.state.container("m").state) == (ENDED, WAITING)
 
 
-@pytest.mark.parametrize(("grace", "first"), [(30, signal.SIGTERM), (0, signal.SIGKILL)])
-def test_stopping_asks_first_unless_there_is_no_grace(grace: int, first: int) -> None:
-    life = begun(pod(container("a"), grace_seconds=grace))
-    assert life.stop("Terminated", "", 10) == [Signal("a", first)]
-    if grace:
-        assert life.wake_at() == 10 + grace
-        assert life.tick(10 + grace) == [Signal("a", signal.SIGKILL)]
-
-
 def test_a_container_names_the_signal_that_asks_it_to_end() -> None:
     life = begun(pod(container("a", stop_signal=signal.SIGQUIT)))
     assert life.stop("Terminated", "", 10) == [Signal("a", signal.SIGQUIT)]

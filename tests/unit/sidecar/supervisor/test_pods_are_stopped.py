@@ -44,11 +44,12 @@ def test_who_doesn_t_end_is_killed_after_the_grace_period(tmp_path: Path) -> Non
     assert text(result, "a") == "up\n"
 
 
-def test_without_a_grace_period_containers_are_killed_at_once(tmp_path: Path) -> None:
-    job = Job(tmp_path, pod(shell("a", POLITE), grace_seconds=0)).start()
-    job.wait_until(all_up("a"))
+def test_without_a_grace_period_containers_are_asked_all_the_same(tmp_path: Path) -> None:
+    job = Job(tmp_path, pod(shell("a", POLITE), shell("b", STUBBORN), grace_seconds=0)).start()
+    job.wait_until(all_up("a", "b"))
     job.send()
-    assert by_name(job.end())["a"].exit_code == 137
+    result = job.end()
+    assert {name: each.exit_code for name, each in by_name(result).items()} == {"a": 7, "b": 137}
 
 
 def test_a_second_signal_changes_nothing(tmp_path: Path) -> None:

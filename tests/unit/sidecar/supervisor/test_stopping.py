@@ -2,10 +2,12 @@
 
 import signal
 
+import pytest
+from condor_sidecar.job.supervisor import plan
 from condor_sidecar.job.supervisor.actions import PRE_STOP, Attempt, Signal
 
 from tests.unit.sidecar.supervisor.jobs import container, pod, sidecar
-from tests.unit.sidecar.supervisor.lives import HOOK, begun
+from tests.unit.sidecar.supervisor.lives import GOOD, HOOK, begun
 
 TERM, KILL = Signal("a", signal.SIGTERM), Signal("a", signal.SIGKILL)
 
@@ -48,3 +50,18 @@ def test_nothing_is_longer_than_it_was_by_a_second_word() -> None:
     life.stop("Terminated", "", 0)
     assert life.stop("Evicted", "", 5, grace=60) == []
     assert life.wake_at() == 10
+
+
+@pytest.mark.parametrize(("grace", "kill_at"), [(0, 2.0), (1, 2.0), (2, 2.0), (3, 3.0)])
+def test_everybody_is_asked_and_has_two_seconds_at_least(grace: int, kill_at: float) -> None:
+    life = begun(pod(container("a"), grace_seconds=grace))
+    assert life.stop("Terminated", "", 0) == [TERM]
+    assert life.wake_at() == kill_at
+    assert life.tick(kill_at) == [KILL]
+
+
+def test_without_a_grace_period_neither_hook_nor_turn_is_waited_for() -> None:
+    life = begun(pod(container("a", pre_stop=plan.Action("exec", ["hook"])), sidecar("s", "x"), grace_seconds=0))
+    assert life.stop("Terminated", "", 0) == [TERM, Signal("s", signal.SIGTERM)]
+    life.exited("s", GOOD, 1)
+    assert life.tick(2) == [KILL]
