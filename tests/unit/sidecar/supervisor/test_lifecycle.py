@@ -20,43 +20,13 @@ from condor_sidecar.job.supervisor.actions import (
 )
 from condor_sidecar.job.supervisor.life import Ending
 from condor_sidecar.job.supervisor.lifecycle import Lifecycle
-from condor_sidecar.job.supervisor.state import ENDED, RUNNING, STARTING, TERMINATED, WAITING, PodState
+from condor_sidecar.job.supervisor.state import ENDED, RUNNING, STARTING, TERMINATED, WAITING
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.unit.sidecar.supervisor.jobs import container, init, pod, sidecar
-
-HOOK = plan.Action("exec", ["hook"])
-GOOD, BAD = Ending(0, None, "", ""), Ending(1, None, "", "")
-
-
-def lifecycle(of: plan.Pod) -> Lifecycle:
-    return Lifecycle(of, PodState(of, "host", ""), now=0.0)
-
-
-def up(life: Lifecycle, actions: list[Action], now: float = 0.0) -> list[Action]:
-    """Prepare and start whatever is asked for, at once; the actions that are left."""
-    left: list[Action] = []
-    for action in actions:
-        if isinstance(action, Prepare):
-            left += up(life, life.prepared(action.name, "id", now), now)
-        elif isinstance(action, Start):
-            left += up(life, life.started(action.name, now), now)
-        else:
-            left.append(action)
-    return left
-
-
-def begun(of: plan.Pod) -> Lifecycle:
-    """A pod all of whose first containers were started."""
-    life = lifecycle(of)
-    up(life, life.begin(0.0))
-    return life
-
-
-def events(life: Lifecycle) -> list[tuple[str, str]]:
-    return [(each["reason"], each["message"]) for each in life.state.events]
+from tests.unit.sidecar.supervisor.lives import BAD, GOOD, HOOK, begun, events, lifecycle, up
 
 
 def test_init_containers_are_prepared_one_at_a_time() -> None:
@@ -124,15 +94,6 @@ def test_an_init_container_that_fails_ends_the_pod_if_nothing_is_restarted() -> 
     life = begun(pod(init("i"), container("m")))
     assert life.exited("i", BAD, 1) == [Finish()]
     assert (life.state.phase, life.state.container("m").state) == (ENDED, WAITING)
-
-
-@pytest.mark.parametrize(("grace", "first"), [(30, signal.SIGTERM), (0, signal.SIGKILL)])
-def test_stopping_asks_first_unless_there_is_no_grace(grace: int, first: int) -> None:
-    life = begun(pod(container("a"), grace_seconds=grace))
-    assert life.stop("Terminated", "", 10) == [Signal("a", first)]
-    if grace:
-        assert life.wake_at() == 10 + grace
-        assert life.tick(10 + grace) == [Signal("a", signal.SIGKILL)]
 
 
 def test_a_container_names_the_signal_that_asks_it_to_end() -> None:

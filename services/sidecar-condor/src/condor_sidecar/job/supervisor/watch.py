@@ -23,10 +23,10 @@ class Watch:
     """The limits of one pod, each kind in a thread of its own if the pod has any."""
 
     def __init__(
-        self, pod: Pod, sandbox: Sandbox, containers: Containers, mailbox: Mailbox, cancelled: threading.Event
+        self, pod: Pod, sandbox: Sandbox, containers: Containers, mailbox: Mailbox, over: threading.Event
     ) -> None:
         self._pod, self._sandbox, self._containers = pod, sandbox, containers
-        self._mailbox, self._cancelled = mailbox, cancelled
+        self._mailbox, self._over = mailbox, over
         self._limited = [volume for volume in pod.volumes if volume.size_limit is not None]
         self._whole = sum(each.storage_limit or 0 for each in pod.containers if each.kind != INIT)
 
@@ -40,7 +40,7 @@ class Watch:
     def _repeat(self, least: float, look: Callable[[], None]) -> None:
         def loop() -> None:
             pause = least
-            while not self._cancelled.wait(pause):
+            while not self._over.wait(pause):
                 began = time.monotonic()
                 look()
                 pause = max(least, SHARE * (time.monotonic() - began))
@@ -79,9 +79,10 @@ class Watch:
 
     def _written(self, running: Running) -> int:
         """Bytes that a container has written to its root, and that its logs take."""
-        name, overlay = running.container.name, running.launch.overlay
+        name, launch = running.container.name, running.launch
         kept = (self._containers.logs.get(name), self._containers.previous.get(name))
-        return (used_bytes(overlay) if overlay else 0) + sum(log.size() for log in kept if log is not None)
+        written = sum(used_bytes(path) for path in (launch.overlay, launch.folder) if path)
+        return written + sum(log.size() for log in kept if log is not None)
 
     def _in_volumes(self) -> int:
         """Bytes in the pod's emptyDirs on the disk."""
