@@ -55,13 +55,13 @@ class Mount(NamedTuple):
 class Image(NamedTuple):
     """An image as the pod names it, the directories to look for it in that order, and what to pull if none is there.
 
-    `auth` is the payload's file of credentials for that; `never_pull`: the pod doesn't want it pulled.
+    `auths` are the payload's files of credentials for that, each of which is tried; `never_pull`: the pod doesn't want it pulled.
     """
 
     name: str
     candidates: List[str]
     pull: str = ""
-    auth: str = ""
+    auths: List[str] = []
     never_pull: bool = False
 
 
