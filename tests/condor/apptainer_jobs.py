@@ -88,16 +88,15 @@ def shell(name: str, script: str, **fields: Any) -> dict[str, Any]:
 def planned(
     of: dict[str, Any],
     config_maps: dict[str, dict[str, str]] | None = None,
+    *,
     claims: Sequence[dict[str, Any]] = (),
+    secrets: Sequence[dict[str, Any]] = (),
+    policy: Policy = POLICY,
 ) -> Plan:
     """The plan of a pod that must be accepted."""
     maps = [{"metadata": {"name": name}, "data": data} for name, data in (config_maps or {}).items()]
-    plan = compile_pod(
-        RetrievedPodData(
-            of, [RetrievedContainer(of["spec"]["containers"][0]["name"], configMaps=maps)], claims=list(claims)
-        ),
-        POLICY,
-    )
+    first = RetrievedContainer(of["spec"]["containers"][0]["name"], configMaps=maps)
+    plan = compile_pod(RetrievedPodData(of, [first], claims=list(claims), pullSecrets=list(secrets)), policy)
     assert isinstance(plan, Plan), plan
     return plan
 
