@@ -53,6 +53,17 @@ async def test_a_command_has_its_streams_and_its_exit_code(site: Site) -> None:
     (site.folder / "end").touch()
 
 
+@pytest.mark.parametrize("what", ["its status file", "everything"])
+async def test_a_command_ends_although_its_container_removed_what_it_was_started_from(site: Site, what: str) -> None:
+    uid = await site.pod()
+    job = site.job(uid, shell("c", gate(site.folder, "end"))).start()
+    await site.sidecar.wait_for(uid, "running")
+    start = f"{job.scratch}/pod/containers/c/start"
+    gone = f"find {start} -name '*.status' -delete" if what == "its status file" else f"rm -rf {start}"
+    _, status = await command(site, uid, "/bin/sh", "-c", f"test -e {start} && {gone}; exit 3")
+    assert status["details"]["causes"] == [{"reason": "ExitCode", "message": "3"}]
+
+
 async def with_a_volume(site: Site, before: str = "true", **fields: Any) -> tuple[str, Job, dict[str, Any]]:
     """A running pod with a ConfigMap in volume v, whose job the schedd knows to run; and the pod as it was created."""
     wanted = pod(containers=MOUNTED, volumes=[{"name": "v", "configMap": {"name": "web"}}])

@@ -48,8 +48,11 @@ class Further(NamedTuple):
 
     def failure(self, code: int) -> str:
         """Why it never ran, although it was started and ended with `code`; empty if it ran."""
-        with open(self.status_file, "rb") as file:
-            status = file.read(1024)
+        try:
+            with open(self.status_file, "rb") as file:
+                status = file.read(1024)
+        except OSError:
+            return ""  # the container has removed it, or was started again: something ran there
         if not status:
             return "the container could not be entered" if code == enter.FAILED else ""
         return launcher.failure(status, self.program) if code == launcher.FAILED else ""
