@@ -69,7 +69,7 @@ class LogFile:
         self._limit = limit
         self._head_limit = min(HEAD, limit // 2)
         self._lock = threading.Condition()
-        self._ended = False
+        self._ended = self._deleted = False
         self._written = 0
         self._dropped = 0
         self._current = 0
@@ -111,7 +111,7 @@ class LogFile:
         with self._lock:
             if self._written <= offset and not self._ended:
                 self._lock.wait(seconds)
-            return self._written > offset or not self._ended
+            return not self._deleted and (self._written > offset or not self._ended)
 
     def read(self, offset: int, most: int) -> Tuple[bytes, int]:
         """Whole lines from `offset` on, at most `most` bytes (one line at least), and the offset of what follows them.
@@ -119,6 +119,8 @@ class LogFile:
         Lines that are no longer kept are replaced by one that says so.
         """
         with self._lock:
+            if self._deleted and offset < self._written:
+                return _gap(stamp(time.time()).encode("ascii"), self._written - offset), self._written
             start = 0
             for number, path in enumerate(self._paths):
                 size = os.path.getsize(path) if os.path.exists(path) else 0
@@ -148,13 +150,20 @@ class LogFile:
         left_out += excess
         return head + _gap(tail[excess:], left_out) + tail[excess:]
 
+    @property
+    def deleted(self) -> bool:
+        """It is gone: what a reader of it missed is lost."""
+        return self._deleted
+
     def size(self) -> int:
         """Bytes that it takes on the disk."""
         return sum(os.path.getsize(path) for path in self._paths if os.path.exists(path))
 
     def delete(self) -> None:
-        """Nobody wants it any more."""
+        """Nobody wants it any more. Who still reads it is told what is missing, and that it ends."""
         with self._lock:
+            self._deleted = True
+            self._lock.notify_all()
             self._file.close()
             for path in self._paths:
                 if os.path.exists(path):
