@@ -191,7 +191,12 @@ class Exec(Session):
         return (None, "CannotStart", failure) if failure else (code, "", "")
 
     def _take_terminal(self, connection: socket.socket) -> None:
-        """Wait for the terminal; there is none if the container couldn't be entered."""
+        """Wait for the terminal; there is none if the container couldn't be entered, or too late."""
+        late = time.monotonic() + BEGINS
+        while not select.select([connection], [], [], LOOK)[0]:
+            if self._closed.is_set() or time.monotonic() > late:
+                self._closed.set()
+                return
         _, passed, _, _ = connection.recvmsg(1, socket.CMSG_SPACE(array.array("i").itemsize))
         if not passed:
             return
