@@ -154,6 +154,6 @@ def test_a_terminal_is_the_command_s_own(ground: Ground) -> None:
 
 
 def test_a_process_with_no_space_of_its_own_is_no_container() -> None:
-    with subprocess.Popen(["/bin/sh", "-c", "sleep 1000 & wait"]) as process:
+    with subprocess.Popen(["/bin/sh", "-c", "sleep 1000 & wait"], start_new_session=True) as process:
         assert enter.first_process(process.pid) is None
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
