@@ -101,6 +101,15 @@ def test_no_descriptor_of_the_job_is_handed_in(ground: Ground) -> None:
     assert ground.run("/bin/sh", "-c", script).stdout == b""
 
 
+def test_the_way_of_its_terminal_is_not_handed_in_either(ground: Ground) -> None:
+    ours, theirs = socket.socketpair()
+    script = f"test -e /proc/$$/fd/{theirs.fileno()} && exit 1; exit 0"
+    command = ground.command(["/bin/sh", "-c", script], terminal=theirs.fileno())
+    assert subprocess.run(command, pass_fds=[theirs.fileno()], timeout=PATIENCE, check=False).returncode == 0
+    ours.close()
+    theirs.close()
+
+
 def test_signals_are_passed_on(ground: Ground) -> None:
     script = "trap 'echo got; exit 7' TERM; echo ready; while :; do sleep 0.05; done"
     with subprocess.Popen(ground.command(["/bin/sh", "-c", script]), stdout=subprocess.PIPE) as process:
@@ -147,6 +156,6 @@ def test_a_terminal_is_the_command_s_own(ground: Ground) -> None:
 
 
 def test_a_process_with_no_space_of_its_own_is_no_container() -> None:
-    with subprocess.Popen(["/bin/sh", "-c", "sleep 1000 & wait"]) as process:
+    with subprocess.Popen(["/bin/sh", "-c", "sleep 1000 & wait"], start_new_session=True) as process:
         assert enter.first_process(process.pid) is None
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
