@@ -207,6 +207,47 @@ ROWS = {
             overhead={"cpu": "1"},
         ),
     ),
+    "containers": Row(
+        pod(
+            container(
+                ports=[{"name": "web", "containerPort": 80}],
+                startupProbe={"httpGet": {"port": "web", "path": "a b#c", "httpHeaders": [{"name": "X", "value": "y"}]}},
+                readinessProbe={"tcpSocket": {"port": "web", "host": "h"}, "periodSeconds": 5},
+                livenessProbe={"grpc": {"port": 9, "service": "s"}, "terminationGracePeriodSeconds": 3},
+                lifecycle={"postStart": {"exec": {"command": ["a"]}}, "preStop": {"sleep": {"seconds": 3}}, "stopSignal": "SIGHUP"},
+                terminationMessagePath="/m",
+                terminationMessagePolicy="FallbackToLogsOnError",
+            ),
+            initContainers=[
+                container("proxy", restartPolicy="Always", startupProbe={"exec": {"command": ["up"]}}),
+                container("once"),
+            ],
+            terminationGracePeriodSeconds=60,
+        ),
+        pod(
+            container(
+                restartPolicy="Always",
+                restartPolicyRules=[{"action": "Restart"}],
+                ports=[{"containerPort": 80, "hostPort": 81, "hostIP": "127.0.0.1"}],
+                startupProbe={"httpGet": {"port": "web", "scheme": "FTP", "httpHeaders": [{"name": "a b", "value": "\n"}]}},
+                readinessProbe={"tcpSocket": {"port": 0}, "periodSeconds": -1},
+                livenessProbe={"exec": {"command": ["a"]}, "grpc": {"port": 9}},
+                lifecycle={
+                    "postStart": {"tcpSocket": {"port": 80}}, "preStop": {"sleep": {"seconds": -1}}, "stopSignal": "SIGRTMIN+3",
+                },
+                terminationMessagePath="m",
+                terminationMessagePolicy="Always",
+                imagePullPolicy="Sometimes",
+            ),
+            container("probed", livenessProbe={"exec": {"command": ["a"]}, "terminationGracePeriodSeconds": 10**6}),
+            initContainers=[
+                container("i", restartPolicy="OnFailure"),
+                container("j", readinessProbe={"exec": {"command": ["a"]}}, lifecycle={"preStop": {"exec": {"command": ["a"]}}}),
+            ],
+            restartPolicy="Sometimes",
+            terminationGracePeriodSeconds=-1,
+        ),
+    ),
     "images": Row(
         annotated(
             pod(
