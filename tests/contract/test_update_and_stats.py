@@ -1,5 +1,6 @@
 """Updates of running pods and what they use, through the API server: announced by the plugin, passed on, answered in its words."""
 
+import msgspec
 import pytest
 from interlink.protocol.client import InterlinkClient
 from interlink.protocol.errors import LostTrack, NotNow
@@ -26,6 +27,32 @@ async def test_an_update_has_its_objects_sorted_to_containers_as_a_create(chain:
     assert call.body["pod"]["metadata"]["uid"] == UID
     assert call.body["container"][0]["configMaps"][0]["data"] == {"a": "b"}
     assert call.headers["InterLink-Http-Session"].startswith("UpdatePod#")
+
+
+async def test_claims_and_credentials_reach_the_plugin(chain: Chain) -> None:
+    """With an update as with a create."""
+    claims, secrets = [{"volume": "v", "claim": "data"}], [{"metadata": {"name": "login"}, "data": {"k": "eA=="}}]
+    whole = msgspec.structs.replace(request(), claims=claims, pullSecrets=secrets)
+    async with InterlinkClient(chain.url) as client:
+        await client.create(whole)
+        await client.update(whole)
+        await client.update(request())
+    created, updated, without = chain.plugin.calls
+    for call in (created, updated):
+        assert (call.body["claims"], call.body["pullSecrets"]) == (claims, secrets)
+    assert without.body.keys() == {"pod", "container"}
+
+
+async def test_an_update_has_what_ephemeral_containers_mount(chain: Chain) -> None:
+    wanted = request()
+    wanted.pod["spec"]["ephemeralContainers"] = [{"name": "d", "volumeMounts": [{"name": "v"}]}]
+    async with InterlinkClient(chain.url) as client:
+        await client.update(wanted)
+        await client.create(wanted)
+    updated, created = chain.plugin.calls
+    assert [entry["name"] for entry in updated.body["container"]] == ["c", "d"]
+    assert updated.body["container"][1]["configMaps"][0]["data"] == {"a": "b"}
+    assert [entry["name"] for entry in created.body["container"]] == ["c"], "as the Go server sends it"
 
 
 @pytest.mark.parametrize(("status", "kind"), [(501, LostTrack), (503, NotNow), (404, NotNow)])

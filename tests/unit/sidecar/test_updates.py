@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from condor_sidecar.app.job_channels import ChannelAway, Files, NoChannel
+from condor_sidecar.app.job_channels import ChannelAway, NoChannel
 from condor_sidecar.app.pods import PodTable
 from condor_sidecar.app.updates import Updates
 from condor_sidecar.core.compile.update import Update, compile_update
@@ -82,17 +82,17 @@ class Channels:
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure = failure
-        self.given: list[tuple[str, Mapping[str, Files], int | None]] = []
+        self.given: list[tuple[str, Update]] = []
         self.at_once = self.most = 0
 
-    async def update(self, uid: str, volumes: Mapping[str, Files], deadline_seconds: int | None) -> None:
+    async def update(self, uid: str, update: Update) -> None:
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         await asyncio.sleep(0)
         self.at_once -= 1
         if self.failure is not None:
             raise self.failure
-        self.given.append((uid, volumes, deadline_seconds))
+        self.given.append((uid, update))
 
     def usage(self) -> Mapping[str, PodUsage]:
         return {}
@@ -123,8 +123,8 @@ async def test_a_running_pod_gets_its_new_content_one_update_at_a_time(tmp_path:
     updates = Updates(table(tmp_path), channels, POLICY)
     await asyncio.gather(*(updates.apply(message(activeDeadlineSeconds=50)) for _ in range(5)))
     assert len(channels.given) == 5 and channels.most == 1
-    uid, volumes, deadline = channels.given[0]
-    assert (uid, set(volumes), deadline) == (UID, {"settings", "keys"}, 50)
+    uid, given = channels.given[0]
+    assert (uid, set(given.volumes), given.deadline_seconds) == (UID, {"settings", "keys"}, 50)
 
 
 @pytest.mark.parametrize(

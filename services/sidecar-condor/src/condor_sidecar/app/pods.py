@@ -179,7 +179,8 @@ class PodTable:
         self._note(pod, job_events(before, choice.kept))
         if choice.kept.state and (before is None or before.state != choice.kept.state):
             planned = [container.planned() for container in pod.record.containers]
-            self.take_record(pod, parse_chirp(choice.kept.state, planned))
+            added = [container.planned() for container in pod.record.ephemeral]
+            self.take_record(pod, parse_chirp(choice.kept.state, planned, added))
 
     def take_record(self, pod: Pod, record: JobResult | None) -> None:
         """A newer word from the running supervisor, whichever way it came."""
@@ -267,4 +268,6 @@ class PodTable:
             end=end,
             note=pod.note,
             connected=pod.connected,
+            ephemeral=pod.record.ephemeral,
+            refused=pod.refused,
         )
