@@ -177,6 +177,7 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
         translation=translation,
         node=node.facts,
     )
+    pods = PodController(registry, Hands(api, remote, events, handover, writer), wanted.set, address)
     refresher = Refresher(
         registry,
         remote,
@@ -185,8 +186,8 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
         translation=translation,
         node=node.facts,
         interval=settings.refresh_interval,
+        show=pods.queue.add,
     )
-    pods = PodController(registry, Hands(api, remote, events, handover, writer), wanted.set, address)
     cadence = Cadence(settings.status_poll.minimum, settings.status_poll.maximum)
     hearing = Hearing(remote, pods.queue, events)
     watcher = Watcher(registry, remote, hearing, wanted.set)

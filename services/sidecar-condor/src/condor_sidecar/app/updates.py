@@ -5,7 +5,7 @@ one, its own record says; a job leaves alone what it has already, so that sendin
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 from interlink.protocol.errors import InterlinkError, LostTrack, NotNow, Rejected
@@ -45,10 +45,11 @@ class Updates:
             return
         async with self._slots, pod.updating:
             update = await asyncio.to_thread(self._compile, message, pod)
-            self._refuse(pod, update.refused)
+            await self._remember(pod, update.added.containers)
+            pod.refused = update.refused
+            self._table.show(pod)
             live = pod.live.containers if pod.live is not None else ()
             update = update.without(container.name for container in live)
-            await self._remember(pod, update.added.containers)
             try:
                 await self._channels.update(pod.uid, update)
             except NoChannel as error:
@@ -57,14 +58,13 @@ class Updates:
                 raise NotNow(str(error), RETRY_SECONDS) from error
         added = [container.name for container in update.added.containers]
         log.info(
-            "pod.updated", pod_uid=pod.uid, volumes=len(update.volumes), deadline=update.deadline_seconds, added=added
+            "pod.updated",
+            pod_uid=pod.uid,
+            volumes=len(update.volumes),
+            deadline=update.deadline_seconds,
+            added=added,
+            refused=sorted(update.refused),
         )
-
-    def _refuse(self, pod: Pod, refused: Mapping[str, str]) -> None:
-        if pod.refused != refused:
-            log.info("pod.ephemeral_refused", pod_uid=pod.uid, containers=sorted(refused))
-            pod.refused = refused
-            self._table.show(pod)
 
     async def _remember(self, pod: Pod, containers: Iterable[job.Container]) -> None:
         """Journal them. Raises NotNow."""

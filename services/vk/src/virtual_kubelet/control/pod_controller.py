@@ -102,7 +102,8 @@ class PodController:
         pod = known.pod()
         if report is not None:
             self._tell(known, pod, report)
-        await self._hands.writer.write(known, pod, status.next_status(pod, report, self._host_ip, rfc3339(time.time())))
+        shown = status.next_status(pod, report, self._host_ip, rfc3339(time.time()), known.obstacles)
+        await self._hands.writer.write(known, pod, shown)
 
     def _tell(self, known: KnownPod, pod: JsonObject, report: PodStatus) -> None:
         """Write what the site says that happened."""

@@ -2,11 +2,11 @@
 
 As under a kubelet that is the content of its ConfigMap, Secret, projected and downward API volumes (not where only a sub-path of
 them is mounted, and not of objects that are immutable), its tokens before they end, and its activeDeadlineSeconds. Its environment
-stays.
+stays. With it go its ephemeral containers (core.ephemeral).
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,14 +78,24 @@ def _objects_of(volume: JsonObject) -> Iterator[ObjectName]:
             yield ObjectName("secret", holder["secret"].get("name") or holder["secret"].get("secretName", ""))
 
 
-def update_request(pod: JsonObject, store: ObjectStore, node: NodeFacts, translation: Translation) -> CreateRequest:
-    """The message for `/update`: a create's without environments, which don't change. Raises MissingObjectError."""
+def update_request(
+    pod: JsonObject,
+    store: ObjectStore,
+    node: NodeFacts,
+    translation: Translation,
+    ephemeral: Sequence[JsonObject] = (),
+) -> CreateRequest:
+    """The message for `/update`: a create's without environments, which don't change, and with these ephemeral containers, which
+    are resolved. Raises MissingObjectError."""
     spec = dict(pod["spec"])
     for kind in ("initContainers", "containers"):
         if kind in spec:
             spec[kind] = [{k: v for k, v in c.items() if k not in ("env", "envFrom")} for c in spec[kind]]
     plain = replace(translation, api_address=None, job_script_builder="")
-    return create_request({**pod, "spec": spec}, store, node, plain)
+    request = create_request({**pod, "spec": spec}, store, node, plain)
+    if ephemeral:
+        request.pod["spec"]["ephemeralContainers"] = list(ephemeral)
+    return request
 
 
 def delivered(pod: JsonObject, store: ObjectStore, node: NodeFacts, translation: Translation) -> Delivered:

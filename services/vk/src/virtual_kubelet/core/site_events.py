@@ -20,7 +20,11 @@ RESTART_SECONDS = 600.0
 """An event of an inherited pod that is older than this at our start was written by our predecessor."""
 MOST_OF_ONE_STATUS = 50
 
-_FIELDS = {"containers": "spec.containers", "initContainers": "spec.initContainers"}
+_FIELDS = {
+    "containers": "spec.containers",
+    "initContainers": "spec.initContainers",
+    "ephemeralContainers": "spec.ephemeralContainers",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +66,5 @@ def _part(pod: JsonObject, event: SiteEvent) -> str:
 
 def _named(pod: JsonObject) -> Iterator[tuple[str, str]]:
     for kind, field in _FIELDS.items():
-        for container in pods.offloaded(pod, kind):
+        for container in pod["spec"].get(kind) or []:
             yield field, container["name"]

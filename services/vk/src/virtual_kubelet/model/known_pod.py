@@ -3,6 +3,7 @@
 from array import array
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -30,6 +31,14 @@ class Absence:
 
     count: int = 0
     first: float = 0.0
+
+
+class Obstacle(NamedTuple):
+    """Why an ephemeral container was not handed over: what its waiting status says. `final`: it will not be tried again."""
+
+    reason: str
+    message: str
+    final: bool = False
 
 
 @dataclass(slots=True)
@@ -74,8 +83,12 @@ class KnownPod:
 
     delivered: Delivered | None = None
     """What the site was given last of what may change while the pod runs; None: not known, or nothing may."""
-    fixed: bool = False
-    """The site said that it can't change anything of this pod while it runs."""
+    fixed: str = ""
+    """The site said that it can't change anything of this pod while it runs, in these words."""
+    ephemeral: tuple[str, ...] = ()
+    """Names of its ephemeral containers."""
+    obstacles: dict[str, Obstacle] = field(default_factory=dict)
+    """Of those, by name, that were not handed over."""
 
     @property
     def terminal(self) -> bool:
@@ -97,6 +110,7 @@ class KnownPod:
         self.version = pod["metadata"].get("resourceVersion", "")
         self.phase = pods.phase(pod)
         self.deleting = "deletionTimestamp" in pod["metadata"]
+        self.ephemeral = tuple(container["name"] for container in pods.ephemeral(pod))
         self.job_id = self.job_id or pods.annotations(pod).get(pods.JOB_ID_ANNOTATION)
 
 

@@ -12,6 +12,7 @@ from .actions import Action, Finish
 from .life import IDLE, OVER, PREPARING, READY, UP, Ending, Life
 from .plan import INIT, MAIN, OWN_DEADLINE, SIDECAR, Container, Pod
 from .state import ENDED, ENDING, RUNNING, PodState
+from .words import WARNING, not_shared
 
 
 class Lifecycle:
@@ -80,6 +81,9 @@ class Lifecycle:
         life = Life(container, self.state.add(container), self.state, self._pod)
         self._added.append(life)
         self._by_name[container.name] = life
+        if container.target:
+            words = not_shared(container.name, container.target)
+            self.state.event(WARNING, "TargetNotShared", words, container.name, self.state.wall(now))
         return self._advance(now)
 
     def prepared(self, name: str, image_id: str, now: float) -> List[Action]:
