@@ -1,4 +1,4 @@
-"""How ephemeral containers are shown: by their job's word, however it came, never back from what was shown, and nothing to the pod."""
+"""How ephemeral containers are shown: by their job's word, however it came, never back, and nothing to the pod."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,8 +29,8 @@ FOUND = {
 }
 
 
-def record(found: str, phase: JobPhase = JobPhase.RUNNING, **states: str | int) -> JobResult:
-    own = result(phase, **(states or {"i": 0, "a": "r", "b": "r"}))
+def record(found: str, phase: JobPhase = JobPhase.RUNNING, main: str | int = "r") -> JobResult:
+    own = result(phase, i=0, a=main, b=main)
     return replace(own, containers=(*own.containers, FOUND[found]))
 
 
@@ -76,7 +76,7 @@ def test_why_one_may_not_be_started_is_told() -> None:
 
 def test_its_end_or_its_life_does_not_count_for_the_pod() -> None:
     assert not seen(record("ended")).ended
-    final = record("running", JobPhase.ENDED, i=0, a=0, b=0)
+    final = record("running", JobPhase.ENDED, main=0)
     assert look(Evidence(CONTAINERS, Stage.PRESENT, NOW, ad(4), final=final, ephemeral=SENT)).ended
 
 

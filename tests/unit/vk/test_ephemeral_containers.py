@@ -197,7 +197,9 @@ def test_statuses_are_a_kubelet_s() -> None:
     assert (d["state"], d["ready"], d["containerID"], "started" in d) == (RUNNING, False, "apptainer://1", False)
     assert e["state"] == {"waiting": {"reason": "ProviderUnable", "message": "not started: no"}}
     thing["status"] = running
-    assert shown(thing, told(), d=Obstacle("ContainerCreating", "trying again")) == running, "what ran never waits again"
+    assert shown(thing, told(), d=Obstacle("ContainerCreating", "trying again")) == running, (
+        "what ran never waits again"
+    )
     ended = shown(thing, told({"name": "d", "state": ENDED}))
     assert ended["ephemeralContainerStatuses"][0]["state"]["terminated"]["exitCode"] == 3
     thing["status"] = ended

@@ -146,9 +146,7 @@ async def test_it_ends_with_the_pod(site: Site, debugged: Debugged) -> None:
     assert "reason" not in await debugged.status(), "how it ended is nothing to the pod"
 
 
-async def test_nothing_is_started_twice_however_often_it_is_sent(
-    site: Site, debugged: Debugged, tmp_path: Any
-) -> None:
+async def test_nothing_is_started_twice_however_often_it_is_sent(site: Site, debugged: Debugged, tmp_path: Any) -> None:
     job = await debugged.start()
     first = debugger("d", f"echo run >> {tmp_path}/runs; {gate(site.folder, 'end')}")
     await taken(debugged, first)
@@ -220,6 +218,8 @@ async def test_one_that_may_not_be_started_says_why_and_the_others_start(site: S
     assert waiting["reason"] == "CreateContainerConfigError"
     assert waiting["message"].startswith("privileged containers can't run in a job")
     await debugged.running("good")
+    failed = [each for each in (await debugged.status())["events"] if each["reason"] == "Failed"]
+    assert [each["message"] for each in failed] == ["ephemeral container bad is not started: " + waiting["message"]]
     (site.folder / "end").touch()
     await debugged.ended_well()
     assert "waiting" in (await debugged.shows("bad", lambda _: True))["state"]

@@ -1,4 +1,4 @@
-"""Ephemeral containers in the life of a pod: started whatever the others do, never again, waited for by nobody, ended with the pod."""
+"""Ephemeral containers in a pod's life: started whatever the others do, never again, waited for by nobody, ended with the pod."""
 
 import signal
 
@@ -84,6 +84,6 @@ def test_one_that_can_t_be_made_is_tried_for_ever_and_ends_nothing() -> None:
 def test_a_target_whose_processes_it_can_t_see_is_told_of() -> None:
     life = begun(pod(container("a")))
     life.add(debugger(target="a"), 1)
-    ((reason, words),) = [each for each in events(life) if each[0] == "TargetNotShared"]
+    ((_, words),) = [each for each in events(life) if each[0] == "TargetNotShared"]
     assert words.startswith("Container d doesn't see the processes of container a")
     assert life.state.events[-1]["container"] == "d"

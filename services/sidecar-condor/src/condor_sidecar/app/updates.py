@@ -46,7 +46,7 @@ class Updates:
         async with self._slots, pod.updating:
             update = await asyncio.to_thread(self._compile, message, pod)
             await self._remember(pod, update.added.containers)
-            pod.refused = update.refused
+            self._table.refuse(pod, update.refused)
             self._table.show(pod)
             live = pod.live.containers if pod.live is not None else ()
             update = update.without(container.name for container in live)

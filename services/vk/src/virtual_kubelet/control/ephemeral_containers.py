@@ -1,4 +1,4 @@
-"""What keeps a pod's ephemeral containers from being handed over, told once: in their status, and in an event where somebody has to act.
+"""What keeps a pod's ephemeral containers from being handed over, told once: in their status, and in an event if it needs somebody.
 
 When to hand them over is the refresher's business, since they travel with everything else that is new for a running pod.
 """

@@ -107,7 +107,7 @@ def _pull_secrets(store: ObjectStore) -> list[JsonObject]:
 def resolved(
     pod: JsonObject, container: JsonObject, store: ObjectStore, node: NodeFacts, translation: Translation
 ) -> JsonObject:
-    """A container as it is sent: its environment resolved, with the mounts of volumes that are carried. Raises MissingObjectError."""
+    """A container as it is sent: environment resolved, with the mounts of volumes that are carried. Raises MissingObjectError."""
     extra = service_variables(pod, store.services) if translation.service_links else {}
     extra |= api_variables(*translation.api_address) if translation.api_address else {}
     volumes = {v["name"] for v in pod["spec"].get("volumes") or [] if is_carried(v, translation.volumes)}

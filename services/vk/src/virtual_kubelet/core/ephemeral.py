@@ -77,10 +77,14 @@ def statuses(pod: JsonObject, report: PodStatus | None, obstacles: Mapping[str, 
 
 
 def ended(pod: JsonObject) -> list[JsonObject]:
-    """Their statuses when the pod was ended without the site's word: those that ran were killed, those that waited wait for ever."""
+    """Their statuses when the pod was ended without the site's word: those that ran were killed, the others wait for ever."""
     made = []
     for status, container in zip(statuses(pod, None, {}), pods.ephemeral(pod), strict=True):
-        killed = ended_status(container, status, 137, "Error", "the pod was ended") if "running" in status["state"] else status
+        killed = (
+            ended_status(container, status, 137, "Error", "the pod was ended")
+            if "running" in status["state"]
+            else status
+        )
         made.append(_bare(killed))
     return made
 

@@ -13,7 +13,6 @@ from typing import Literal
 from interlink.protocol.types import PodStatus, SiteEvent
 
 from virtual_kubelet.core.timestamp import unix_time
-from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 
 RESTART_SECONDS = 600.0

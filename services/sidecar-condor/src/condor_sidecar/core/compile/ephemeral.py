@@ -1,4 +1,4 @@
-"""Ephemeral containers (`kubectl debug`), judged one by one as the containers of a create are, by the same rows and the same policy.
+"""Ephemeral containers (`kubectl debug`), judged one by one as the containers of a create are, by the same rows and policy.
 
 A pod keeps them for ever, whatever becomes of them: one that can't be started here is no reason to do without the others, nor to
 leave the pod's volumes as they are.
@@ -83,7 +83,7 @@ def _compile(request: RetrievedPodData, given: object, number: int, policy: Poli
         container = container._replace(image=container.image._replace(auth=file.path))
     return _Made(
         container,
-        [volume for volume in volumes.volumes.values()],
+        list(volumes.volumes.values()),
         volumes.files,
         {file.path: file.content for file in renamed},
     )

@@ -59,9 +59,7 @@ def compile_update(
 
 def _files(volumes: Iterable[job.Volume], files: Iterable[PayloadFile]) -> dict[str, dict[str, tuple[int, bytes]]]:
     """The files of a payload by volume and path."""
-    found: dict[str, dict[str, tuple[int, bytes]]] = {
-        volume.name: {} for volume in volumes if volume.kind == job.FILES
-    }
+    found: dict[str, dict[str, tuple[int, bytes]]] = {volume.name: {} for volume in volumes if volume.kind == job.FILES}
     for file in files:
         _, volume, path = file.path.split("/", 2)
         found[volume][path] = file.mode, file.content

@@ -1,4 +1,4 @@
-"""What is added to a pod while it runs: ephemeral containers (`kubectl debug`), volumes that only they mount, their logins for pulls.
+"""What is added to a pod while it runs: ephemeral containers (`kubectl debug`), volumes that only they mount, logins for pulls.
 
 They come with an update (channel_protocol.py), again with each later one: what the pod has already is left alone, so that nothing
 is started twice, whoever was restarted meanwhile. Both sides use these functions.
@@ -13,7 +13,7 @@ from .update import BadUpdate
 from .volume_files import BadVolumeFile, write_files
 
 MOST = 32
-"""Ephemeral containers of one pod: each keeps a log of up to 512 KiB, for which a pod's share of the submit machine has no more room."""
+"""Ephemeral containers of one pod: each keeps a log of up to 512 KiB, and there is no more room for a pod's logs."""
 
 
 class Additions(NamedTuple):
