@@ -121,7 +121,7 @@ async def test_a_debugger_in_a_running_pod_and_its_end_with_it(debugged: Debugge
     assert await debugged.command("d", "cat /proc/1/cmdline | head -c 7"), "it has its own processes"
     assert await debugged.site.sidecar.logs(debugged.uid, "d") == "ana 4321 /srv/there of the map\npolo\n"
     await debugged.command("a", "touch /v/end")
-    result = job.end()
+    result = await asyncio.to_thread(job.end)
     assert (ends(result)["a"].exit_code, ends(result)["d"].exit_code, result.reason) == (0, 9, "")
     assert text(result, "d").endswith("polo\ntold\n")
     assert ends(result)["d"].state is ContainerState.TERMINATED
@@ -140,7 +140,7 @@ async def test_who_attaches_talks_to_its_terminal(debugged: Debugged) -> None:
     ended = await debugged.shows("d", lambda each: "terminated" in each["state"])
     assert ended["state"]["terminated"]["exitCode"] == 5
     job.terminate()
-    job.end()
+    await asyncio.to_thread(job.end)
 
 
 async def test_what_can_t_be_started_is_told_and_the_pod_goes_on(debugged: Debugged) -> None:
@@ -153,4 +153,4 @@ async def test_what_can_t_be_started_is_told_and_the_pod_goes_on(debugged: Debug
     assert (state["exitCode"], state["reason"]) == (128, "StartError")
     assert "no such file or directory" in state["message"]
     await debugged.command("a", "touch /v/end")
-    assert ends(job.end())["a"].exit_code == 0
+    assert ends(await asyncio.to_thread(job.end))["a"].exit_code == 0

@@ -16,7 +16,7 @@ from interlink.protocol.exec import STDERR, STDOUT, ExecRequest, TerminalSize
 from interlink.protocol.exec_stream import ExecStream
 
 from devcluster import rootfs
-from tests.condor.apptainer_jobs import IMAGES, SCRATCH, ApptainerJob, changed, make_image, planned, pod, shell
+from tests.condor.apptainer_jobs import IMAGES, SCRATCH, Worker, changed, make_image, planned, pod, shell
 from tests.fakes.certificates import Authority
 from tests.fakes.condor_schedd import FakeSchedd
 from tests.fakes.cutter import Cutter
@@ -92,7 +92,8 @@ async def job(site: Site, worker: tuple[Machine, Path]) -> AsyncIterator[Running
     container = shell("c", LIVES, env=[{"name": "GIVEN", "value": "a b\n"}])
     plan = planned(pod(container, terminationGracePeriodSeconds=1))
     containers = [each._replace(stdin=True, tty=True) for each in decoded(plan)]
-    started = ApptainerJob(machine, scratch, changed(plan, uid=uid, channel=sent.channel, containers=containers))
+    made = changed(plan, uid=uid, channel=sent.channel, containers=containers)
+    started = Worker(machine, scratch).start(made)
     try:
         await site.sidecar.wait_for(uid, "running")
         async with InterlinkClient(f"unix://{site.folder}/s.sock") as client:
