@@ -35,7 +35,7 @@ def test_who_leaves_while_the_terminal_is_awaited_ends_the_command() -> None:
         end.extend(words)
         ended.set()
 
-    session = Exec(lambda: Further("x", 1, "/none", "/none", "/"), lambda kind, data: None, on_end)
+    session = Exec(lambda: Further("x", 1, "/none", "/none", "/", 1), lambda kind, data: None, on_end)
     session.start({"tty": True, "stdin": True, "stdout": True}, Runner(), {})
     session.close()
     assert ended.wait(20)
