@@ -155,6 +155,24 @@ def test_the_termination_message_comes_back(worker: Worker, path: str) -> None:
     assert (ends(result)["a"].exit_code, ends(result)["a"].message) == (2, "done\n")
 
 
+@pytest.mark.parametrize("image", ["tools:1", "bare:1"])
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_container_can_t_change_what_it_was_started_from(worker: Worker, image: str, read_only: bool) -> None:
+    """`bare:1` has no directory of the name."""
+    worker.machine.run(["sh", "-c", "cd /images; [ -e bare:1 ] || { cp -a tools:1 bare:1; rm -r bare:1/.highrate; }"])
+    script = """
+    cd /.highrate
+    for name in launch status termination-message notes new; do rm -rf $name 2> /dev/null && echo removed $name; done
+    for name in launch new; do { echo x >> $name; } 2> /dev/null && echo wrote $name; done
+    echo note > notes/mine; cat notes/mine; echo last > termination-message
+    """
+    main = shell("a", script, image=image)
+    main["securityContext"] = {"readOnlyRootFilesystem": read_only}
+    result = worker.run(planned(pod(main)))
+    assert (ends(result)["a"].exit_code, ends(result)["a"].message) == (0, "last\n"), text(result, "a", "stderr")
+    assert text(result, "a") == "removed new\nnote\n", "there was none of that name"
+
+
 def test_names_are_found_in_hosts(worker: Worker) -> None:
     aliases = [{"ip": "10.0.0.1", "hostnames": ["db", "db.local"]}]
     lines = text(

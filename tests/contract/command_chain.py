@@ -70,7 +70,7 @@ def plugin_app(jobs: FakeChannels) -> web.Application:
 
 
 @contextlib.asynccontextmanager
-async def api_server(socket: str) -> AsyncIterator[str]:
+async def interlink_server(socket: str) -> AsyncIterator[str]:
     """The API server in front of the plugin at `socket`, whether one is there or not; its address."""
     settings = ServerSettings.model_validate(
         {"InterlinkAddress": "http://127.0.0.1", "InterlinkPort": "1", "SidecarURL": socket}
@@ -91,7 +91,7 @@ async def command_chain(folder: Path) -> AsyncIterator[Way]:
     socket, jobs = f"unix://{folder}/plugin.sock", FakeChannels()
     async with (
         serve_app(plugin_app(jobs), Listen.parse(socket), drain_seconds=0.1),
-        api_server(socket) as url,
+        interlink_server(socket) as url,
         InterlinkClient(url) as client,
     ):
         assert EXEC in (await client.ping()).features

@@ -11,7 +11,7 @@ from interlink.protocol.client import InterlinkClient
 from interlink.protocol.errors import LostTrack
 from interlink.protocol.exec import STDERR, STDOUT, SUBPROTOCOL, WINDOW, ExecRequest, TerminalSize
 
-from tests.contract.command_chain import Way, api_server, command_chain, outputs, until
+from tests.contract.command_chain import Way, interlink_server, command_chain, outputs, until
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ async def test_a_connection_that_breaks_is_no_end_of_the_command(way: Way) -> No
 
 
 async def test_a_plugin_without_commands_is_said(tmp_path: Path) -> None:
-    async with api_server(f"unix://{tmp_path}/none.sock") as url, InterlinkClient(url) as client:
+    async with interlink_server(f"unix://{tmp_path}/none.sock") as url, InterlinkClient(url) as client:
         with pytest.raises(LostTrack) as refused:
             async with client.exec(ExecRequest("ns", "uid", "pod", "c", ["x"])):
                 pass
