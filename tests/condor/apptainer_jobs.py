@@ -32,7 +32,11 @@ SCRATCH = "/scratch"
 PATIENCE = 60.0
 POLICY = Policy(
     images=ImagePolicy(unpacked_roots=(IMAGES,), path_prefixes=(IMAGES,), docker_fallback=False),
-    host_paths=(HostPathRule("/opt/site"), HostPathRule("/data", f"{SCRATCH}/data", read_only=False)),
+    host_paths=(
+        HostPathRule("/opt/site"),
+        HostPathRule("/data", f"{SCRATCH}/data", read_only=False),
+        HostPathRule("/tmp", f"{SCRATCH}/everybody", read_only=False),
+    ),
     volumes=(
         VolumeRule(f"{SCRATCH}/eos/{{namespace}}/{{claim}}", storage_class="eos", read_only=False, create=True),
         VolumeRule("/opt/site", driver="site.example.org"),
