@@ -79,7 +79,10 @@ def test_what_can_t_be_mounted_is_rejected_as_at_a_create() -> None:
     assert isinstance(made, Rejection) and "../x" in made.reasons[0]
 
 
-TOKEN = {"name": "kube-api-access-x", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+TOKEN = {
+    "name": "kube-api-access-x",
+    "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}, {"configMap": {"name": "kube-root-ca.crt"}}]},
+}
 
 
 @pytest.mark.parametrize(
