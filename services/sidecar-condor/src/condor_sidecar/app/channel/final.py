@@ -55,8 +55,10 @@ class FinalRecords:
 
     async def _finish(self, pod: Pod, record: JobResult, connection: Connection) -> None:
         try:
-            # of a job that the batch system ends, only that knows why, and whether it was the site's doing
-            if pod.stage is Stage.PRESENT and not pod.deleting and record.reason != TOLD_TO_STOP:
+            # of a job that the batch system ends, only that knows why, and whether it was the site's doing; unless it was ours
+            if pod.deleting and record.reason == TOLD_TO_STOP:
+                record = replace(record, reason="", message="")
+            if pod.stage is Stage.PRESENT and record.reason != TOLD_TO_STOP:
                 await self._end(pod, record, connection)
         except (ChannelLost, CannotOpen, TooLong, TimeoutError, OSError, JournalError) as error:
             log.info("channel.end_left_to_the_job", pod_uid=pod.uid, reason=f"{type(error).__name__}: {error}")
