@@ -8,6 +8,7 @@ from aiohttp.web import Application
 from interlink.protocol.errors import LostTrack
 from interlink.protocol.types import ContainerUsage, PodUsage
 from prometheus_client.parser import text_string_to_metric_families
+from virtual_kubelet import metrics
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.core.timestamp import unix_time
 from virtual_kubelet.core.usage import OwnUsage, PodSample, UsageLedger, pod_sample
@@ -193,5 +194,8 @@ async def test_a_site_that_measures_nothing_leaves_the_node_alone_with_itself(no
 
 
 async def test_our_own_metrics_are_there_too(client: Any) -> None:
+    metrics.QUEUE.clear()
+    metrics.QUEUE.labels("write", "ready").set(3)
     async with client.get("/metrics") as response:
-        assert "virtual_kubelet_queue_pods" in await response.text()
+        text = await response.text()
+    assert values(text, "virtual_kubelet_queue_pods") == [({"lane": "write", "state": "ready"}, 3.0, None)]
