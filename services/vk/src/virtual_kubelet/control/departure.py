@@ -23,7 +23,7 @@ from virtual_kubelet.model.known_pod import Departing, KnownPod, Stage
 DEFAULT_GRACE_SECONDS = 30
 MARGIN_SECONDS = 60.0
 """For the batch system to tell the job, beyond the pod's own grace period."""
-ASK = Backoff(0.5, 5.0, factor=1.5)
+ASK = Backoff(0.5, 4.0, factor=1.5)
 
 log = get_logger(__name__)
 
