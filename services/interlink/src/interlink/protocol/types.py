@@ -155,13 +155,17 @@ class PingReply(msgspec.Struct):
 
 
 class ContainerUsage(msgspec.Struct):
-    """What one container uses: CPU in nanocores and, since its start, in nanoseconds; memory and root file system in bytes."""
+    """What one container uses: CPU in nanocores and, since its start, in nanoseconds; memory and root file system in bytes.
+
+    `started` (RFC 3339) is that start; "" is the pod's.
+    """
 
     name: str
     cpuNanoCores: int = 0
     cpuNanoSeconds: int = 0
     memoryBytes: int = 0
     rootfsBytes: int = 0
+    started: str = ""
 
 
 class PodUsage(msgspec.Struct):

@@ -113,7 +113,7 @@ class ApiServer:
         pod: Pod = await read_json(request, JsonObject)
         uid = required_uid(pod)
         await self._plugin.delete(pod, session_of(request))
-        self._cache.drop(uid)
+        self._cache.leave(uid)
         log.info("pod.deleted", pod_uid=uid, request=session_of(request))
         return web.Response(text="deleted\n")
 

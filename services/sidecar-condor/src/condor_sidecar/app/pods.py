@@ -254,7 +254,7 @@ class PodTable:
 
     def _is_awaited(self, pod: Pod) -> bool:
         """Its job runs since before this process, which has heard nothing of it yet but may through its channel."""
-        if not self._has_channel or not pod.restored or pod.record.channel is False:
+        if not self._has_channel or not pod.restored or pod.deleting or pod.record.channel is False:
             return False
         runs = pod.ad is not None and pod.ad.status in RUNS and pod.stage is Stage.PRESENT
         silent = pod.view is None and pod.live is None

@@ -42,6 +42,14 @@ class Obstacle(NamedTuple):
 
 
 @dataclass(slots=True)
+class Departing:
+    """The site took the pod's delete at `since` (monotonic clock) and was asked `looks` times whether it has ended."""
+
+    since: float
+    looks: int = 0
+
+
+@dataclass(slots=True)
 class KnownPod:
     """One pod by UID: the API server's object, and what happened to it on the other side."""
 
@@ -63,6 +71,8 @@ class KnownPod:
     """We deleted the API object; a finalizer may still hold it."""
     deleted_remotely: bool = False
     delete_failures: int = 0
+    departing: Departing | None = None
+    """Its containers may still use their grace period."""
     report: bytes | None = None
     """The last state that the other side told, as JSON."""
     refusal: tuple[str, ...] = ()

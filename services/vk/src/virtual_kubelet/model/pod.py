@@ -53,6 +53,13 @@ def is_terminal(pod: JsonObject) -> bool:
     return phase(pod) in TERMINAL_PHASES
 
 
+def runs(pod: JsonObject) -> bool:
+    """Is one of its containers shown running?"""
+    shown = status(pod)
+    every = [*(shown.get("initContainerStatuses") or []), *(shown.get("containerStatuses") or [])]
+    return any("running" in (each.get("state") or {}) for each in every)
+
+
 def offloaded(pod: JsonObject, kind: str) -> list[JsonObject]:
     """The containers (`kind` "containers" or "initContainers") that run at the site."""
     kept_here = {n.strip() for n in annotations(pod).get(NOT_OFFLOADED[kind], "").split(",")}

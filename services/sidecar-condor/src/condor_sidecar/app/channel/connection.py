@@ -33,6 +33,7 @@ class Connection:
     ) -> None:
         self.pod = pod
         self.usage: messages.Usage | None = None
+        self.usage_before: messages.Usage | None = None
         self.finishing = False
         self._socket, self._transport, self._on_state = socket, transport, on_state
         self._numbers = itertools.count(1)
@@ -70,7 +71,7 @@ class Connection:
             case messages.Usage():
                 known = self.pod.container_names
                 own = tuple(container for container in message.containers if container.name in known)
-                self.usage = messages.Usage(message.time, own)
+                self.usage_before, self.usage = self.usage, messages.Usage(message.time, own)
             case messages.Opened(number, restart):
                 if (stream := self._streams.get(number)) is not None:
                     stream.take_opened(restart)

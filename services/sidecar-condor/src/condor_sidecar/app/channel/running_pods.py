@@ -8,9 +8,10 @@ from interlink.protocol.types import PodUsage
 from condor_sidecar.app.channel.channels import Channels, UpdateFailed
 from condor_sidecar.app.channel.connection import Connection
 from condor_sidecar.app.channel.job_stream import ChannelLost
+from condor_sidecar.app.channel.messages import Usage
 from condor_sidecar.app.job_channels import ChannelAway
 from condor_sidecar.core.compile.update import Update
-from condor_sidecar.core.usage import Measured, usage_of_job
+from condor_sidecar.core.usage import Measured, Sample, usage_of_job
 from condor_sidecar.job.supervisor import additions
 
 
@@ -39,8 +40,12 @@ class RunningPods:
 
 
 def _usage(connection: Connection) -> PodUsage | None:
-    told, pod = connection.usage, connection.pod
-    if told is None or pod.ad is None:
+    told, before, pod = connection.usage, connection.usage_before, connection.pod
+    if told is None or pod.ad is None or pod.view is None:
         return None
-    measured = [Measured(each.name, each.cpu_seconds, each.memory_bytes) for each in told.containers]
-    return usage_of_job(pod.uid, pod.ad, measured, told.time)
+    return usage_of_job(pod.uid, pod.ad, pod.view, _sample(told), None if before is None else _sample(before))
+
+
+def _sample(told: Usage) -> Sample:
+    measured = (Measured(each.name, each.cpu_seconds, each.memory_bytes) for each in told.containers)
+    return Sample(told.time, tuple(measured))
