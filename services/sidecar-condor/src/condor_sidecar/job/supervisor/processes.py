@@ -4,15 +4,16 @@ import ctypes
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
+from .output import Output
+
 PR_SET_CHILD_SUBREAPER = 36
 
 LINGER = 2.0  # seconds to wait for a killed program to go
-MOST_OUTPUT = 1024 * 1024  # bytes of a helper program's output that are read
+MOST_OUTPUT = 1024 * 1024  # bytes of a helper program's output that are kept
 
 OnExit = Callable[[int], None]
 
@@ -54,9 +55,14 @@ class Processes:
         return process.pid
 
     def run(
-        self, argv: List[str], env: Mapping[str, str], folder: str, cancelled: threading.Event, timeout: float
+        self,
+        argv: List[str],
+        env: Mapping[str, str],
+        cancelled: threading.Event,
+        timeout: float,
+        most: int = MOST_OUTPUT,
     ) -> Tuple[Optional[int], bytes]:
-        """Run `argv` to its end, from a thread that isn't the one that reaps: its wait status and its output, kept in `folder`.
+        """Run `argv` to its end, from a thread that isn't the one that reaps: its wait status, and `most` bytes of its output.
 
         When `cancelled` is set or after `timeout` seconds it is killed with all below it, and the status is None. Raises OSError.
         """
@@ -68,16 +74,19 @@ class Processes:
             ended.set()
 
         end = time.monotonic() + timeout
-        with tempfile.TemporaryFile(dir=folder) as output:
-            pid = self.start(argv, env, on_exit, output.fileno(), subprocess.STDOUT)
-            while not ended.wait(max(0.0, min(0.5, end - time.monotonic()))):
-                if cancelled.is_set() or time.monotonic() >= end:
-                    kill_tree(pid, including_root=True)
-                    ended.wait(LINGER)
-                    statuses.clear()
-                    break
-            output.seek(0)
-            return statuses[0] if statuses else None, output.read(MOST_OUTPUT)
+        output = Output(most)
+        output.start()
+        try:
+            pid = self.start(argv, env, on_exit, output.theirs, subprocess.STDOUT)
+        finally:
+            os.close(output.theirs)
+        while not ended.wait(max(0.0, min(0.5, end - time.monotonic()))):
+            if cancelled.is_set() or time.monotonic() >= end:
+                kill_tree(pid, including_root=True)
+                ended.wait(LINGER)
+                statuses.clear()
+                break
+        return statuses[0] if statuses else None, output.kept()
 
     def end_all(self, patience: float) -> None:
         """Kill whatever is left of all children and theirs, and reap it; wait for that, at most `patience` seconds."""
