@@ -52,7 +52,9 @@ class Commands:
             time.sleep(0.05)
 
     def _wait(self, program: Further, command: List[str], timeout: float) -> Outcome:
-        status, output = self._processes.run(program.arguments(), {}, NEVER_CANCELLED, timeout, MOST_OUTPUT)
+        status, output = self._processes.run(
+            program.arguments(), {}, NEVER_CANCELLED, timeout, MOST_OUTPUT, program.beside
+        )
         if status is None:
             words = 'command timed out: "%s" timed out after %s'
             return Outcome(False, words % (" ".join(command), duration(timeout)))

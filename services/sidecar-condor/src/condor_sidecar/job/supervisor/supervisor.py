@@ -195,7 +195,7 @@ class Supervisor:
             self._pod.uid,
             openers,
             lambda message: self._mailbox.put(UpdateAsked(message)),
-            lambda: usage.read(containers.pids()),
+            lambda: usage.read(containers.members()),
         )
 
     def _update(self, event: UpdateAsked, _: float) -> List[Action]:
