@@ -2,12 +2,14 @@
 
 import asyncio
 import io
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from condor_sidecar.app.channel import channels
+from condor_sidecar.app.channel.job_stream import JobStream
 from condor_sidecar.job.supervisor import plan
 from interlink.protocol.client import InterlinkClient
 from interlink.protocol.exec import STDERR, STDOUT, ExecRequest
@@ -51,6 +53,50 @@ async def test_a_command_has_its_streams_and_its_exit_code(site: Site) -> None:
     assert status["details"]["causes"] == [{"reason": "ExitCode", "message": "3"}]
     assert (await command(site, uid, "/bin/true"))[1]["status"] == "Success"
     (site.folder / "end").touch()
+
+
+@pytest.mark.parametrize("what", ["its status file", "everything"])
+async def test_a_command_ends_although_its_container_removed_what_it_was_started_from(site: Site, what: str) -> None:
+    uid = await site.pod()
+    job = site.job(uid, shell("c", gate(site.folder, "end"))).start()
+    await site.sidecar.wait_for(uid, "running")
+    start = f"{job.scratch}/pod/containers/c/start"
+    gone = f"find {start} -name '*.status' -delete" if what == "its status file" else f"rm -rf {start}"
+    _, status = await command(site, uid, "/bin/sh", "-c", f"test -e {start} && {gone}; exit 3")
+    assert status["details"]["causes"] == [{"reason": "ExitCode", "message": "3"}]
+
+
+async def test_who_leaves_while_the_command_is_begun_ends_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, opened = asyncio.Event(), JobStream.opened
+
+    async def noted(stream: JobStream) -> None:
+        asked.set()
+        await opened(stream)
+
+    monkeypatch.setattr(JobStream, "opened", noted)
+    uid = await site.pod()
+    site.job(uid, shell("c", gate(site.folder, "end"))).start()
+    await site.sidecar.wait_for(uid, "running")
+    lives = site.folder / "lives"
+    site.cutter.stand_still(True)  # the job learns of it only after its caller has left
+    leaver = asyncio.create_task(command(site, uid, "/bin/sh", "-c", f"mkfifo {lives}; exec 3<>{lives}; read x <&3"))
+    await asyncio.wait_for(asked.wait(), 20)
+    leaver.cancel()
+    await asyncio.wait([leaver])
+    site.cutter.stand_still(False)
+    await command(site, uid, "/bin/sh", "-c", f"until [ -e {lives} ]; do sleep 0.02; done")  # it was begun all the same
+    async with asyncio.timeout(20):
+        while has_a_reader(lives):
+            await asyncio.sleep(0.02)
+    (site.folder / "end").touch()
+
+
+def has_a_reader(pipe: Path) -> bool:
+    try:
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:  # ENXIO
+        return False
+    return True
 
 
 async def with_a_volume(site: Site, before: str = "true", **fields: Any) -> tuple[str, Job, dict[str, Any]]:
@@ -118,8 +164,17 @@ async def test_what_the_job_can_t_do_is_said_in_its_words(site: Site) -> None:
         site, volumes=[plan.Volume("v", plan.EMPTY)], before="mkdir -p {0}; echo old > {0}/key"
     )
     code, words = await update(site, wanted, "new")
-    assert code == 503
+    assert code == 500
     assert "no volume 'v' of files" in str(words)
+
+
+async def test_an_update_that_no_job_takes_is_rejected(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, job, wanted = await with_a_volume(site)
+    monkeypatch.setattr(channels, "TEXT_LIMIT", 2 << 20)
+    code, words = await update(site, wanted, "n" * (1 << 20))
+    assert code == 422
+    assert "more than 1 MiB" in str(words)
+    assert (job.scratch / "pod/volumes/v/key").read_text() == "old\n"
 
 
 async def test_an_update_waits_for_a_job_that_is_away(site: Site) -> None:
@@ -191,8 +246,10 @@ async def test_a_job_that_only_the_schedd_remembers_is_waited_for_a_while(
     await site.sidecar.stop()
     (site.folder / "data" / "journal.sqlite").unlink()
     await site.make().start()
-    await site.sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
-    assert (await update(site, pod(uid), "new"))[0] == 503
+    async with asyncio.timeout(15):
+        while "is held here" in str((answer := await update(site, pod(uid), "new"))[1]):
+            await asyncio.sleep(0.05)
+    assert (answer[0], "not connected" in str(answer[1])) == (503, True), answer
     monkeypatch.setattr(channels, "UNKNOWN_SECONDS", 0.0)
     assert (await update(site, pod(uid), "new"))[0] == 501
     # one that comes after all has a channel, whatever was thought of it
@@ -206,4 +263,11 @@ async def test_a_job_that_only_the_schedd_remembers_is_waited_for_a_while(
         while (answer := await update(site, pod(uid), "new"))[0] == 200:
             await asyncio.sleep(0.05)
     assert answer[0] == 503
+    # and that is known after another start
+    await site.sidecar.stop()
+    await site.make().start()
+    async with asyncio.timeout(15):
+        while "not started" in str((answer := await update(site, pod(uid), "new"))[1]):
+            await asyncio.sleep(0.05)
+    assert (answer[0], "not connected" in str(answer[1])) == (503, True), answer
     (site.folder / "end").touch()

@@ -55,6 +55,24 @@ def test_a_command_that_can_t_be_started_is_told_of_and_was_never_running() -> N
     assert events(life)[-1] == ("Failed", 'Error: exec: "nope": not found')
 
 
+def test_starts_that_fail_are_counted_and_come_after_ever_longer_pauses() -> None:
+    life = begun(pod(container("m"), restart_policy=plan.ALWAYS))
+    now, pauses = 1000.0, []
+    actions = life.exited("m", BAD, now)
+    for _ in range(5):
+        while not actions:
+            wake_at = life.wake_at()
+            assert wake_at is not None
+            pauses.append(wake_at - now)
+            now = wake_at
+            actions = life.tick(now)
+        assert actions == [Prepare("m")]
+        assert life.prepared("m", "id", now) == [Start("m")]
+        actions = life.exited("m", Ending(128, None, "StartError", "x"), now)
+    assert pauses == [10, 20, 40, 80]
+    assert life.state.container("m").restart_count == 5
+
+
 def test_a_container_is_asked_to_end_once_it_runs_and_killed_if_it_never_does() -> None:
     life = lifecycle(pod(container("a"), container("b"), grace_seconds=5))
     life.begin(0)
@@ -62,7 +80,7 @@ def test_a_container_is_asked_to_end_once_it_runs_and_killed_if_it_never_does() 
     life.prepared("b", "id", 0)
     assert life.stop("Terminated", "", 10) == []
     assert life.started("a", 11) == [Signal("a", signal.SIGTERM)]
-    assert life.wake_at() == 15
+    assert life.wake_at() == 15, "its grace began when the pod's did"
     assert Signal("b", signal.SIGKILL) in life.tick(15)
     assert life.exited("b", Ending(0, None, "", ""), 15.1) == []
     assert life.state.container("b").exit_code == 137

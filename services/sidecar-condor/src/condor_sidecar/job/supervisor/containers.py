@@ -85,9 +85,10 @@ class Containers:
         """Wait, in a thread, until the container is made, which takes a runtime a moment, and its command runs in it."""
         name, looks = running.container.name, 0
         while self._running.get(name) is running:
-            if start_folder.read(running.launch.status_file, MESSAGE_LIMIT):
+            status = start_folder.read(running.launch.status_file, MESSAGE_LIMIT)
+            if status and not launcher.failure(status, "", running.launch.tries):
                 looks += 1
-            if looks == 2:  # a command that can't be executed has ended by then
+            if looks == 2:  # where nothing can be executed, that is noted by then
                 self._mailbox.put(Began(name, running.run))
                 return
             time.sleep(LOOK)
@@ -171,7 +172,7 @@ class Containers:
         running.log.end()
         code, signum = outcome(status)
         start = start_folder.read(running.launch.status_file, MESSAGE_LIMIT)
-        failure = launcher.failure(start, running.launch.command)
+        failure = launcher.failure(start, running.launch.command, running.launch.tries)
         if not start and signum is None:
             words = running.log.last_lines(FALLBACK_LINES, FALLBACK_BYTES).decode("utf-8", "replace").strip()
             return Ending(NOT_STARTED, None, START_ERROR, "the container couldn't be made: " + words)

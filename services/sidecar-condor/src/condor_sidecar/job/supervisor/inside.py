@@ -37,6 +37,7 @@ class Further(NamedTuple):
     status_file: str
     work_dir: str
     beside: int  # Apptainer's process
+    tries: int  # paths that it is looked for at
 
     def arguments(self, terminal: Optional[int] = None) -> List[str]:
         """The argument list that runs it; for `terminal` see enter.command."""
@@ -51,7 +52,7 @@ class Further(NamedTuple):
         status = start_folder.read(self.status_file, MOST_STATUS)
         if not status:
             return "the container could not be entered" if code == enter.FAILED else ""
-        return launcher.failure(status, self.program) if code == launcher.FAILED else ""
+        return launcher.failure(status, self.program, self.tries) if code == launcher.FAILED else ""
 
     def remove(self) -> None:
         """Its files are needed no more."""
@@ -69,13 +70,14 @@ def further(inside: Inside, argv: Sequence[str]) -> Further:
     first = enter.first_process(inside.apptainer)
     if first is None:
         raise enter.CannotEnter("its first process has ended")
+    paths = command.paths(argv[0], dict(inside.env))
     name = "further-" + os.urandom(8).hex()
     note = start_folder.NOTES + "/" + name
     path, status = os.path.join(inside.folder, name), os.path.join(inside.folder, note)
     content = launcher.build(
         os.uname().machine,
         (mounts.START_FOLDER + "/" + note).encode("ascii"),
-        command.encoded(command.paths(argv[0], dict(inside.env))),
+        command.encoded(paths),
         command.encoded(argv),
         command.encoded(["%s=%s" % pair for pair in inside.env]),
         [],
@@ -83,4 +85,4 @@ def further(inside: Inside, argv: Sequence[str]) -> Further:
     )
     start_folder.create(status, b"", 0o600)
     start_folder.create(path, content, 0o500)
-    return Further(argv[0], first, path, status, inside.work_dir, inside.apptainer)
+    return Further(argv[0], first, path, status, inside.work_dir, inside.apptainer, len(paths))

@@ -88,7 +88,7 @@ class Lifecycle:
             return []  # known already, or not waited for any longer
         actions = life.started(now)
         if self.state.phase == ENDING:
-            return life.stop(self._grace, self._has_turn(life), now)
+            return life.stop(max(0.0, self._end_by - now), self._has_turn(life), now)
         if life.container.kind == MAIN:
             self.state.phase = RUNNING
         return actions + self._advance(now)

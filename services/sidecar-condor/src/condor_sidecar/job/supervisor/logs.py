@@ -138,7 +138,7 @@ class LogFile:
         with self._lock:
             if self._written <= offset and not self._ended:
                 self._lock.wait(seconds)
-            return self._written > offset or not self._ended
+            return not self._deleted and (self._written > offset or not self._ended)
 
     def read(self, offset: int, most: int) -> Tuple[bytes, int]:
         """Whole lines from `offset` on, at most `most` bytes (one line at least), and the offset of what follows them.
@@ -146,6 +146,8 @@ class LogFile:
         Lines that are no longer kept are replaced by one that says so.
         """
         with self._lock:
+            if self._deleted and offset < self._written:
+                return _gap(stamp(time.time()).encode("ascii"), self._written - offset), self._written
             start = 0
             for number, path in enumerate(self._paths):
                 size = os.path.getsize(path) if os.path.exists(path) else 0
@@ -177,15 +179,21 @@ class LogFile:
         left_out += excess
         return head + _gap(tail[excess:], left_out) + tail[excess:]
 
+    @property
+    def deleted(self) -> bool:
+        """It is gone: what a reader of it missed is lost."""
+        return self._deleted
+
     def size(self) -> int:
         """Bytes that it takes on the disk."""
         with self._lock:
             return sum(os.path.getsize(path) for path in self._paths if os.path.exists(path))
 
     def delete(self) -> None:
-        """Nobody wants it any more."""
+        """Nobody wants it any more. Who still reads it is told what is missing, and that it ends."""
         with self._lock:
             self._deleted = True
+            self._lock.notify_all()
             self._file.close()
             for path in self._paths:
                 if os.path.exists(path):

@@ -252,7 +252,7 @@ class Supervisor:
             self._mailbox.put(Prepared(name, launch))
 
     def _start(self, name: str) -> List[Action]:
-        run = self._state.container(name).next_run
+        run = self._state.container(name).restart_count
         try:
             self._containers.start(self._by_name[name], run, self._launches.pop(name))
         except OSError as error:
