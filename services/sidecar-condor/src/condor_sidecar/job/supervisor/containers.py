@@ -15,7 +15,7 @@ from .logs import LogFile, Pump
 from .mailbox import Began, Exited, Mailbox
 from .plan import EPHEMERAL, Container
 from .prepare import Launch
-from .processes import Processes, descendants, kill_tree, outcome, send
+from .processes import Processes, children, descendants, kill_tree, outcome, send
 from .state import MESSAGE_LIMIT
 
 LOOK = 0.01  # seconds between two looks whether a container's command runs
@@ -149,9 +149,10 @@ class Containers:
         running = self._running.get(name)
         return None if running is None else running.console
 
-    def pids(self) -> Dict[str, int]:
-        """The first process of each container that runs. Safe in threads."""
-        return {name: running.pid for name, running in list(self._running.items())}
+    def members(self) -> Dict[str, List[int]]:
+        """The processes of each container that runs, Apptainer's first, commands in it included. Safe in threads."""
+        family, running = children(), list(self._running.items())
+        return {name: [each.pid, *self._processes.members(each.pid, family)] for name, each in running}
 
     def signal(self, name: str, signum: int) -> None:
         """Pass a signal on to the container's first process; SIGKILL takes everything in the container.

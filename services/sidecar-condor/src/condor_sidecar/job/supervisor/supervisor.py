@@ -76,7 +76,7 @@ class Supervisor:
         )
         self._channel = self._make_channel()
         self._reporter.channel = self._channel
-        commands = Commands(self._containers.inside, self._processes, sandbox.runtime)
+        commands = Commands(self._containers.inside, self._processes)
         self._attempts = Attempts(self._mailbox, commands.run, self._state.address)
         self._launches: Dict[str, Launch] = {}
         self._watch = Watch(pod, sandbox, self._containers, self._mailbox, self._over)
@@ -195,7 +195,7 @@ class Supervisor:
             self._pod.uid,
             openers,
             lambda message: self._mailbox.put(UpdateAsked(message)),
-            lambda: usage.read(containers.pids()),
+            lambda: usage.read(containers.members()),
         )
 
     def _update(self, event: UpdateAsked, now: float) -> List[Action]:
@@ -280,7 +280,7 @@ class Supervisor:
 
     def _run_and_wait(self, argv: List[str]) -> Tuple[int, bytes]:
         """Run a helper program from a background thread: its exit code and output."""
-        status, output = self._processes.run(argv, self._runtime_env, self._sandbox.runtime, self._ending, LONGEST_PULL)
+        status, output = self._processes.run(argv, self._runtime_env, self._ending, LONGEST_PULL)
         return (1 if status is None else outcome(status)[0]), output
 
 

@@ -12,7 +12,6 @@ from .containers import Containers, Running
 from .mailbox import Mailbox, MemoryFull, StorageFull
 from .memory import is_over
 from .plan import EMPTY, INIT, MAIN, SIDECAR, Pod, Volume
-from .processes import below, children
 from .sandbox import Sandbox, used_bytes
 from .words import quantity
 
@@ -67,9 +66,10 @@ class Watch:
         limited = [running for running in self._containers.all() if running.container.memory_limit is not None]
         if not limited:
             return
-        family = children()
+        members = self._containers.members()
         for running in limited:
-            if is_over(below(family, running.pid), running.container.memory_limit or 0):
+            name = running.container.name
+            if is_over(members.get(name, [])[1:], running.container.memory_limit or 0):
                 self._mailbox.put(MemoryFull(running.container.name, running.run))
 
     def _look_at_storage(self) -> None:
