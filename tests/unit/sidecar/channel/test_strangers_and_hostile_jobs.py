@@ -63,6 +63,10 @@ async def test_a_newer_connection_of_a_pod_replaces_the_older(site: Site) -> Non
         await newer.close()
 
 
+def usage(time: float, cpu: float, memory: int) -> str:
+    return encode("usage", time=time, containers=[{"name": "c", "cpu_seconds": cpu, "memory_bytes": memory}])
+
+
 RECORD = '{"version":1,"phase":"running","revision":1,"containers":[]}'
 HOSTILE: dict[str, Callable[[Socket], Awaitable[None]]] = {
     "no JSON": lambda s: s.send_str("{"),
@@ -70,6 +74,9 @@ HOSTILE: dict[str, Callable[[Socket], Awaitable[None]]] = {
     "half a head": lambda s: s.send_bytes(b"\0"),
     "a forged record": lambda s: s.send_str(encode("state", record=RECORD, signature="0" * 64)),
     "usage without numbers": lambda s: s.send_str(encode("usage", time="now", containers=[])),
+    "usage beyond all bounds": lambda s: s.send_str(usage(1.0, 1e300, 1)),
+    "usage of more memory than there is": lambda s: s.send_str(usage(1.0, 1.0, 1 << 80)),
+    "usage of no day": lambda s: s.send_str(usage(1e300, 1.0, 1)),
     "negative credit": lambda s: s.send_str(encode("credit", stream=1, bytes=-1)),
     "more than a message may have": lambda s: s.send_str(encode("usage", time=1, containers=["x" * (5 << 20)])),
 }
@@ -86,6 +93,7 @@ async def test_what_is_no_message_ends_its_connection_and_nothing_else(site: Sit
             while (await hostile.receive()).type not in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
                 pass
         assert not bystander.closed
+        assert (await site.sidecar.call("GET", "/stats?node=vk-test"))[0] == 200
         await bystander.close()
 
 

@@ -68,9 +68,7 @@ class Connection:
             case messages.State():
                 self._on_state(self, message)
             case messages.Usage():
-                known = self.pod.container_names
-                own = tuple(container for container in message.containers if container.name in known)
-                self.usage = messages.Usage(message.time, own)
+                self.usage = message.of(self.pod.container_names)
             case messages.Opened(number, restart):
                 if (stream := self._streams.get(number)) is not None:
                     stream.take_opened(restart)
