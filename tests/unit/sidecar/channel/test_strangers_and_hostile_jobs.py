@@ -111,6 +111,7 @@ async def test_a_late_answer_is_not_taken_for_that_of_a_later_update(site: Site)
     assert (await site.sidecar.create(wanted, configMaps=[config("old")]))[0] == 200
     await site.sidecar.submitted(uid)
     site.schedd.run(uid)
+    await site.sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
     numbers: list[int] = []
     async with aiohttp.ClientSession() as session:
         for _ in range(2):
