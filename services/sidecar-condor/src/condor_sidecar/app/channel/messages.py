@@ -19,7 +19,6 @@ class Hello(msgspec.Struct):
 
     version: int
     uid: str
-    revision: int = 0
 
 
 class State(msgspec.Struct):
