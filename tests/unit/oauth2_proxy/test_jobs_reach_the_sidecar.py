@@ -131,7 +131,9 @@ async def test_one_ticket_can_t_take_all_places() -> None:
             async with session.get(edge, headers={"Authorization": GOOD, **WEBSOCKET}) as reply:
                 assert reply.status == 503
                 assert await reply.text() == "2 connections with this ticket are under way already\n"
-            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:  # by the sidecar: there are places for others
+            with pytest.raises(
+                aiohttp.WSServerHandshakeError
+            ) as refused:  # by the sidecar: there are places for others
                 await session.ws_connect(edge, headers={"Authorization": "Bearer bad"}, protocols=(SUBPROTOCOL,))
             assert refused.value.status == 403
             for socket in taken:
