@@ -9,7 +9,6 @@ from condor_sidecar.app import live, log_memory, log_stream
 from condor_sidecar.app.log_memory import LogMemory
 from condor_sidecar.core.log_lines import PIECE, LogWriter
 from condor_sidecar.io.schedd import CallDeadlines
-
 from interlink.protocol.types import LogOptions
 
 from tests.fakes.condor_schedd import FakeSchedd, out_tar

@@ -55,8 +55,8 @@ def test_a_job_s_own_word_is_of_each_container_and_of_its_moment() -> None:
 
 def test_a_container_that_a_job_names_twice_is_told_once_and_a_stranger_not_at_all() -> None:
     each = '{"name":"%s","cpu_seconds":%d,"memory_bytes":1}'
-    listed = ",".join((each % ("a", 1), each % ("x", 2), each % ("a", 3)))
-    told = messages.read('{"type":"usage","time":1.8e9,"containers":[%s]}' % listed)
+    listed = [each % ("a", 1), each % ("x", 2), each % ("a", 3)]
+    told = messages.read('{"type":"usage","time":1.8e9,"containers":[' + ",".join(listed) + "]}")
     assert isinstance(told, messages.Usage)
     assert [(one.name, one.cpu_seconds) for one in told.of({"a", "b"}).containers] == [("a", 3.0)]
 
