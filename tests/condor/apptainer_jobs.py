@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from condor_sidecar.core.compile import compile_pod
 from condor_sidecar.core.payload import pack
-from condor_sidecar.core.policy import HostPathRule, ImagePolicy, Policy
+from condor_sidecar.core.policy import HostPathRule, ImagePolicy, Policy, VolumeRule
 from condor_sidecar.core.result import parse_out_tar, parse_stream
 from condor_sidecar.job.executable import executable
 from condor_sidecar.job.supervisor import plan as job
@@ -33,6 +33,10 @@ PATIENCE = 60.0
 POLICY = Policy(
     images=ImagePolicy(unpacked_roots=(IMAGES,), path_prefixes=(IMAGES,), docker_fallback=False),
     host_paths=(HostPathRule("/opt/site"), HostPathRule("/data", f"{SCRATCH}/data", read_only=False)),
+    volumes=(
+        VolumeRule(f"{SCRATCH}/eos/{{namespace}}/{{claim}}", storage_class="eos", read_only=False, create=True),
+        VolumeRule("/opt/site", driver="site.example.org"),
+    ),
 )
 CONFIG = {
     "Entrypoint": ["/bin/printf", "%s\\n"],
@@ -81,12 +85,18 @@ def shell(name: str, script: str, **fields: Any) -> dict[str, Any]:
     return container(name, "/bin/sh", "-c", script, **fields)
 
 
-def planned(of: dict[str, Any], config_maps: dict[str, dict[str, str]] | None = None) -> Plan:
+def planned(
+    of: dict[str, Any],
+    config_maps: dict[str, dict[str, str]] | None = None,
+    *,
+    claims: Sequence[dict[str, Any]] = (),
+    secrets: Sequence[dict[str, Any]] = (),
+    policy: Policy = POLICY,
+) -> Plan:
     """The plan of a pod that must be accepted."""
     maps = [{"metadata": {"name": name}, "data": data} for name, data in (config_maps or {}).items()]
-    plan = compile_pod(
-        RetrievedPodData(of, [RetrievedContainer(of["spec"]["containers"][0]["name"], configMaps=maps)]), POLICY
-    )
+    first = RetrievedContainer(of["spec"]["containers"][0]["name"], configMaps=maps)
+    plan = compile_pod(RetrievedPodData(of, [first], claims=list(claims), pullSecrets=list(secrets)), policy)
     assert isinstance(plan, Plan), plan
     return plan
 

@@ -1,10 +1,17 @@
 """Updates of running pods and what they use, through the API server: announced by the plugin, passed on, answered in its words."""
 
+import msgspec
 import pytest
+from condor_sidecar.core.compile.update import Update, compile_update
+from condor_sidecar.core.policy import Policy
 from interlink.protocol.client import InterlinkClient
 from interlink.protocol.errors import LostTrack, NotNow
 from interlink.protocol.features import FEATURES_HEADER
-from interlink.protocol.types import CreateRequest
+from interlink.protocol.types import CreateRequest, RetrievedPodData
+from virtual_kubelet.core.create_request import Translation
+from virtual_kubelet.core.field_reference import NodeFacts
+from virtual_kubelet.core.object_store import ObjectName, ObjectStore
+from virtual_kubelet.core.refresh import update_request
 
 from tests.contract.conftest import Chain
 from tests.contract.messages import UID, pod
@@ -26,6 +33,23 @@ async def test_an_update_has_its_objects_sorted_to_containers_as_a_create(chain:
     assert call.body["pod"]["metadata"]["uid"] == UID
     assert call.body["container"][0]["configMaps"][0]["data"] == {"a": "b"}
     assert call.headers["InterLink-Http-Session"].startswith("UpdatePod#")
+
+
+async def test_a_pod_with_a_claim_is_updated_from_the_virtual_kubelet_to_the_site_s_policy(chain: Chain) -> None:
+    """The claim was looked up when the pod was made: an update neither asks for it nor needs the site's table."""
+    volumes = [
+        {"name": "v", "configMap": {"name": "web"}},
+        {"name": "data", "persistentVolumeClaim": {"claimName": "c"}},
+    ]
+    mounts = [{"name": "v", "mountPath": "/v"}, {"name": "data", "mountPath": "/data"}]
+    running = pod(volumes=volumes, containers=[{"name": "c", "image": "img", "volumeMounts": mounts}])
+    web = {"metadata": {"name": "web"}, "data": {"a": "b"}}
+    store = ObjectStore("default", {ObjectName("configmap", "web"): web})
+    async with InterlinkClient(chain.url) as client:
+        await client.update(update_request(running, store, NodeFacts("vk", "10.0.0.9"), Translation()))
+    received = msgspec.convert(chain.plugin.calls[0].body, RetrievedPodData)
+    made = compile_update(received, Policy(), wall_seconds=0, grace_seconds=30)
+    assert made == Update({"v": {"a": (0o644, b"b")}}, None)
 
 
 @pytest.mark.parametrize(("status", "kind"), [(501, LostTrack), (503, NotNow), (404, NotNow)])

@@ -137,6 +137,36 @@ async def test_a_restarted_container_has_two_logs_and_says_how_it_ended_before(s
     assert (status["restartCount"], status["lastState"]["terminated"]["exitCode"]) == (1, 3)
 
 
+async def test_the_log_of_the_run_that_ended_last(sidecar: Sidecar) -> None:
+    """As under a kubelet: of the latest one while its container waits to be started again; empty where it wrote nothing."""
+    wanted = pod(restartPolicy="OnFailure")
+    uid = wanted["metadata"]["uid"]
+    await sidecar.create(wanted)
+    await sidecar.submitted(uid)
+    job = sidecar.schedd.run(uid)
+    await sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
+    assert (await sidecar.call("GET", "/getLogs", log_request(uid, Previous=True)))[0] == 404
+    record = (
+        b'S {"version":1,"phase":"running","revision":%d,"containers":[{"name":"c","kind":"main",%s,'
+        b'"restart_count":%d,"last":{"exit_code":3,"reason":"Error"}}]}\n'
+    )
+    waits = b'"state":"waiting","reason":"CrashLoopBackOff"'
+    one, two = LOG.splitlines(keepends=True)
+    silent = b'"state":"running","started":"2026-01-01T00:00:00Z"'
+    for output, expected in (
+        (b"L c " + one + record % (1, waits, 0), "one\n"),
+        (b"R c\nL c " + two + record % (2, silent, 1), "one\n"),
+        (record % (3, waits, 1), "two\n"),
+        (b"R c\n" + record % (4, silent, 2), "two\n"),
+        (b"R c\n" + record % (5, silent, 3), ""),
+    ):
+        job.output = {"supervisor.out": job.output.get("supervisor.out", b"") + output}
+        async with asyncio.timeout(15):
+            while (found := await sidecar.call("GET", "/getLogs", log_request(uid, Previous=True))) != (200, expected):
+                await asyncio.sleep(0.05)
+        assert found == (200, expected)
+
+
 async def test_a_log_before_the_start_is_empty(sidecar: Sidecar) -> None:
     wanted = pod()
     await sidecar.create(wanted)

@@ -110,6 +110,7 @@ def test_htcondor_is_told_where_the_credentials_are() -> None:
         ({"resources": {"accelerators": {"no good name!": "1"}}}, "resources.accelerators", "name of a resource"),
         ({"resources": {"accelerators": {"nvidia.com/gpu": "x"}}}, "resources.accelerators", "quantity"),
         ({"wall_time": {"default_seconds": 80, "margin_seconds": 60}}, "wall_time", "margin_seconds"),
+        ({"wall_time": {"default_seconds": 600, "max_seconds": 660}}, "", r"policy.max_grace_seconds \(600\)"),
     ],
 )
 def test_what_would_only_fail_at_a_create_is_refused_at_the_start(

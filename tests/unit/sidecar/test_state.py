@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from condor_sidecar.core.adoption import adopt
 from condor_sidecar.core.container_status import pod_status
 from condor_sidecar.core.job_end import completed_end, held_end, lost_end, removed_end
 from condor_sidecar.core.latch import latch
 from condor_sidecar.core.pod_message import complete
 from condor_sidecar.core.state import NO_CHIRP_SECONDS, Evidence, Stage, look
+from condor_sidecar.core.submit_batch import containers_attribute
 from condor_sidecar.model.job_ad import JobAd
 from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.pod_record import ContainerRecord
@@ -30,7 +32,16 @@ NOW = 1767225700.0
 
 
 def ad(status: int, **more: Any) -> JobAd:
-    return JobAd(**{"cluster": 7, "proc": 1, "uid": "u", "status": status, "entered_status": int(NOW) - 5, **more})
+    return JobAd(
+        **{
+            "cluster": 7,
+            "proc": 1,
+            "uid": "5b0c1c6e-9f0e-4f6e-8a53-1c1f1f1f0001",
+            "status": status,
+            "entered_status": int(NOW) - 5,
+            **more,
+        }
+    )
 
 
 def result(phase: JobPhase = JobPhase.RUNNING, revision: int = 1, reason: str = "", **states: str | int) -> JobResult:
@@ -131,6 +142,28 @@ def words(view: PodView) -> list[str]:
 )
 def test_view(evidence: dict[str, Any], expected: list[str]) -> None:
     assert words(seen(**evidence)) == expected
+
+
+def test_what_a_probe_decides_is_not_claimed_without_a_word() -> None:
+    containers = tuple(
+        ContainerRecord(name, MAIN, probes=probes) for name, probes in zip("abcd", ("", "r", "s", "rs"), strict=True)
+    )
+    silent = look(Evidence(containers, Stage.PRESENT, NOW, ad=ad(2, started=int(NOW) - NO_CHIRP_SECONDS)))
+    assert [isinstance(each.state, Running) for each in silent.containers] == [True] * 4
+    assert [each.ready for each in silent.containers] == [True, False, False, False]
+    assert [each.started_up for each in silent.containers] == [True, True, False, False]
+
+
+def test_what_is_known_of_probes_is_in_the_job_s_attributes() -> None:
+    record = adopt(ad(2, containers="i:first s:aside:s m:main:rs m:other"))
+    assert record is not None
+    assert [(each.name, each.probes) for each in record.containers] == [
+        ("first", ""),
+        ("aside", "s"),
+        ("main", "rs"),
+        ("other", ""),
+    ]
+    assert containers_attribute(record) == "i:first s:aside:s m:main:rs m:other"
 
 
 def test_a_job_without_output_ends_with_its_own_exit_code() -> None:
@@ -309,7 +342,9 @@ def test_success_needs_a_record_of_success(evidence: Evidence) -> None:
 def test_what_was_shown_stays(history: list[Evidence]) -> None:
     shown: PodView | None = None
     for evidence in history:
-        after = latch(shown, look(evidence))
+        view = look(evidence)
+        after = latch(shown, view)
+        assert after.ended or not view.ended, "a pod whose end is known has ended"
         if shown is not None:
             assert [c.name for c in after.containers] == [c.name for c in shown.containers]
             for before, now in zip(shown.containers, after.containers, strict=True):
@@ -323,6 +358,16 @@ def test_what_was_shown_stays(history: list[Evidence]) -> None:
                 if waits_again(before):
                     assert waits_again(now) or isinstance(now.state, Terminated)
         shown = after
+
+
+def test_an_end_that_knows_nothing_of_the_restarts_ends_the_pod_all_the_same() -> None:
+    shown = seen(ad=ad(2), live=again(2, ContainerState.RUNNING, ready=True))
+    view = latch(shown, seen(ad=ad(3), end=lost_end(NOW, "7.1")))
+    assert words(view) == ["0 Completed", "137 JobLost", "137 JobLost"]
+    b = view.containers[2]
+    assert (b.restart_count, b.last, b.ready) == (2, shown.containers[2].last, False)
+    waiting = latch(seen(ad=ad(2), live=again(2)), seen(ad=ad(3), end=lost_end(NOW, "7.1")))
+    assert words(waiting)[2] == "137 JobLost"
 
 
 @given(_evidence)

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from condor_sidecar.app.job_channels import ChannelAway, Files, NoChannel
+from condor_sidecar.app.job_channels import ChannelAway, Files, JobFailed, NoChannel, TooLarge
 from condor_sidecar.app.pods import PodTable
-from condor_sidecar.app.updates import Updates
+from condor_sidecar.app.updates import AT_ONCE, Updates
 from condor_sidecar.core.compile.update import Update, compile_update
 from condor_sidecar.core.state import Stage
 from condor_sidecar.io.journal import Journal
@@ -17,6 +18,7 @@ from condor_sidecar.model.plan import ContainerKind, Rejection
 from condor_sidecar.model.pod_record import ContainerRecord, PodRecord
 from interlink.protocol.errors import LostTrack, NotNow, Rejected
 from interlink.protocol.types import PodUsage
+from msgspec.structs import replace as replaced
 
 from tests.fakes.condor_schedd import FakeSchedd
 from tests.unit.sidecar.compile.pods import POLICY, UID, container, pod, request
@@ -77,6 +79,41 @@ def test_what_can_t_be_mounted_is_rejected_as_at_a_create() -> None:
     assert isinstance(made, Rejection) and "../x" in made.reasons[0]
 
 
+TOKEN = {"name": "kube-api-access-x", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "allowed", "renewed"),
+    [
+        ({"htcondor-job.vk.io/keep-sa-token": "true"}, True, True),
+        ({"htcondor-job.vk.io/keep-sa-token": "true"}, False, False),
+        ({"htcondor-job.vk.io/keep-sa-token": "false"}, True, False),
+        ({}, True, False),
+        ({"htcondor-job.vk.io/keep-sa-token": "true", "htcondor-job.vk.io/added-later": "x"}, True, True),
+    ],
+)
+def test_a_token_is_renewed_where_the_pod_was_given_one(annotations: Json, allowed: bool, renewed: bool) -> None:
+    """By the annotations that its job was made by; those it got since then are in nobody's way."""
+    policy = replace(POLICY, user_annotations=frozenset({"keep-sa-token"} if allowed else set()))
+    mounts = [{"name": "kube-api-access-x", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}]
+    holder = pod(container(volumeMounts=mounts), volumes=[TOKEN])
+    holder["metadata"]["annotations"] = annotations
+    sent = request(holder, projected={"kube-api-access-x": {"token": "newer"}})
+    made = compile_update(sent, policy, wall_seconds=0, grace_seconds=30)
+    assert isinstance(made, Update)
+    assert made.volumes == ({"kube-api-access-x": {"token": (0o644, b"newer")}} if renewed else {})
+
+
+@pytest.mark.parametrize("kind", ["persistentVolumeClaim", "ephemeral", "csi", "hostPath"])
+def test_what_is_no_volume_of_files_is_not_looked_at(kind: str) -> None:
+    """Whether its claim is known is nothing to an update: the job has it, and keeps it."""
+    spec = pod(container(volumeMounts=[*MOUNTS, {"name": "data", "mountPath": "/data"}]))
+    spec["spec"]["volumes"] = [*VOLUMES, {"name": "data", kind: {"claimName": "c", "driver": "d", "path": "/nowhere"}}]
+    sent = request(spec, config_maps={"web": {"data": {"a.conf": "new"}}}, secrets={"keys": {"k": b"x"}})
+    made = compile_update(sent, POLICY, wall_seconds=0, grace_seconds=30)
+    assert isinstance(made, Update) and set(made.volumes) == {"settings", "keys"}
+
+
 class Channels:
     """Job channels that record what they are given, or fail so."""
 
@@ -128,7 +165,13 @@ async def test_a_running_pod_gets_its_new_content_one_update_at_a_time(tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("failure", "kind", "status"), [(NoChannel("none"), LostTrack, 501), (ChannelAway("away"), NotNow, 503)]
+    ("failure", "kind", "status"),
+    [
+        (NoChannel("none"), LostTrack, 501),
+        (ChannelAway("away"), NotNow, 503),
+        (TooLarge("9 MiB"), Rejected, 422),
+        (JobFailed("OSError: no space"), LostTrack, 500),
+    ],
 )
 async def test_a_job_that_can_t_be_reached(
     tmp_path: Path, failure: Exception, kind: type[Exception], status: int
@@ -136,6 +179,32 @@ async def test_a_job_that_can_t_be_reached(
     with pytest.raises(kind) as caught:
         await Updates(table(tmp_path), Channels(failure), POLICY).apply(message())
     assert getattr(caught.value, "http_status", None) == status
+
+
+async def test_jobs_that_don_t_answer_hold_up_no_other(tmp_path: Path) -> None:
+    """However many there are: each is waited for by its own caller."""
+    held, answers = table(tmp_path), asyncio.Event()
+
+    class Silent(Channels):
+        async def update(self, uid: str, volumes: Mapping[str, Files], deadline_seconds: int | None) -> None:
+            if uid != UID:
+                await answers.wait()
+            await super().update(uid, volumes, deadline_seconds)
+
+    channels = Silent()
+    updates = Updates(held, channels, POLICY)
+    waiting = []
+    for number in range(2 * AT_ONCE):
+        other = message()
+        other.pod["metadata"]["uid"] = f"5b0c1c6e-9f0e-4f6e-8a53-1c1f1f1f{number + 10:04}"
+        entry = held.add(replaced(held.pods[UID].record, uid=other.pod["metadata"]["uid"]), None)
+        entry.ad = JobAd(cluster=1, proc=0, uid=entry.uid, status=2)
+        entry.enter(Stage.PRESENT)
+        waiting.append(asyncio.create_task(updates.apply(other)))
+    await asyncio.wait_for(updates.apply(message()), 30)
+    assert [uid for uid, _, _ in channels.given] == [UID]
+    answers.set()
+    await asyncio.gather(*waiting)
 
 
 async def test_a_job_that_waits_or_has_ended_is_given_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from interlink.protocol.errors import InterlinkError, LostTrack, NotNow, Rejecte
 from interlink.protocol.types import CreateRequest
 from kubernetes_client.answer import ApiError
 from virtual_kubelet.control.object_polls import MOST_READS, ObjectPolls
-from virtual_kubelet.control.refresher import Refresher
+from virtual_kubelet.control.refresher import FIXED_SECONDS, OVERDUE_SECONDS, UPDATES_AT_ONCE, Refresher
 from virtual_kubelet.core.create_request import Translation, needed_objects
 from virtual_kubelet.core.field_reference import NodeFacts
 from virtual_kubelet.core.object_store import ObjectName
@@ -40,7 +40,10 @@ class Api:
         self.objects: dict[str, Json] = {}
         self.reads: Counter[str] = Counter()
         self.tokens = 0
+        self.token_requests = 0
         self.broken = False
+        self.forbidden: set[str] = set()
+        self.accounts = True
 
     def put(self, path: str, data: dict[str, str], **more: Any) -> None:
         name = path.rpartition("/")[2]
@@ -54,12 +57,17 @@ class Api:
         await asyncio.sleep(0)
         if self.broken:
             raise ApiError(500, "broken")
+        if path in self.forbidden:
+            raise ApiError(403, "forbidden")
         if path not in self.objects:
             raise ApiError(404, "no such object")
         found = self.objects[path]
         return found | {"metadata": dict(found["metadata"])}
 
     async def post(self, _path: str, _body: Json) -> Json:
+        self.token_requests += 1
+        if not self.accounts:
+            raise ApiError(404, "no such account")
         self.tokens += 1
         return {"status": {"token": f"token-{self.tokens}"}}
 
@@ -71,8 +79,11 @@ class Site:
         self.updates = True
         self.failure: InterlinkError | None = None
         self.given: list[CreateRequest] = []
+        self.hangs: set[str] = set()
 
     async def update(self, request: CreateRequest) -> None:
+        while request.pod["metadata"]["name"] in self.hangs:
+            await asyncio.sleep(0)
         if self.failure is not None:
             raise self.failure
         self.given.append(request)
@@ -139,6 +150,8 @@ class World:
         """Look every second."""
         for _ in range(int(seconds) + 1):
             await self.refresher.look()
+            while not self.refresher.queue.idle:
+                await asyncio.sleep(0)
             self.now += 1
 
     def content(self, number: int = -1) -> Any:
@@ -218,6 +231,27 @@ async def test_sub_paths_and_immutable_objects_stay(world: World, volume: Json, 
     await world.pass_time(3 * INTERVAL)
     assert world.site.given == []
     assert not world.api.reads
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"persistentVolumeClaim": {"claimName": "c"}},
+        {"ephemeral": {"volumeClaimTemplate": {"spec": {}}}},
+        {"csi": {"driver": "cvmfs.csi.cern.ch"}},
+        {"hostPath": {"path": "/cvmfs"}},
+        {"emptyDir": {}},
+    ],
+    ids=lambda volume: next(iter(volume)),
+)
+async def test_what_changed_is_sent_without_the_volumes_beside_it(world: World, beside: Json) -> None:
+    await world.runs(volumes=[CONFIG, {"name": "data", **beside}], inherited=True)
+    await world.pass_time()
+    assert world.told.events == []
+    (request,) = world.site.given
+    assert world.content() == [{"a": "1"}]
+    assert [volume["name"] for volume in request.pod["spec"]["volumes"]] == ["v"]
+    assert [mount["name"] for mount in request.pod["spec"]["containers"][0]["volumeMounts"]] == ["v"]
 
 
 async def test_labels_reach_a_downward_volume_and_no_other(world: World) -> None:
@@ -310,13 +344,90 @@ async def test_content_that_the_site_refuses_is_not_sent_again_until_it_changes(
     assert len(world.site.given) == 1
 
 
-async def test_an_object_that_vanished_leaves_the_volume_as_it_was(world: World) -> None:
+def named(request: CreateRequest) -> list[str]:
+    return [volume["name"] for volume in request.pod["spec"]["volumes"]]
+
+
+async def test_an_object_that_vanished_leaves_its_volume_as_it_was(world: World) -> None:
     await world.runs()
     await world.pass_time()
     del world.api.objects[WEB]
     await world.pass_time(2 * INTERVAL)
     assert world.site.given == []
+    assert world.told.events == [("FailedMount", 'MountVolume.SetUp failed for volume "v" : configmap "web" not found')]
+    world.api.put(WEB, {"a": "1"})
+    await world.pass_time(2 * INTERVAL)
+    assert world.site.given == [], "what came back is what the pod has"
+    world.api.put(WEB, {"a": "2"})
+    await world.pass_time(2 * INTERVAL)
+    assert world.content() == [{"a": "2"}]
+
+
+async def test_a_volume_that_can_t_be_made_holds_up_no_other_and_no_token(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("virtual_kubelet.io.objects.time.time", lambda: world.now)
+    world.api.put(KEYS, {"k": "djE="})
+    await world.runs(volumes=[CONFIG, SECRET, TOKEN])
+    del world.api.objects[WEB]
+    await world.pass_time(2 * INTERVAL)
+    world.api.put(KEYS, {"k": "djI="})
+    await world.pass_time(2 * INTERVAL)
+    (changed,) = world.site.given
+    assert named(changed) == ["s", "t"]
+    assert changed.secrets is not None and changed.secrets[0]["data"] == {"k": "djI="}
+    await world.pass_time(500)
+    assert [named(request) for request in world.site.given] == [["s", "t"]] * 2
+    assert world.content()[-1] == {"token": "token-3"}
+
+
+async def test_a_token_that_can_t_be_had_holds_up_no_volume_and_is_asked_for_less_and_less(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("virtual_kubelet.io.objects.time.time", lambda: world.now)
+    await world.runs(volumes=[CONFIG, TOKEN])
+    world.api.accounts = False
+    await world.pass_time(480 + 600)
+    assert 5 <= world.api.token_requests <= 20
+    assert world.site.given == []
+    ((reason, message), *_) = world.told.events
+    assert reason == "FailedMount" and "no such account" in message
+    world.api.put(WEB, {"a": "2"})
+    await world.pass_time(2 * INTERVAL)
+    assert [named(request) for request in world.site.given] == [["v"]]
+    world.api.accounts = True
+    await world.pass_time(130)
+    assert world.content()[-1] == {"token": "token-2"}
+
+
+async def test_what_may_not_be_read_holds_up_no_other_volume(world: World) -> None:
+    world.api.put(KEYS, {"k": "djE="})
+    await world.runs(volumes=[CONFIG, SECRET], inherited=True)
+    world.api.forbidden = {KEYS}
+    await world.pass_time(2 * INTERVAL)
+    assert [named(request) for request in world.site.given] == [["v"]]
     assert {reason for reason, _ in world.told.events} == {"FailedMount"}
+    world.api.forbidden = set()
+    await world.pass_time(130)
+    assert named(world.site.given[-1]) == ["v", "s"]
+
+
+@pytest.mark.parametrize("inherited", [True, False])
+@pytest.mark.parametrize("absent", [True, False], ids=["absent", "forbidden"])
+async def test_what_is_missing_is_not_looked_for_all_the_time(world: World, inherited: bool, absent: bool) -> None:
+    await world.runs(inherited=inherited)
+    await world.pass_time()
+    if absent:
+        del world.api.objects[WEB]
+    else:
+        world.api.forbidden = {WEB}
+    if inherited:
+        world.registry.forget("5b0c4f6e-0000-4000-8000-000000000001")
+        await world.pass_time(0)
+        await world.runs(inherited=True)
+    world.api.reads.clear()
+    await world.pass_time(20 * INTERVAL)
+    assert 19 <= world.api.reads[WEB] <= 20 + 12, "once an interval, and a few tries of the pod's own"
 
 
 async def test_an_api_server_that_fails_changes_nothing(world: World) -> None:
@@ -328,6 +439,64 @@ async def test_an_api_server_that_fails_changes_nothing(world: World) -> None:
     world.api.broken = False
     await world.pass_time(2 * INTERVAL)
     assert len(world.site.given) == 1
+
+
+async def test_the_owner_is_told_once_of_an_update_that_is_overdue(world: World) -> None:
+    await world.runs()
+    world.api.put(WEB, {"a": "2"})
+    world.site.failure = NotNow("the job is not connected")
+    await world.pass_time(INTERVAL + OVERDUE_SECONDS / 2)
+    assert world.told.events == []
+    await world.pass_time(20 * OVERDUE_SECONDS)
+    ((reason, message),) = world.told.events
+    assert reason == "VolumesNotUpdated" and "the job is not connected" in message
+    world.site.failure = None
+    await world.pass_time(130)
+    world.site.failure = NotNow("again")
+    world.api.put(WEB, {"a": "3"})
+    await world.pass_time(10 * OVERDUE_SECONDS)
+    assert len(world.told.events) == 2, "of another time it is told anew"
+
+
+async def test_what_the_job_says_against_an_update_is_told(world: World) -> None:
+    await world.runs()
+    world.api.put(WEB, {"a": "2"})
+    world.site.failure = LostTrack("OSError: No space left on device", 500)
+    await world.pass_time(2 * INTERVAL)
+    assert {reason for reason, _ in world.told.events} == {"VolumesNotUpdated"}
+    assert "No space left" in world.told.events[0][1]
+    world.site.failure = None
+    await world.pass_time(130)
+    assert len(world.site.given) == 1
+
+
+async def test_jobs_that_don_t_answer_hold_up_no_look_and_no_other_pod(world: World) -> None:
+    for number in range(UPDATES_AT_ONCE):
+        await world.runs(number)
+        world.site.hangs |= {f"p{number}"} if number else set()
+    world.api.put(WEB, {"a": "2"})
+    for _ in range(int(INTERVAL) + 2):
+        await world.refresher.look()
+        world.now += 1
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    assert [request.pod["metadata"]["name"] for request in world.site.given] == ["p0"]
+    world.site.hangs.clear()
+    await world.pass_time(1)
+    assert len(world.site.given) == UPDATES_AT_ONCE
+
+
+async def test_a_job_that_was_said_to_be_out_of_reach_is_tried_again_after_minutes(world: World) -> None:
+    """A sidecar that was started anew may not know that the job will connect to it."""
+    entry = await world.runs()
+    world.api.put(WEB, {"a": "2"})
+    world.site.failure = LostTrack("it can't be reached", 501)
+    await world.pass_time(3 * FIXED_SECONDS)
+    assert [reason for reason, _ in world.told.events] == ["VolumesNotUpdated"]
+    world.site.failure = None
+    await world.pass_time(FIXED_SECONDS)
+    assert world.content() == [{"a": "2"}]
+    assert not entry.fixed
 
 
 async def test_many_objects_are_read_in_turns(world: World) -> None:

@@ -382,6 +382,54 @@ PODS = st.builds(
 STANDARD = {"PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"}
 
 
+PLACE = "PodReadyToStartContainers"
+
+
+@pytest.mark.parametrize(
+    ("reports", "expected"),
+    [
+        ([report(said("a", waiting("Queued")))], ["False"]),
+        ([report(said("a", waiting("Pending"))), report(said("a", {"waiting": {}}))], ["False", "False"]),
+        ([None, report(said("a", waiting("JobHeld")))], ["False", "False"]),
+        ([report(said("a", waiting("Pending"))), report(said("a", waiting("ContainerCreating")))], ["False", "True"]),
+        (
+            [report(said("a", waiting("ErrImagePull"))), report(said("a", waiting("ImagePullBackOff")))],
+            ["True", "True"],
+        ),
+        (
+            [
+                report(said("a", running())),
+                report(said("a", waiting("CrashLoopBackOff"), lastState=ended(1), restartCount=0)),
+                report(said("a", running(), restartCount=1)),
+            ],
+            ["True", "True", "True"],
+        ),
+        # the plugin forgets what it said: a place once had is kept
+        ([report(said("a", running())), report(said("a", waiting("Queued"))), report()], ["True", "True", "True"]),
+        ([report(said("a", running())), report(said("a", ended(0)))], ["True", "False"]),
+    ],
+)
+def test_a_pod_has_a_place_from_when_its_job_is_on_a_machine_to_its_end(
+    reports: list[PodStatus | None], expected: list[str]
+) -> None:
+    policy = "Never" if expected[-1] == "False" else "Always"
+    thing, found, since = pod([container("a")], restartPolicy=policy), [], set()
+    for number, one in enumerate(reports):
+        thing = after(thing, one, now=f"2026-01-01T00:0{number}:00Z")
+        found.append(condition(thing, PLACE)["status"])
+        since.add((found[-1], condition(thing, PLACE)["lastTransitionTime"]))
+    assert found == expected
+    assert len(since) == len(set(expected)), "its time changes with it alone"
+
+
+def test_an_init_container_s_image_is_pulled_in_a_place() -> None:
+    inits = [container("i")]
+    thing = after(
+        pod([container("a")], inits), report(said("a", waiting()), inits=[said("i", waiting("ContainerCreating"))])
+    )
+    assert condition(thing, PLACE)["status"] == "True"
+
+
 def ends(thing: Json) -> dict[str, tuple[int, int]]:
     every = [*thing["status"].get("containerStatuses", []), *thing["status"].get("initContainerStatuses", [])]
     return {
@@ -423,6 +471,8 @@ def test_what_holds_whatever_a_plugin_says(thing: Json, reports: list[PodStatus]
             assert name in now_ended or restarted or waits_again
             if thing["spec"]["restartPolicy"] == "Never" and name in ("a", "b"):
                 assert now_ended[name] == ends(before)[name]
+        place = [condition(each, PLACE)["status"] for each in (before, thing) if each["status"].get("conditions")]
+        assert place != ["True", "False"] or phase(thing) in ("Succeeded", "Failed")
         # success has proof
         if phase(thing) == "Succeeded":
             assert all(now_ended[name][1] == 0 for name in ("a", "b"))

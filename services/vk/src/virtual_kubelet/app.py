@@ -264,6 +264,7 @@ async def _run(parts: _Parts, stop: asyncio.Event) -> None:
                 task.cancel()
     finally:
         await parts.pods.queue.drain(0)
+        await parts.refresher.queue.drain(0)
     await parts.events.drain(2.0)
 
 
@@ -278,5 +279,6 @@ async def _count(parts: _Parts) -> None:
         stages = Counter("ended" if pod.terminal else pod.stage.value for pod in parts.registry)
         for stage in ("ended", *(stage.value for stage in Stage)):
             metrics.PODS.labels(stage).set(stages[stage])
+        parts.refresher.queue.count()
         parts.pods.queue.count()
         await asyncio.sleep(GAUGE_SECONDS)

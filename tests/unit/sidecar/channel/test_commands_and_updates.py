@@ -164,8 +164,17 @@ async def test_what_the_job_can_t_do_is_said_in_its_words(site: Site) -> None:
         site, volumes=[plan.Volume("v", plan.EMPTY)], before="mkdir -p {0}; echo old > {0}/key"
     )
     code, words = await update(site, wanted, "new")
-    assert code == 503
+    assert code == 500
     assert "no volume 'v' of files" in str(words)
+
+
+async def test_an_update_that_no_job_takes_is_rejected(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, job, wanted = await with_a_volume(site)
+    monkeypatch.setattr(channels, "TEXT_LIMIT", 2 << 20)
+    code, words = await update(site, wanted, "n" * (1 << 20))
+    assert code == 422
+    assert "more than 1 MiB" in str(words)
+    assert (job.scratch / "pod/volumes/v/key").read_text() == "old\n"
 
 
 async def test_an_update_waits_for_a_job_that_is_away(site: Site) -> None:
@@ -237,8 +246,10 @@ async def test_a_job_that_only_the_schedd_remembers_is_waited_for_a_while(
     await site.sidecar.stop()
     (site.folder / "data" / "journal.sqlite").unlink()
     await site.make().start()
-    await site.sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
-    assert (await update(site, pod(uid), "new"))[0] == 503
+    async with asyncio.timeout(15):
+        while "is held here" in str((answer := await update(site, pod(uid), "new"))[1]):
+            await asyncio.sleep(0.05)
+    assert (answer[0], "not connected" in str(answer[1])) == (503, True), answer
     monkeypatch.setattr(channels, "UNKNOWN_SECONDS", 0.0)
     assert (await update(site, pod(uid), "new"))[0] == 501
     # one that comes after all has a channel, whatever was thought of it
@@ -252,4 +263,11 @@ async def test_a_job_that_only_the_schedd_remembers_is_waited_for_a_while(
         while (answer := await update(site, pod(uid), "new"))[0] == 200:
             await asyncio.sleep(0.05)
     assert answer[0] == 503
+    # and that is known after another start
+    await site.sidecar.stop()
+    await site.make().start()
+    async with asyncio.timeout(15):
+        while "not started" in str((answer := await update(site, pod(uid), "new"))[1]):
+            await asyncio.sleep(0.05)
+    assert (answer[0], "not connected" in str(answer[1])) == (503, True), answer
     (site.folder / "end").touch()

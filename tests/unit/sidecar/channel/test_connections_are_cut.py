@@ -3,8 +3,11 @@
 import asyncio
 import random
 
+import pytest
+from condor_sidecar.app import pods
+
 from tests.fakes.condor_schedd import out_tar
-from tests.fakes.plugin_client import until
+from tests.fakes.plugin_client import pod, until
 from tests.unit.sidecar.channel.conftest import Site
 from tests.unit.sidecar.channel.test_states_and_logs_come_at_once import follow, gate
 from tests.unit.sidecar.supervisor.jobs import shell, text
@@ -48,6 +51,37 @@ async def test_a_job_without_a_sidecar_runs_and_connects_when_there_is_one(site:
     (site.folder / "go").touch()
     assert (await site.sidecar.wait_for(uid, "terminated"))["exitCode"] == 4
     assert await site.sidecar.logs(uid) == "alone\n"
+
+
+@pytest.mark.parametrize("journal", [True, False], ids=["journal", "only the schedd"])
+async def test_a_job_that_may_connect_again_is_not_guessed_about_after_a_restart(
+    site: Site, journal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it was heard of: whoever asks keeps what was shown last. Once it is late, what no probe decides is guessed."""
+    site.cutter.refuses = True
+    probed = {"name": "probed", "image": "busybox:1", "readinessProbe": {"exec": {"command": ["true"]}}}
+    wanted = pod(containers=[{"name": "c", "image": "busybox:1"}, probed])
+    uid = str(wanted["metadata"]["uid"])
+    assert (await site.sidecar.create(wanted))[0] == 200
+    await site.sidecar.submitted(uid)
+    site.schedd.run(uid).attributes["JobCurrentStartDate"] -= 1000
+    await site.sidecar.wait_for(uid, "running")
+    await site.sidecar.stop()
+    if not journal:
+        (site.folder / "data" / "journal.sqlite").unlink()
+    await site.make().start()
+    async with asyncio.timeout(15):
+        while "not connected" not in str(
+            (await site.sidecar.call("POST", "/update", {"pod": wanted, "container": []}))[1]
+        ):
+            await asyncio.sleep(0.05)  # the schedd is asked
+    assert await site.sidecar.status(uid) is None
+    assert (await site.sidecar.call("GET", "/pods"))[1] == []
+    monkeypatch.setattr(pods, "AWAITED_SECONDS", 0.0)
+    await site.sidecar.wait_for(uid, "running")
+    status = await site.sidecar.status(uid)
+    assert status is not None
+    assert {each["name"]: each["ready"] for each in status["containers"]} == {"c": True, "probed": False}
 
 
 async def test_a_follower_goes_on_after_a_cut_that_lasts(site: Site) -> None:

@@ -103,7 +103,7 @@ def test_the_signal_that_asks_a_container_to_end() -> None:
         ),
         (
             {"readinessProbe": {**TRUE, "periodSeconds": -1}},
-            "-1 is negative: correct it (containers[0].readinessProbe.periodSeconds)",
+            "-1 is not between 0 and 2147483647: correct it (containers[0].readinessProbe.periodSeconds)",
         ),
         (
             {"livenessProbe": {"httpGet": {"port": 1, "httpHeaders": [{"name": "a", "value": "b\r\nc: d"}]}}},

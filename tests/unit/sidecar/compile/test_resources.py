@@ -135,6 +135,13 @@ def test_limits_of_single_containers_are_handed_on() -> None:
     assert (found.memory_limit, found.storage_limit) == (None, None)
 
 
+def test_a_limit_of_nothing_is_none_and_a_part_of_a_byte_is_a_byte() -> None:
+    found = first(compiled(pod(asks(limits={"memory": "0", "ephemeral-storage": "0Gi"}))))
+    assert (found.memory_limit, found.storage_limit) == (None, None)
+    found = first(compiled(pod(asks(limits={"memory": "100m", "ephemeral-storage": "1500m"}))))
+    assert (found.memory_limit, found.storage_limit) == (1, 2)
+
+
 @pytest.mark.parametrize(
     ("of_pod", "containers", "cpus", "memory"),
     [

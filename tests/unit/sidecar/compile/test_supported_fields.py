@@ -132,6 +132,14 @@ def test_what_a_job_can_t_do_for_a_pod_is_rejected(spec: Json, reason: str) -> N
             "a port of the machine can't be mapped to another at this site: remove it (containers[0].ports[0].hostPort)",
         ),
         (
+            {"ports": [{"containerPort": 80, "hostPort": 80, "hostIP": "127.0.0.1"}]},
+            "a port can't be kept to one of the machine's addresses at this site: remove it (containers[0].ports[0].hostIP)",
+        ),
+        (
+            {"env": [{"name": "A", "value": "1", "readOnly": True}]},
+            "this field is not supported at this site: remove it (containers[0].env[0].readOnly)",
+        ),
+        (
             {"terminationMessagePath": "/dev/a/b"},
             '"/dev/a/b" can\'t be written to at this site: use a path such as /dev/termination-log'
             " (containers[0].terminationMessagePath)",

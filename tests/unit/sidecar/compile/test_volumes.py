@@ -106,6 +106,8 @@ def test_a_token_that_the_pod_asks_for_itself_is_delivered() -> None:
         ({"medium": "Memory"}, job.Volume("v", job.EMPTY, memory=True)),
         ({"sizeLimit": "1Mi"}, job.Volume("v", job.EMPTY, size_limit=1048576)),
         ({"sizeLimit": "0"}, job.Volume("v", job.EMPTY)),
+        ({"sizeLimit": "1500m"}, job.Volume("v", job.EMPTY, size_limit=2)),
+        ({"medium": "Memory", "sizeLimit": "1Mi"}, job.Volume("v", job.EMPTY, memory=True, size_limit=1048576)),
     ],
 )
 def test_scratch_directories(source: Json, expected: job.Volume) -> None:
@@ -115,15 +117,15 @@ def test_scratch_directories(source: Json, expected: job.Volume) -> None:
 @pytest.mark.parametrize(
     ("source", "expected", "read_only"),
     [
-        ({"path": "/cvmfs"}, ("/cvmfs", ""), True),
-        ({"path": "/cvmfs/atlas.cern.ch/", "type": "Directory"}, ("/cvmfs/atlas.cern.ch", "Directory"), True),
-        ({"path": "/data/x/y", "type": "File"}, ("/storage/data/x/y", "File"), False),
-        ({"path": "/data/public/z"}, ("/data/public/z", ""), True),
-        ({"path": "/data"}, ("/storage/data", ""), False),
+        ({"path": "/cvmfs"}, ("/cvmfs", "", "/cvmfs"), True),
+        ({"path": "/cvmfs/atlas.cern.ch/", "type": "Directory"}, ("/cvmfs/atlas.cern.ch", "Directory", "/cvmfs"), True),
+        ({"path": "/data/x/y", "type": "File"}, ("/storage/data/x/y", "File", "/storage/data"), False),
+        ({"path": "/data/public/z"}, ("/data/public/z", "", "/data/public"), True),
+        ({"path": "/data"}, ("/storage/data", "", "/storage/data"), False),
     ],
 )
 def test_the_site_s_paths_are_mounted_where_the_site_allows(
-    source: Json, expected: tuple[str, str], read_only: bool
+    source: Json, expected: tuple[str, str, str], read_only: bool
 ) -> None:
     rules = (
         HostPathRule("/cvmfs"),
@@ -131,7 +133,8 @@ def test_the_site_s_paths_are_mounted_where_the_site_allows(
         HostPathRule("/data/public"),
     )
     plan = compiled(mounting({"hostPath": source}), Policy(host_paths=rules))
-    assert job_of(plan).volumes == [job.Volume("v", job.HOST, *expected)]
+    path, kind, root = expected
+    assert job_of(plan).volumes == [job.Volume("v", job.HOST, path, kind, root=root)]
     assert first(plan).mounts == [job.Mount("v", "/mnt", "", read_only)]
 
 

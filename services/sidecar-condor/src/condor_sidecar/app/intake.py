@@ -127,7 +127,7 @@ def _record(plan: Plan, request: str, *, channel: bool) -> PodRecord:
         namespace=plan.namespace,
         name=plan.name,
         submit=dict(plan.submit),
-        containers=tuple(ContainerRecord(c.name, c.kind, c.image) for c in plan.containers),
+        containers=tuple(ContainerRecord(c.name, c.kind, c.image, c.probes) for c in plan.containers),
         grace_seconds=plan.grace_seconds,
         wall_seconds=plan.wall_seconds,
         plan_hash=plan.plan_hash,

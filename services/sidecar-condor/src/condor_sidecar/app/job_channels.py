@@ -20,13 +20,21 @@ class ChannelAway(Exception):
     """The pod's job has a channel, but it is not connected, or did not take the message; the text says why."""
 
 
+class TooLarge(Exception):
+    """No job takes an update of this size."""
+
+
+class JobFailed(Exception):
+    """The job took the message and could not do what it asks for; the text is the job's."""
+
+
 class JobChannels(Protocol):
     """The channels of all jobs, by the pod's UID."""
 
     async def update(self, uid: str, volumes: Mapping[str, Files], deadline_seconds: int | None) -> None:
         """Replace the content of volumes, and the time after its start at which the pod ends (None: as it is).
 
-        Returns when the job has done it. Raises NoChannel, ChannelAway.
+        Returns when the job has done it. Raises NoChannel, ChannelAway, TooLarge, JobFailed.
         """
 
     def usage(self) -> Mapping[str, PodUsage]:

@@ -24,8 +24,8 @@ from condor_sidecar.core.log_lines import LogWriter, after, lines, pieces, tail
 from condor_sidecar.core.result import MOST_LOG_BYTES
 from condor_sidecar.core.state import Stage
 from condor_sidecar.io.output_store import OutputStore
-from condor_sidecar.job.supervisor.channel_logs import NO_LOG, PREVIOUS
-from condor_sidecar.model.pod_view import Terminated
+from condor_sidecar.job.supervisor.channel_logs import LATEST, NO_LOG, PREVIOUS
+from condor_sidecar.model.pod_view import Terminated, Waiting
 
 RECONNECT_SECONDS = 15.0
 """How long a follower waits for its job to connect again before it turns to the schedd."""
@@ -68,14 +68,16 @@ class LogStreams:
         return self._memory.share()
 
     async def previous(self, pod: Pod, request: LogRequest, share: Share) -> AsyncIterator[bytes]:
-        """The log of the run before the latest, in pieces. Raises NotNow (404) where there is none, or none here."""
+        """The log of the run that ended last, in pieces; it may have written nothing. Raises NotNow (404) where there was none."""
         container = request.ContainerName
-        found = await asyncio.to_thread(self._stored, pod.uid, f"{container}.previous")
+        run = _ended_last(pod, container)
+        name, place = (container, LATEST) if run == LATEST else (f"{container}.previous", PREVIOUS)
+        found = await asyncio.to_thread(self._stored, pod.uid, name)
         if not found and self._channels.connected(pod.uid):
-            found = await self._whole(pod.uid, container, LogPlace(PREVIOUS), share) or b""
+            found = await self._whole(pod.uid, container, LogPlace(place), share) or b""
         if not found and pod.stage is not Stage.ENDED and pod.ad is not None and pod.ad.has_started:
-            found = await self._live.log(pod, f"{container}.previous")
-        if not found:
+            found = await self._live.log(pod, name)
+        if not found and run is None:
             raise NotNow(f"previous terminated container {container} not found", http_status=404)
         return _chosen(found, request.Opts, LogWriter(request.Opts), share)
 
@@ -198,6 +200,14 @@ class LogStreams:
             return self._store.log_file(uid, container).read_bytes()
         except FileNotFoundError:
             return b""
+
+
+def _ended_last(pod: Pod, container: str) -> int | None:
+    """Which run of a container ended last: that before the latest, or the latest where it waits to be started again; None: none."""
+    seen = next((c for c in pod.view.containers if c.name == container), None) if pod.view is not None else None
+    if seen is not None and isinstance(seen.state, Waiting) and seen.last is not None:
+        return LATEST
+    return PREVIOUS if seen is not None and seen.restart_count > 0 else None
 
 
 async def _chosen(data: bytes, options: LogOptions, writer: LogWriter, share: Share) -> AsyncIterator[bytes]:

@@ -19,7 +19,8 @@ class Pod:
     """One pod. `since` is when its stage began (monotonic clock); `unseen` until a query has shown its job; `sandbox` is
     held while its output is being brought and read: only taken when free, so that nobody waits for it. `events` are by number,
     `connected` while its job has a job channel; a job that ended its pod by that may take until `leaves_by` (monotonic clock) to
-    end itself; `added` is when this process learnt of the pod; `address` is the worker node's, `measured` when its ad last told
+    end itself; `added` is when this process learnt of the pod,
+    which is `restored` if it was there before; `address` is the worker node's, `measured` when its ad last told
     another usage (the schedd's clock)."""
 
     record: PodRecord
@@ -41,6 +42,7 @@ class Pod:
     releases: int = 0
     fetch_failing_since: float | None = None
     deleting: bool = False
+    restored: bool = False
     connected: bool = False
     leaves_by: float = 0.0
     order: int = 0

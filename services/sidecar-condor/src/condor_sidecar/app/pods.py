@@ -22,7 +22,7 @@ from condor_sidecar.core.latch import latch
 from condor_sidecar.core.pod_events import counted, end_event, job_events, with_events
 from condor_sidecar.core.pod_message import complete, is_address
 from condor_sidecar.core.result import parse_chirp
-from condor_sidecar.core.state import Evidence, Stage, look
+from condor_sidecar.core.state import RUNS, Evidence, Stage, look
 from condor_sidecar.io.journal import Journal, Remembered
 from condor_sidecar.model.job_ad import JobAd, JobStatus
 from condor_sidecar.model.pod_record import PodRecord, Tombstone
@@ -33,6 +33,9 @@ __all__ = ["MOST_STRAYS", "Pod", "PodTable", "without_logs"]
 MOST_STRAYS = 500
 """Jobs that are removed at once because nobody wants them; a schedd that refuses may have any number of them."""
 
+AWAITED_SECONDS = 240.0
+"""How long a running job of before a restart has time to connect: four of its longest pauses."""
+
 
 def without_logs(record: JobResult | None) -> JobResult | None:
     """The record alone: logs live on the disk, or with those who read them."""
@@ -42,9 +45,10 @@ def without_logs(record: JobResult | None) -> JobResult | None:
 class PodTable:
     """All pods, by UID, and the tombstones of deleted ones."""
 
-    def __init__(self, journal: Journal, *, tell_address: bool = False) -> None:
+    def __init__(self, journal: Journal, *, tell_address: bool = False, has_channel: bool = False) -> None:
         self.journal = journal
         self._tell_address = tell_address
+        self._has_channel = has_channel
         self.changes = Changes()
         self.pods: dict[str, Pod] = {}
         self.tombstones: dict[str, Tombstone] = {}
@@ -55,6 +59,8 @@ class PodTable:
         """Ids of jobs that nobody wants any more: their pod is deleted, or they don't say whose they are."""
         self.more_strays = False
         """There were more than are kept: once these are gone, the whole queue has to be looked at again."""
+        self._adopted: dict[str, PodRecord] = {}
+        """Pods that only the schedd knew, until the journal has them, too."""
         self._orders = 0
 
     def restore(self, remembered: Remembered) -> None:
@@ -62,6 +68,7 @@ class PodTable:
         self.tombstones = {stone.uid: stone for stone in remembered.tombstones}
         for record in remembered.pods:
             pod = self.add(record, remembered.unstarted.get(record.uid))
+            pod.restored = True
             if (view := remembered.ends.get(record.uid)) is not None:
                 pod.view = view
                 pod.events = with_events({}, end_event(view.end))
@@ -112,9 +119,8 @@ class PodTable:
         return (pod for pod in self.pods.values() if pod.stage in stages)
 
     async def take_ads(self, ads: Iterable[JobAd], gone: Iterable[str], complete: bool) -> set[str]:
-        """Put a poll's answer into the table; gives the UIDs of pods that it touched."""
+        """Put a poll's answer into the table; gives the UIDs of pods that it touched. Raises JournalError."""
         touched: set[str] = set()
-        adopted: list[PodRecord] = []
         seen: set[str] = set()
         left = set(gone)
         self.strays = set() if complete else self.strays - left
@@ -128,8 +134,8 @@ class PodTable:
                     continue
                 pod = self.add(record, None)
                 pod.enter(Stage.UNCERTAIN)
-                pod.deleting = stone is not None
-                adopted.append(record)
+                pod.restored, pod.deleting = True, stone is not None
+                self._adopted[ad.uid] = record
             pod.jobs[ad.job_id] = ad
             pod.unseen = False
             seen.add(ad.job_id)
@@ -138,8 +144,9 @@ class PodTable:
                 await asyncio.sleep(0)
         if complete or left:
             touched |= self._drop_jobs(left, seen if complete else None)
-        if adopted:
-            await self.journal.adopt(adopted)
+        if self._adopted:
+            await self.journal.adopt(self._adopted.values())
+            self._adopted.clear()
         return touched
 
     def _stray(self, ad: JobAd) -> None:
@@ -202,7 +209,7 @@ class PodTable:
 
     def show(self, pod: Pod) -> None:
         """Bring the pod's view up to date with what is known."""
-        if pod.stage is Stage.ENDED:
+        if pod.stage is Stage.ENDED or self._is_awaited(pod):
             return
         seen = look(self._evidence(pod))
         view = latch(pod.view, seen)
@@ -225,8 +232,8 @@ class PodTable:
 
     def status(self, pod: Pod) -> PodStatus | None:
         """The wire's message, made once per change; None for a pod of before a restart that the schedd has not been
-        asked about yet: what its caller knows is better than a guess."""
-        if pod.view is None and pod.stage in (Stage.UNCERTAIN, Stage.MISSING):
+        asked about yet, or whose job is about to connect: what its caller knows is better than a guess."""
+        if pod.view is None and (pod.stage in (Stage.UNCERTAIN, Stage.MISSING) or self._is_awaited(pod)):
             return None
         if pod.shown is None or pod.stage is Stage.QUEUED:
             if pod.stage is Stage.QUEUED or pod.view is None:
@@ -238,9 +245,18 @@ class PodTable:
             pod.shown = complete(message, pod.events.values(), address, pod.view)
         return pod.shown
 
+    def _is_awaited(self, pod: Pod) -> bool:
+        """Its job runs since before this process, which has heard nothing of it yet but may through its channel."""
+        if not self._has_channel or not pod.restored or pod.record.channel is False:
+            return False
+        runs = pod.ad is not None and pod.ad.status in RUNS and pod.stage is Stage.PRESENT
+        silent = pod.view is None and pod.live is None
+        return runs and silent and time.monotonic() - pod.added < AWAITED_SECONDS
+
     def forget(self, uid: str) -> None:
         """A delete is done."""
         pod = self.pods.pop(uid, None)
+        self._adopted.pop(uid, None)
         if pod is not None:
             self.without_payload(pod)
             pod.touch()

@@ -61,7 +61,7 @@ async def serve_with(settings: Settings, stop: asyncio.Event, schedd: Schedd) ->
     await asyncio.to_thread(store.prepare)
     program = await asyncio.to_thread(_install_executable, settings.data)
     journal = Journal(settings.data / "journal.sqlite")
-    table = PodTable(journal, tell_address=settings.policy.tell_pod_address)
+    table = PodTable(journal, tell_address=settings.policy.tell_pod_address, has_channel=settings.channel is not None)
     table.restore(await journal.open())
     log.info("journal.read", pods=len(table.pods), tombstones=len(table.tombstones))
     try:

@@ -7,7 +7,7 @@ from interlink.protocol.types import RetrievedPodData
 from interlink.protocol.uid import required_uid
 from service_runtime.logs import get_logger
 
-from condor_sidecar.app.job_channels import ChannelAway, JobChannels, NoChannel
+from condor_sidecar.app.job_channels import ChannelAway, JobChannels, JobFailed, NoChannel, TooLarge
 from condor_sidecar.app.pods import Pod, PodTable
 from condor_sidecar.core.compile.update import Update, compile_update
 from condor_sidecar.core.policy import Policy
@@ -30,18 +30,24 @@ class Updates:
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def apply(self, message: RetrievedPodData) -> None:
-        """Raises Rejected for what can't be mounted, NotNow while the job can't be reached, LostTrack (501) where it never can."""
+        """Raises Rejected for what can't be mounted, NotNow while the job can't be reached, LostTrack where it never can (501)
+        or could not do it (500)."""
         pod = self._running(required_uid(message.pod))
         if pod is None:
             return
-        async with self._slots, pod.updating:
-            update = await asyncio.to_thread(self._compile, message, pod)
+        async with pod.updating:
+            async with self._slots:  # only for what this process does: a job that doesn't answer holds up no other
+                update = await asyncio.to_thread(self._compile, message, pod)
             try:
                 await self._channels.update(pod.uid, update.volumes, update.deadline_seconds)
             except NoChannel as error:
                 raise unreachable(str(error)) from error
             except ChannelAway as error:
                 raise NotNow(str(error), RETRY_SECONDS) from error
+            except TooLarge as error:
+                raise Rejected([str(error)]) from error
+            except JobFailed as error:
+                raise LostTrack(f"the pod's job: {error}", 500) from error
         log.info("pod.updated", pod_uid=pod.uid, volumes=len(update.volumes), deadline=update.deadline_seconds)
 
     def _running(self, uid: str) -> Pod | None:

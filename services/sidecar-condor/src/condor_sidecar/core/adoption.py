@@ -18,10 +18,11 @@ def adopt(ad: JobAd) -> PodRecord | None:
         return None
     containers = []
     for word in (ad.containers or "").split():
-        letter, _, name = word.partition(":")
+        letter, _, rest = word.partition(":")
+        name, _, probes = rest.partition(":")
         if letter not in _KINDS or not CONTAINER_NAME.fullmatch(name):
             return None
-        containers.append(ContainerRecord(name, _KINDS[letter]))
+        containers.append(ContainerRecord(name, _KINDS[letter], probes=probes))
     if not containers:
         return None
     return PodRecord(

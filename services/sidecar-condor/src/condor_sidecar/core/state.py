@@ -22,6 +22,8 @@ from condor_sidecar.model.result import ContainerResult, ContainerState, Earlier
 NO_CHIRP_SECONDS = 60
 """A job that has run this long without a word from its supervisor is taken to run its containers."""
 
+RUNS = (JobStatus.RUNNING, JobStatus.TRANSFERRING_OUTPUT, JobStatus.SUSPENDED)
+
 
 class Stage(StrEnum):
     """Where a pod's job is on its way into and out of the queue."""
@@ -67,9 +69,8 @@ def look(evidence: Evidence) -> PodView:
     ad = evidence.ad
     if ad is None or evidence.stage in (Stage.QUEUED, Stage.SUBMITTING):
         return _all_waiting(evidence, "Queued", evidence.note or "waiting to be submitted to HTCondor")
-    alive = (JobStatus.RUNNING, JobStatus.TRANSFERRING_OUTPUT, JobStatus.SUSPENDED)
     heard = evidence.live is not None and (evidence.connected or ad.status == JobStatus.COMPLETED)
-    if ad.status in alive or heard:
+    if ad.status in RUNS or heard:
         return _alive(evidence, ad)
     reason, message = _why_waiting(ad)
     return _all_waiting(evidence, reason, f"{message}; {evidence.note}" if evidence.note else message)
@@ -205,8 +206,9 @@ def _all_waiting(evidence: Evidence, reason: str, message: str) -> PodView:
 def _view(container: ContainerRecord, state: State, found: ContainerResult | None) -> ContainerView:
     image = (found.image if found is not None else "") or container.image
     running = isinstance(state, Running)
-    if found is None:  # nobody says otherwise
-        return ContainerView(container.name, container.kind, state, image, ready=running, started_up=running)
+    if found is None:  # nobody says otherwise, but what a probe decides has to be said
+        ready, started_up = running and not container.probes, running and "s" not in container.probes
+        return ContainerView(container.name, container.kind, state, image, ready=ready, started_up=started_up)
     going_on = running and found.state is ContainerState.RUNNING
     return ContainerView(
         container.name,

@@ -91,5 +91,8 @@ def _batch(keys: tuple[str, ...], members: list[tuple[PodRecord, dict[str, str]]
 
 
 def containers_attribute(record: PodRecord) -> str:
-    """The pod's containers in one word list, `i:name` for init containers, `s:name` for sidecars, `m:name` for the others."""
-    return " ".join(f"{container.kind.value[0]}:{container.name}" for container in record.containers)
+    """The pod's containers in one word list, `i:name` for init containers, `s:name` for sidecars, `m:name` for the others; behind
+    another colon the letters of probes, where there are some."""
+    return " ".join(
+        f"{each.kind.value[0]}:{each.name}" + (f":{each.probes}" if each.probes else "") for each in record.containers
+    )

@@ -33,11 +33,13 @@ class PayloadFile:
 
 @dataclass(frozen=True, slots=True)
 class PlannedContainer:
-    """A container of the pod, in the order in which the pod lists it: init containers first."""
+    """A container of the pod, in the order in which the pod lists it: init containers first. `probes` has a letter for each
+    that decides whether it is ready: r (readiness), s (startup)."""
 
     name: str
     kind: ContainerKind
     image: str = ""
+    probes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

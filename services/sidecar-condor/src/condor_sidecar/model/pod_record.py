@@ -6,15 +6,16 @@ from condor_sidecar.model.plan import ContainerKind, PlannedContainer
 
 
 class ContainerRecord(msgspec.Struct, frozen=True):
-    """A container as the pod lists it; `image` is the pod's own spelling."""
+    """A container as the pod lists it; `image` is the pod's own spelling, `probes` as in PlannedContainer."""
 
     name: str
     kind: ContainerKind
     image: str = ""
+    probes: str = ""
 
     def planned(self) -> PlannedContainer:
         """The same, as the result parsers take it."""
-        return PlannedContainer(self.name, self.kind, self.image)
+        return PlannedContainer(self.name, self.kind, self.image, self.probes)
 
 
 class PodRecord(msgspec.Struct, frozen=True, kw_only=True):

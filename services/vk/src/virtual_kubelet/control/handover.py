@@ -13,6 +13,7 @@ from virtual_kubelet.core import status
 from virtual_kubelet.core.admission import check_waiting, refusal
 from virtual_kubelet.core.create_request import Translation, create_request, needed_objects
 from virtual_kubelet.core.field_reference import NodeFacts
+from virtual_kubelet.core.in_place import made_of
 from virtual_kubelet.core.next_step import LOST_CREATES_LIMIT
 from virtual_kubelet.core.object_store import MissingObjectError, ObjectStore
 from virtual_kubelet.core.refresh import delivered, wanted
@@ -72,6 +73,7 @@ class Handover:
         # from here until there is an answer, nobody knows
         offered_before = known.offered
         known.stage, known.creating, known.offered = Stage.UNSURE, True, True
+        known.made = made_of(pod)
         try:
             reply = await self._remote.create(request)
         except Rejected as error:

@@ -18,6 +18,7 @@ from virtual_kubelet.control.status_writer import StatusWriter
 from virtual_kubelet.control.work_queue import PutOff, WorkQueue, at_least_a_moment
 from virtual_kubelet.core import status
 from virtual_kubelet.core.create_request import as_sent
+from virtual_kubelet.core.in_place import first_seen, unfollowed, with_resize
 from virtual_kubelet.core.next_step import Step, held_remotely, let_go, next_step
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.core.site_events import news, numbers
@@ -102,7 +103,19 @@ class PodController:
         pod = known.pod()
         if report is not None:
             self._tell(known, pod, report)
-        await self._hands.writer.write(known, pod, status.next_status(pod, report, self._host_ip, rfc3339(time.time())))
+        now = rfc3339(time.time())
+        shown = self._with_unfollowed(known, pod, status.next_status(pod, report, self._host_ip, now), now)
+        await self._hands.writer.write(known, pod, shown)
+
+    def _with_unfollowed(self, known: KnownPod, pod: JsonObject, shown: JsonObject, now: str) -> JsonObject:
+        """Say, once, which changes of the pod its job can't follow."""
+        known.made = known.made or first_seen(pod)
+        changes = unfollowed(known.made, pod)
+        for change in changes:
+            if change.message not in known.told_unfollowed:
+                self._hands.events.pod(known, "Warning", change.reason, change.message)
+        known.told_unfollowed = tuple(change.message for change in changes)
+        return with_resize(shown, known.made, pod, now)
 
     def _tell(self, known: KnownPod, pod: JsonObject, report: PodStatus) -> None:
         """Write what the site says that happened."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from interlink.protocol.errors import InterlinkError
 from interlink.protocol.types import PodStatus
@@ -22,11 +23,19 @@ log = get_logger(__name__)
 class Sweeper:
     """Works only with a server that can list (feature `list`), and only while our own list is complete."""
 
-    def __init__(self, api: ApiServer, registry: Registry, remote: Remote, interval: float) -> None:
+    def __init__(
+        self,
+        api: ApiServer,
+        registry: Registry,
+        remote: Remote,
+        interval: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._api = api
         self._registry = registry
         self._remote = remote
         self._interval = interval
+        self._clock = clock
         self._suspects = Suspects()
 
     async def run(self) -> None:
@@ -41,18 +50,23 @@ class Sweeper:
     async def _compare_logged(self) -> None:
         try:
             await self.compare()
-        except (InterlinkError, ApiError) as error:
+        except InterlinkError as error:
             log.warning("sweep.failed", error=str(error)[:500])
 
     async def compare(self) -> None:
-        """One comparison. Raises InterlinkError or ApiError; what was found before is then kept."""
+        """One comparison. Raises InterlinkError where there is no list; what was found before is then kept."""
         listed = {status.UID: status for status in await self._remote.list_pods()}
-        now = time.monotonic()
+        now = self._clock()
         self._suspects = suspects(self._suspects, listed.values(), lambda uid: self._registry.get(uid) is not None, now)
         metrics.SUSPECTS.set(len(self._suspects.since))
         # a little patience is lost to the calls themselves: 0.9 keeps "two lists, one interval apart" true
         for uid in to_sweep(self._suspects, now, 0.9 * self._interval):
-            await self._sweep(listed[uid])
+            try:
+                await self._sweep(listed[uid])
+            except (InterlinkError, ApiError) as error:
+                # it goes to the end of the line, so that those that can't be removed never make up whole passes
+                self._suspects = Suspects({**self._suspects.since, uid: now})
+                log.warning("sweep.job_stays", pod_uid=uid, job=listed[uid].JID, error=str(error)[:500])
 
     async def _sweep(self, status: PodStatus) -> None:
         if not await self._is_gone(status):

@@ -15,6 +15,21 @@ INITIALIZING = "PodInitializing"
 CREATING = "ContainerCreating"
 ON_ITS_WAY = frozenset({CREATING, "Queued", "Pending", "Staging"})
 """Reasons of a container whose job is on its way; of an init container a kubelet tells none of that."""
+ON_A_MACHINE = frozenset(
+    {
+        "ContainerCreating",
+        "PodInitializing",
+        "ErrImagePull",
+        "ErrImageNeverPull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+        "CrashLoopBackOff",
+    }
+)
+"""A plugin's reasons for a container to wait that it can't have before its pod's job has a place."""
 UNKNOWN_END = "ContainerStatusUnknown"  # the kubelet's word for an end that nobody saw
 UNKNOWN_EXIT_CODE = 137
 _MESSAGE_LIMIT = 4096

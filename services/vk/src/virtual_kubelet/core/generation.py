@@ -7,7 +7,9 @@ import re
 
 from virtual_kubelet.model.pod import JsonObject
 
-OWN_CONDITIONS = frozenset({"PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready", "DisruptionTarget"})
+OWN_CONDITIONS = frozenset(
+    {"PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready", "DisruptionTarget", "PodResizePending"}
+)
 _SINCE = (1, 34)  # on by default from there on
 _VERSION = re.compile(r"v(\d+)\.(\d+)")
 

@@ -46,10 +46,14 @@ class ObjectStore:
     """Services of the pod's namespace and the API server's, where pods are told of them."""
     renew_at: float | None = None
     """When the first of them is to be renewed, in Unix seconds."""
+    unreadable: Mapping[ObjectName, str] = field(default_factory=dict)
+    """Objects that may not be read, and why; nobody knows whether they exist."""
 
     def get(self, name: ObjectName, optional: bool) -> JsonObject | None:
         """The object; None if it is absent and may be. Raises MissingObjectError."""
         found = self.objects.get(name)
+        if name in self.unreadable:
+            raise MissingObjectError(self.unreadable[name])
         if found is None and not optional:
             raise MissingObjectError(f'{name.kind} "{name.name}" not found')
         return found

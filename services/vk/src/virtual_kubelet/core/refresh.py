@@ -6,7 +6,7 @@ stays.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from interlink.protocol.types import CreateRequest
 
 from virtual_kubelet.core.create_request import Translation, create_request
 from virtual_kubelet.core.field_reference import NodeFacts
-from virtual_kubelet.core.object_store import ObjectName, ObjectStore
+from virtual_kubelet.core.object_store import MissingObjectError, ObjectName, ObjectStore
 from virtual_kubelet.core.volumes import VolumePolicy, is_carried, sources, token_requests
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.delivered import Delivered
@@ -79,32 +79,58 @@ def _objects_of(volume: JsonObject) -> Iterator[ObjectName]:
 
 
 def update_request(pod: JsonObject, store: ObjectStore, node: NodeFacts, translation: Translation) -> CreateRequest:
-    """The message for `/update`: a create's without environments, which don't change. Raises MissingObjectError."""
-    spec = dict(pod["spec"])
+    """The message for `/update`: a create's, less environments and volumes without files, which don't change. Raises
+    MissingObjectError."""
+    spec = {**pod["spec"], "volumes": _content_volumes(pod, translation.volumes)}
     for kind in ("initContainers", "containers"):
         if kind in spec:
             spec[kind] = [{k: v for k, v in c.items() if k not in ("env", "envFrom")} for c in spec[kind]]
-    plain = replace(translation, api_address=None, job_script_builder="")
+    plain = replace(translation, api_address=None, job_script_builder="", service_links=False)
     return create_request({**pod, "spec": spec}, store, node, plain)
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What may change of a running pod, as it is now: digests as Delivered has them; and by volume why it can't be made now."""
+
+    digests: Mapping[str, bytes]
+    problems: Mapping[str, str]
+
+
+def contents(pod: JsonObject, store: ObjectStore, node: NodeFacts, translation: Translation) -> Contents:
+    """Each volume for itself, as a kubelet mounts them."""
+    nameless = {(volume, source["path"]): "" for volume, source in token_requests(pod, translation.volumes)}
+    store = replace(store, tokens=nameless)
+    deadline = pod["spec"].get("activeDeadlineSeconds")
+    digests = {} if deadline is None else {"": _digest(deadline)}
+    problems: dict[str, str] = {}
+    for volume in _content_volumes(pod, translation.volumes):
+        try:
+            digests[volume["name"]] = _content(update_request(with_volumes(pod, [volume]), store, node, translation))
+        except MissingObjectError as error:
+            problems[volume["name"]] = str(error)
+    return Contents(digests, problems)
+
+
+def with_volumes(pod: JsonObject, volumes: Iterable[JsonObject]) -> JsonObject:
+    """The pod with these volumes alone."""
+    return {**pod, "spec": {**pod["spec"], "volumes": list(volumes)}}
+
+
 def delivered(pod: JsonObject, store: ObjectStore, node: NodeFacts, translation: Translation) -> Delivered:
-    """What the pod has once it was sent `store`'s content. Raises MissingObjectError."""
+    """What the pod has once it was sent all that can be made of `store`'s content."""
     policy = translation.volumes
-    names = volume_objects(pod, policy)
-    nameless = {(volume, source["path"]): "" for volume, source in token_requests(pod, policy)}
-    request = update_request(pod, replace(store, tokens=nameless), node, translation)
     return Delivered(
-        versions=dict(versions(names, store).items()),
+        versions=dict(versions(volume_objects(pod, policy), store).items()),
         own=wanted(pod, policy).own,
-        content=_content(request),
+        content=contents(pod, store, node, translation).digests,
         renew_at=store.renew_at,
     )
 
 
 def versions(names: Iterable[ObjectName], store: ObjectStore) -> dict[ObjectName, str]:
-    """The resourceVersions of these objects."""
-    return {name: version_of(store.objects.get(name)) for name in names}
+    """The resourceVersions of those of these objects that can be read."""
+    return {name: version_of(store.objects.get(name)) for name in names if name not in store.unreadable}
 
 
 def version_of(found: JsonObject | None) -> str:
@@ -122,7 +148,7 @@ def _content(request: CreateRequest) -> bytes:
         )
         for each in found or []
     ]
-    return _digest([objects, request.pod["spec"].get("activeDeadlineSeconds")])
+    return _digest(objects)
 
 
 def _digest(value: Any) -> bytes:

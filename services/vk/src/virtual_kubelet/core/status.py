@@ -17,6 +17,7 @@ from interlink.protocol.types import PodStatus
 from virtual_kubelet.core.conditions import Condition, holds, merged
 from virtual_kubelet.core.container_status import (
     INITIALIZING,
+    ON_A_MACHINE,
     container_status,
     ended_status,
     left_waiting,
@@ -28,6 +29,7 @@ from virtual_kubelet.model.pod import JsonObject
 PROVIDER_FAILED = "ProviderFailed"
 _POD_REASONS = frozenset({"DeadlineExceeded", "Evicted", "JobHeld", "JobLost", "JobRemoved"})
 """Reasons of a container's end that are the whole pod's."""
+HAS_PLACE = "PodReadyToStartContainers"
 _MESSAGE_LIMIT = 4096
 
 
@@ -64,7 +66,7 @@ def next_status(pod: JsonObject, report: PodStatus | None, host_ip: str, now: st
     for key in ("reason", "message"):
         status.pop(key, None)
     status |= (verdict or _pod_reason(containers)) if phase == "Failed" else {}
-    conditions = [*_conditions(pod, phase, containers), *_disruption(phase, report)]
+    conditions = [*_conditions(pod, phase, containers, report), *_disruption(phase, report)]
     status["conditions"] = merged(old.get("conditions") or [], conditions, now)
     return status
 
@@ -228,17 +230,28 @@ def _pod_reason(containers: _Containers) -> dict[str, str]:
     return {}
 
 
-def _conditions(pod: JsonObject, phase: str, containers: _Containers) -> list[Condition]:
+def _conditions(
+    pod: JsonObject, phase: str, containers: _Containers, report: PodStatus | None = None
+) -> list[Condition]:
     old = pods.status(pod).get("conditions") or []
-    begun = any(not _in_state(s, "waiting") for s in [*containers.inits, *containers.mains])
+    has_place = holds(old, HAS_PLACE) or _has_place(containers, report)
     wanted = [
-        Condition("PodReadyToStartContainers", begun and phase not in pods.TERMINAL_PHASES),
+        Condition(HAS_PLACE, has_place and phase not in pods.TERMINAL_PHASES),
         _initialized(phase, containers),
         *_readiness(pod, phase, containers, old),
     ]
     if not any(c.get("type") == "PodScheduled" for c in old):
         wanted.append(Condition("PodScheduled", True))
     return wanted
+
+
+def _has_place(containers: _Containers, report: PodStatus | None) -> bool:
+    """Is the pod's job on a machine? Then images are pulled and containers made; once there it stays until it ends."""
+    every = [*containers.inits, *containers.mains]
+    if any(not _in_state(s, "waiting") or _ran_before(s) for s in every):
+        return True
+    told = [*(report.initContainers or []), *(report.containers or [])] if report is not None else []
+    return any(s["state"]["waiting"].get("reason") in ON_A_MACHINE for s in told if _in_state(s, "waiting"))
 
 
 def _disruption(phase: str, report: PodStatus | None) -> list[Condition]:

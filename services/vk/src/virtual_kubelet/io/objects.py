@@ -72,6 +72,17 @@ class ObjectReader:
             **await self.tokens(pod, asked),
         )
 
+    async def fetch_readable(self, pod: JsonObject, names: Iterable[ObjectName]) -> ObjectStore:
+        """What of these objects may be read, for a pod that runs already: none of them holds up another. Raises ApiError."""
+        found: dict[ObjectName, JsonObject | None] = {}
+        unreadable: dict[ObjectName, str] = {}
+        for name in sorted(names):
+            try:
+                found[name] = await self.read(pods.namespace(pod), name)
+            except MissingObjectError as error:
+                unreadable[name] = str(error)
+        return ObjectStore(pods.namespace(pod), found, unreadable=unreadable)
+
     async def _bound_volumes(self, objects: Mapping[ObjectName, JsonObject | None]) -> dict[str, JsonObject]:
         """The volumes behind claims. Where vk may not read them a claim is known by its class and name alone."""
         claims = [found for name, found in objects.items() if name.kind == "persistentvolumeclaim" and found]

@@ -12,6 +12,6 @@ class Delivered:
     """resourceVersions of the objects in its volumes, by kind and name; "" of one that does not exist."""
     own: bytes
     """Digest of what of the pod itself it is told: labels, annotations, deadline."""
-    content: bytes
-    """Digest of all that is in its volumes but tokens, and of its deadline."""
+    content: Mapping[str, bytes]
+    """Digests: by volume of all that is in it but tokens, and under "" of the pod's deadline."""
     renew_at: float | None = None

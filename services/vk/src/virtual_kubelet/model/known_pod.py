@@ -8,6 +8,7 @@ import msgspec
 
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.delivered import Delivered
+from virtual_kubelet.model.made import Made
 from virtual_kubelet.model.pod import JsonObject
 
 
@@ -71,6 +72,11 @@ class KnownPod:
     """It was there before this process."""
     told_events: "array[int]" = field(default_factory=lambda: array("q"))
     """Numbers of the events in the last status that was shown."""
+
+    made: Made | None = None
+    """What its job was made of; of an inherited pod what it was when we first saw it."""
+    told_unfollowed: tuple[str, ...] = ()
+    """Which changes of that its owner was told can't be followed."""
 
     delivered: Delivered | None = None
     """What the site was given last of what may change while the pod runs; None: not known, or nothing may."""

@@ -17,10 +17,11 @@ from condor_sidecar.app.channel.connection import CLOSE_BAD, CLOSE_REPLACED, Con
 from condor_sidecar.app.channel.final import FinalRecords
 from condor_sidecar.app.channel.job_log import LogPlace, read_log
 from condor_sidecar.app.channel.job_stream import ChannelLost, JobStream
-from condor_sidecar.app.job_channels import NoChannel
+from condor_sidecar.app.job_channels import JobFailed, NoChannel, TooLarge
 from condor_sidecar.app.pods import Pod, PodTable
 from condor_sidecar.core.result import parse_record
 from condor_sidecar.core.ticket import ticket
+from condor_sidecar.io.journal import JournalError
 from condor_sidecar.job.supervisor.channel_protocol import TEXT_LIMIT, BadMessage, signature
 from condor_sidecar.model.result import UnreadableResult
 
@@ -32,7 +33,7 @@ log = get_logger(__name__)
 
 
 class UpdateFailed(Exception):
-    """The job could not carry an update out; the text says why."""
+    """Nobody knows whether the job carried an update out; the text says why."""
 
 
 class Channels:
@@ -63,9 +64,9 @@ class Channels:
         self, uid: str, volumes: Mapping[str, Mapping[str, tuple[int, str]]], deadline_seconds: int | None
     ) -> None:
         """Give the pod's volumes (by name, then path: mode and base64) new contents, and the pod another deadline; what is
-        left out stays as it is. Raises NoChannel, ChannelLost, UpdateFailed."""
+        left out stays as it is. Raises NoChannel, ChannelLost, UpdateFailed, TooLarge, JobFailed."""
         if sum(len(file[1]) for files in volumes.values() for file in files.values()) > TEXT_LIMIT // 2:
-            raise UpdateFailed(f"the volumes have more than {TEXT_LIMIT // 2} bytes in base64")
+            raise TooLarge(f"the volumes of files have more than {TEXT_LIMIT // 2 >> 20} MiB in base64: mount less")
         try:
             problem = await self._connection(uid).update(
                 UPDATE_SECONDS, volumes=volumes, deadline_seconds=deadline_seconds
@@ -73,7 +74,7 @@ class Channels:
         except TimeoutError as error:
             raise UpdateFailed(f"the job did not answer within {UPDATE_SECONDS:.0f} s") from error
         if problem:
-            raise UpdateFailed(problem)
+            raise JobFailed(problem)
 
     async def log(self, uid: str, container: str, place: LogPlace, *, follow: bool) -> AsyncGenerator[bytes]:
         """A container's log from `place` on, in pieces of whole CRI lines; `place` moves along, so that a reader can go on
@@ -86,8 +87,9 @@ class Channels:
         if connection is None:
             pod = self._table.get(uid)
             if pod is not None and not self._may_come(pod):
+                made = "was made" if pod.record.channel is False else "has never connected: it may have been made"
                 raise NoChannel(
-                    "the pod's job was made while this site had no job channel, so it can't be reached; a new pod can be"
+                    f"the pod's job {made} while this site had no job channel, so it can't be reached; a new pod can be"
                 )
             raise ChannelLost("the pod's job is not connected to the job channel")
         return connection
@@ -129,12 +131,21 @@ class Channels:
         older = self._connections.get(pod.uid)
         self._connections[pod.uid] = connection
         pod.connected = True
-        pod.record = msgspec.structs.replace(pod.record, channel=True)
         metrics.CHANNELS.set(len(self._connections))
         pod.touch()
+        if not pod.record.channel:
+            pod.record = msgspec.structs.replace(pod.record, channel=True)
+            await self._remember(pod)
         if older is not None:
             log.info("channel.replaced", pod_uid=pod.uid)
             await older.refuse(CLOSE_REPLACED, "the job has made another connection")
+
+    async def _remember(self, pod: Pod) -> None:
+        """That the pod's job has a channel is known after the next start, too."""
+        try:
+            await self._table.journal.update([pod.record])
+        except JournalError as error:
+            log.warning("channel.not_journaled", pod_uid=pod.uid, reason=str(error))
 
     def take_state(self, connection: Connection, message: messages.State) -> None:
         """A record of a pod. Raises BadMessage."""

@@ -19,7 +19,7 @@ class RunningPods:
         self._channels = channels
 
     async def update(self, uid: str, volumes: Mapping[str, Files], deadline_seconds: int | None) -> None:
-        """Raises NoChannel, ChannelAway."""
+        """Raises NoChannel, ChannelAway, TooLarge, JobFailed."""
         encoded = {
             name: {path: (mode, base64.b64encode(content).decode()) for path, (mode, content) in files.items()}
             for name, files in volumes.items()

@@ -146,7 +146,8 @@ def _channel(uid: str, policy: Policy) -> job.Channel | None:
 
 def _plan(pod: job.Pod, files: list[PayloadFile], commands: dict[str, str], limits: wall_time.Limits) -> Plan:
     containers = tuple(
-        PlannedContainer(each.name, ContainerKind(each.kind), each.image.name) for each in pod.containers
+        PlannedContainer(each.name, ContainerKind(each.kind), each.image.name, _deciding_probes(each))
+        for each in pod.containers
     )
     return Plan(
         uid=pod.uid,
@@ -159,6 +160,10 @@ def _plan(pod: job.Pod, files: list[PayloadFile], commands: dict[str, str], limi
         wall_seconds=limits.wall_seconds,
         plan_hash=_shape(pod, files, commands),
     )
+
+
+def _deciding_probes(container: job.Container) -> str:
+    return ("r" if container.readiness else "") + ("s" if container.startup else "")
 
 
 def _without_secrets(container: job.Container) -> job.Container:

@@ -5,20 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from condor_sidecar.core.compile.handlers import Ports, hook, named_ports, probing
+from condor_sidecar.core.compile.handlers import Ports, hook, named_ports, natural, probing
 from condor_sidecar.core.compile.node import Node
-from condor_sidecar.core.compile.supported import Check, check, harmless
+from condor_sidecar.core.compile.supported import Check, check, read
 from condor_sidecar.job.supervisor import plan as job
 from condor_sidecar.job.supervisor.plan import OWN_ADDRESS
 from condor_sidecar.model.plan import ContainerKind
 
 DEFAULTS: Final = job.Probe(job.Action("tcp"))
-READ = harmless
 PROBE: Final[Mapping[str, Check]] = dict.fromkeys(
     ("exec", "httpGet", "tcpSocket", "grpc", "initialDelaySeconds", "periodSeconds", "timeoutSeconds",
-     "successThreshold", "failureThreshold", "terminationGracePeriodSeconds"), READ,
+     "successThreshold", "failureThreshold", "terminationGracePeriodSeconds"), read,
 )  # fmt: skip
-LIFECYCLE: Final[Mapping[str, Check]] = {"postStart": READ, "preStop": READ, "stopSignal": READ}
+LIFECYCLE: Final[Mapping[str, Check]] = {"postStart": read, "preStop": read, "stopSignal": read}
 FIELDS: Final = ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle")
 
 
@@ -77,11 +76,7 @@ def _probe(node: Node, ports: Ports, variables: Mapping[str, str], most_grace: i
 
 def _number(node: Node, default: int) -> int:
     """A number that is not negative; 0 stands for the default, as for the API server."""
-    number = node.number() or default
-    if number < 0:
-        node.reject(f"{number} is negative: correct it")
-        return default
-    return number
+    return natural(node) or default
 
 
 def _signal(node: Node) -> int:

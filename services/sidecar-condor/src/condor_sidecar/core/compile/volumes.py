@@ -8,6 +8,7 @@ from condor_sidecar.core.compile import quantity, site_volume
 from condor_sidecar.core.compile.delivered import Delivered, Files
 from condor_sidecar.core.compile.host_path import host_path
 from condor_sidecar.core.compile.node import Node
+from condor_sidecar.core.compile.supported import VOLUME
 from condor_sidecar.core.policy import Policy
 from condor_sidecar.job.supervisor import plan as job
 from condor_sidecar.model.plan import PayloadFile
@@ -39,11 +40,12 @@ def compile_volumes(spec: Node, mounted: set[str], delivered: Delivered, policy:
         source = node[kinds[0]]
         if _is_default_token(name, kinds[0], source) and not policy.keep_service_account_token:
             result.left_out.add(name)
-        elif kinds[0] not in (*FILES, *site_volume.KINDS, "emptyDir", "hostPath"):
+        elif kinds[0] not in VOLUME:
             source.reject(
                 f"{kinds[0]} volumes can't be mounted at this site: use a ConfigMap, Secret, projected or emptyDir volume"
             )
         elif name in mounted:
+            VOLUME[kinds[0]](source)
             _compile(name, source, delivered, policy, result)
     return result
 
@@ -82,7 +84,7 @@ def _empty_dir(name: str, source: Node) -> job.Volume:
     limit = None
     if source["sizeLimit"].value is not None:
         try:
-            limit = int(quantity.parse(str(source["sizeLimit"].value)))
+            limit = quantity.whole(str(source["sizeLimit"].value))
         except ValueError as error:
             source["sizeLimit"].reject(f"sizeLimit {error}")
     return job.Volume(name, job.EMPTY, memory=medium == "Memory", size_limit=limit or None)

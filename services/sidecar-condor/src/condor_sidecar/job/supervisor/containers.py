@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Callable, Dict, List, Mapping, Optional
 
-from . import launcher
+from . import launcher, start_folder
 from .channel_logs import LATEST, PREVIOUS, Run
 from .console import Console
 from .inside import Inside
@@ -85,9 +85,10 @@ class Containers:
         """Wait, in a thread, until the container is made, which takes a runtime a moment, and its command runs in it."""
         name, looks = running.container.name, 0
         while self._running.get(name) is running:
-            if _read(running.launch.status_file):
+            status = start_folder.read(running.launch.status_file, MESSAGE_LIMIT)
+            if status and not launcher.failure(status, "", running.launch.tries):
                 looks += 1
-            if looks == 2:  # a command that can't be executed has ended by then
+            if looks == 2:  # where nothing can be executed, that is noted by then
                 self._mailbox.put(Began(name, running.run))
                 return
             time.sleep(LOOK)
@@ -169,22 +170,14 @@ class Containers:
         running.console.end()
         running.log.end()
         code, signum = outcome(status)
-        start = _read(running.launch.status_file)
-        failure = launcher.failure(start, running.launch.command)
+        start = start_folder.read(running.launch.status_file, MESSAGE_LIMIT)
+        failure = launcher.failure(start, running.launch.command, running.launch.tries)
         if not start and signum is None:
             words = running.log.last_lines(FALLBACK_LINES, FALLBACK_BYTES).decode("utf-8", "replace").strip()
             return Ending(NOT_STARTED, None, START_ERROR, "the container couldn't be made: " + words)
         if failure and code == launcher.FAILED:
             return Ending(NOT_STARTED, None, START_ERROR, failure)
-        message = _read(running.launch.message_file)
+        message = start_folder.read(running.launch.message_file, MESSAGE_LIMIT)
         if not message and code != 0 and running.container.message_from_log:
             message = running.log.last_lines(FALLBACK_LINES, FALLBACK_BYTES)
         return Ending(code, signum, "", message.decode("utf-8", "replace"))
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(MESSAGE_LIMIT)
-    except OSError:
-        return b""

@@ -93,6 +93,7 @@ class Life:
     def start(self) -> List[Action]:
         """Its turn to start has come."""
         self.step = STARTING
+        self.state.begin()
         return [Start(self.container.name)]
 
     def cannot_start(self, reason: str, message: str, now: float) -> None:

@@ -88,7 +88,7 @@ class Lifecycle:
             return []  # known already, or not waited for any longer
         actions = life.started(now)
         if self.state.phase == ENDING:
-            return life.stop(self._grace, self._has_turn(life), now)
+            return life.stop(max(0.0, self._end_by - now), self._has_turn(life), now)
         if life.container.kind == MAIN:
             self.state.phase = RUNNING
         return actions + self._advance(now)
@@ -105,12 +105,24 @@ class Lifecycle:
         """`name` uses more memory than it may."""
         return self._by_name[name].out_of_memory()
 
-    def stop(self, reason: str, message: str, now: float) -> List[Action]:
-        """End the pod as a whole, for `reason`."""
-        if self.state.phase in (ENDING, ENDED):
+    def stop(self, reason: str, message: str, now: float, grace: Optional[float] = None) -> List[Action]:
+        """End the pod as a whole, for `reason`, within `grace` seconds if that is less than its grace period.
+
+        One that ends already does so for the reason that it has, only sooner.
+        """
+        if self.state.phase == ENDED:
             return []
+        if self.state.phase == ENDING:
+            return [] if grace is None else self._hurry(grace, now)
         self.state.reason, self.state.message = reason, message
-        return self._wind_down(now)
+        return self._wind_down(now, self._grace if grace is None else min(grace, self._grace))
+
+    def _hurry(self, grace: float, now: float) -> List[Action]:
+        self._end_by = min(self._end_by, now + grace)
+        actions: List[Action] = []
+        for life in self._lives:
+            actions += life.stop(grace, self._has_turn(life), now)
+        return actions
 
     def _advance(self, now: float) -> List[Action]:
         """What can be done next."""
@@ -141,13 +153,14 @@ class Lifecycle:
             held_up = held_up or (life.container.kind == MAIN and life.holds_up_others)
         return actions
 
-    def _wind_down(self, now: float) -> List[Action]:
-        """Nothing is started any more, and what runs is to end."""
-        self.state.phase, self._end_by = ENDING, now + self._grace
+    def _wind_down(self, now: float, grace: Optional[float] = None) -> List[Action]:
+        """Nothing is started any more, and what runs is to end, within the pod's grace period or `grace`."""
+        grace = self._grace if grace is None else grace
+        self.state.phase, self._end_by = ENDING, now + grace
         turns = [self._has_turn(life) for life in self._lives]
         actions: List[Action] = []
         for life, turn in zip(self._lives, turns):
-            actions += life.stop(self._grace, turn, now)
+            actions += life.stop(grace, turn, now)
         return actions + self._end_others(now)
 
     def _has_turn(self, life: Life) -> bool:

@@ -31,7 +31,8 @@ OWN_DEADLINE = "Pod was active on the node longer than the specified deadline"
 
 class Volume(NamedTuple):
     """A volume of the pod. `path` and `path_type` (as in a hostPath volume: "", Directory, File, DirectoryOrCreate,
-    FileOrCreate) belong to HOST, the others to EMPTY."""
+    FileOrCreate) belong to HOST, the others to EMPTY. What `path` is at last, links followed, has to lie below `root`, which is
+    what the site offers; empty: there is nothing of a user's in `path`."""
 
     name: str
     kind: str
@@ -39,6 +40,7 @@ class Volume(NamedTuple):
     path_type: str = ""
     memory: bool = False
     size_limit: Optional[int] = None
+    root: str = ""
 
 
 class Mount(NamedTuple):
@@ -53,13 +55,13 @@ class Mount(NamedTuple):
 class Image(NamedTuple):
     """An image as the pod names it, the directories to look for it in that order, and what to pull if none is there.
 
-    `auth` is the payload's file of credentials for that; `never_pull`: the pod doesn't want it pulled.
+    `auths` are the payload's files of credentials for that, each of which is tried; `never_pull`: the pod doesn't want it pulled.
     """
 
     name: str
     candidates: List[str]
     pull: str = ""
-    auth: str = ""
+    auths: List[str] = []
     never_pull: bool = False
 
 

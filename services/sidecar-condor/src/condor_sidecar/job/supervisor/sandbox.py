@@ -97,6 +97,11 @@ class Sandbox:
             os.mkdir(folder)
         os.chmod(folder, 0o777)
 
+    def make_room(self) -> None:
+        """The containers have ended: delete what they wrote, but not their logs."""
+        for path in (self.containers, self.volumes, self.images):
+            remove_tree(path)
+
     def wipe(self) -> None:
         """Delete what may hold a secret, and what lies outside of the job's directory. HTCondor deletes the rest with that."""
         starts = [os.path.join(self.containers, name, START) for name in _listed(self.containers)]

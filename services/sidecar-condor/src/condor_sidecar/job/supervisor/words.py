@@ -35,6 +35,11 @@ def probe_failed(what: str, good: Optional[bool], message: str) -> str:
     return "%s probe failed: %s" % (what.capitalize(), message)
 
 
+def node_is_full(why: str) -> str:
+    """Why a pod is evicted for whose files the worker node has no room; `why` is the system's word."""
+    return "The node was low on resource: ephemeral-storage. The job's directory: %s" % why
+
+
 def duration(seconds: float) -> str:
     """As Go writes it: `10s`, `2m40s`."""
     minutes, rest = divmod(int(seconds), 60)
