@@ -11,7 +11,7 @@ from interlink.protocol.client import InterlinkClient
 from interlink.protocol.errors import LostTrack
 from interlink.protocol.exec import STDERR, STDOUT, SUBPROTOCOL, WINDOW, ExecRequest, TerminalSize
 
-from tests.contract.command_chain import Way, interlink_server, command_chain, outputs, until
+from tests.contract.command_chain import Way, command_chain, interlink_server, outputs, until
 
 
 @pytest.fixture
