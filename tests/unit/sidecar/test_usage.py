@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from condor_sidecar.app.channel import messages
 from condor_sidecar.app.job_channels import NoChannels
 from condor_sidecar.app.usage import usages
 from condor_sidecar.core.usage import Measured, Sample, usage_of_ad, usage_of_job
@@ -81,6 +82,14 @@ def test_a_job_s_own_word_is_of_each_container_and_of_its_moment() -> None:
     assert (second.cpuNanoSeconds, second.memoryBytes, second.rootfsBytes) == (500_000_000, 8, 0)
     assert 0 < first.cpuNanoCores < 250_000_000
     assert usage_of_job(UID, ad(status=4), seen(), word(NOW, a=1.0), None) is None
+
+
+def test_a_container_that_a_job_names_twice_is_told_once_and_a_stranger_not_at_all() -> None:
+    each = '{"name":"%s","cpu_seconds":%d,"memory_bytes":1}'
+    listed = [each % ("a", 1), each % ("x", 2), each % ("a", 3)]
+    told = messages.read('{"type":"usage","time":1.8e9,"containers":[' + ",".join(listed) + "]}")
+    assert isinstance(told, messages.Usage)
+    assert [(one.name, one.cpu_seconds) for one in told.of({"a", "b"}).containers] == [("a", 3.0)]
 
 
 def test_what_was_never_measured_or_does_not_run_is_not_told() -> None:

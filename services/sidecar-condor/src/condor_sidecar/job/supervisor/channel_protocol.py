@@ -9,7 +9,7 @@ receiver of stream data grants bytes with `credit`; a sender waits when it has u
 So a stream whose reader is slow stands still at its source, and none is ever in the way of the others or of a state.
 
 From the job:
-  hello     {version, uid, revision}                  the first message of a connection
+  hello     {version, uid}                            the first message of a connection
   state     {record, signature}                       the record of the pod (state.py) as text, at each change and after hello
   usage     {time, containers: [{name, cpu_seconds, memory_bytes}]}   what the containers use, now and then
   opened    {stream, restart}                         a stream is there; `restart` (of a log): which run's
