@@ -78,20 +78,23 @@ async def test_a_pod_that_was_journaled_and_not_answered_is_submitted_once(tmp_p
     await sidecar.stop()
 
 
-async def test_a_job_that_a_query_shows_before_its_submission_is_answered_is_not_missed(sidecar: Sidecar) -> None:
-    sidecar.schedd.auto_stage = False
-    sidecar.schedd.fail("Submit", "slow")
+async def test_a_job_that_a_query_shows_before_its_submission_is_answered_is_not_missed(
+    tmp_path: Path, schedd: FakeSchedd
+) -> None:
+    sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path, hold={"staging": 60}))
+    await sidecar.start()
+    schedd.auto_stage = False
+    schedd.fail("Submit", "slow")
     uid = await created(sidecar)
     await sidecar.submitted(uid)
+    queries = schedd.log.count("Poll")
+    await until(lambda: schedd.log.count("Poll") > queries + 3, "queries that show the job")
     await sidecar.wait_for(uid, "waiting", reason="Staging")
-    await asyncio.sleep(1.5)
-    assert "History" not in sidecar.schedd.log
-    async with asyncio.timeout(20):
-        while not sidecar.schedd.of(uid):
-            await asyncio.sleep(0.05)
-    sidecar.schedd.of(uid)[0].enter(1, HoldReasonCode=None)
+    schedd.of(uid)[0].enter(1, HoldReasonCode=None)
     await sidecar.wait_for(uid, "waiting", reason="Pending")
-    assert "History" not in sidecar.schedd.log
+    assert "History" not in schedd.log
+    assert len(schedd.of(uid)) == 1
+    await sidecar.stop()
 
 
 async def test_a_refused_pod_holds_up_no_other(sidecar: Sidecar) -> None:

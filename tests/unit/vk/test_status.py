@@ -89,6 +89,13 @@ INIT_TABLE = [
     ("second runs, main is said to run", [said("i", ended()), said("j", running())], running(), "Never", "Pending"),
     ("both ended, main runs", [said("i", ended()), said("j", ended())], running(), "Never", "Running"),
     ("first failed", [said("i", ended(1)), said("j", waiting())], waiting(), "Never", "Failed"),
+    (
+        "first failed, no state after it",
+        [said("i", ended(1)), {"name": "j", "state": "odd"}],
+        waiting(),
+        "Never",
+        "Failed",
+    ),
     ("first failed, may be retried", [said("i", ended(1)), said("j", waiting())], waiting(), "OnFailure", "Pending"),
     ("first failed and all is over", [said("i", ended(1)), said("j", ended(1))], ended(1), "OnFailure", "Failed"),
     ("never told of, main runs", None, running(), "Never", "Running"),

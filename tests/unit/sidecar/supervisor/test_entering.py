@@ -62,7 +62,9 @@ def test_the_exit_code_is_the_command_s(ground: Ground, script: str, code: int) 
 
 def test_what_is_not_there_is_noted_by_the_launcher(ground: Ground) -> None:
     assert ground.run("/bin/there-is-no-such").returncode == launcher.FAILED
-    assert launcher.failure(ground.status.read_bytes(), "/bin/there-is-no-such").endswith("no such file or directory")
+    assert launcher.failure(ground.status.read_bytes(), "/bin/there-is-no-such", 1).endswith(
+        "no such file or directory"
+    )
 
 
 def test_a_container_that_is_gone_is_said_and_nothing_runs(ground: Ground) -> None:

@@ -118,6 +118,7 @@ def test_restarts_and_readiness_are_read_back() -> None:
     one.wait("CrashLoopBackOff", "back-off")
     other.run(1700000000.0)
     other.finish(137, 9, "OOMKilled", "", 1700000001.0)
+    other.begin()
     other.run(1700000002.0)
     other.started_up = other.ready = True
     assert state.compact() == "2;0;starting;;w:CrashLoopBackOff/0:3:Error;r:1700000002:sr/1:137:OOMKilled"

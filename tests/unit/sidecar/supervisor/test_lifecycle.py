@@ -20,7 +20,7 @@ from condor_sidecar.job.supervisor.actions import (
 )
 from condor_sidecar.job.supervisor.life import Ending
 from condor_sidecar.job.supervisor.lifecycle import Lifecycle
-from condor_sidecar.job.supervisor.state import ENDED, RUNNING, TERMINATED, WAITING, PodState
+from condor_sidecar.job.supervisor.state import ENDED, RUNNING, STARTING, TERMINATED, WAITING, PodState
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -65,6 +65,55 @@ def test_init_containers_are_prepared_one_at_a_time() -> None:
     assert life.prepared("i", "id", 0) == [Start("i")]
     assert life.started("i", 1) == []
     assert life.exited("i", GOOD, 2) == [Prepare("j")]
+
+
+def test_a_container_that_does_not_run_yet_is_no_running_one() -> None:
+    life = lifecycle(pod(container("m")))
+    life.begin(0)
+    assert life.prepared("m", "id", 0) == [Start("m")]
+    assert (life.state.container("m").state, life.state.phase) == (WAITING, STARTING)
+    life.started("m", 3)
+    assert (life.state.container("m").started, life.state.phase) == (3, RUNNING)
+
+
+def test_a_command_that_can_t_be_started_is_told_of_and_was_never_running() -> None:
+    life = lifecycle(pod(container("m")))
+    life.begin(0)
+    life.prepared("m", "id", 0)
+    assert life.exited("m", Ending(128, None, "StartError", 'exec: "nope": not found'), 1) == [Finish()]
+    assert life.state.container("m").started is None
+    assert events(life)[-1] == ("Failed", 'Error: exec: "nope": not found')
+
+
+def test_starts_that_fail_are_counted_and_come_after_ever_longer_pauses() -> None:
+    life = begun(pod(container("m"), restart_policy=plan.ALWAYS))
+    now, pauses = 1000.0, []
+    actions = life.exited("m", BAD, now)
+    for _ in range(5):
+        while not actions:
+            wake_at = life.wake_at()
+            assert wake_at is not None
+            pauses.append(wake_at - now)
+            now = wake_at
+            actions = life.tick(now)
+        assert actions == [Prepare("m")]
+        assert life.prepared("m", "id", now) == [Start("m")]
+        actions = life.exited("m", Ending(128, None, "StartError", "x"), now)
+    assert pauses == [10, 20, 40, 80]
+    assert life.state.container("m").restart_count == 5
+
+
+def test_a_container_is_asked_to_end_once_it_runs_and_killed_if_it_never_does() -> None:
+    life = lifecycle(pod(container("a"), container("b"), grace_seconds=5))
+    life.begin(0)
+    life.prepared("a", "id", 0)
+    life.prepared("b", "id", 0)
+    assert life.stop("Terminated", "", 10) == []
+    assert life.started("a", 11) == [Signal("a", signal.SIGTERM)]
+    assert life.wake_at() == 15, "its grace began when the pod's did"
+    assert Signal("b", signal.SIGKILL) in life.tick(15)
+    assert life.exited("b", Ending(0, None, "", ""), 15.1) == []
+    assert life.state.container("b").exit_code == 137
 
 
 def test_main_containers_are_prepared_together() -> None:
@@ -387,6 +436,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.now = 0.0
         self.finished = False
         self.preparing: set[str] = set()
+        self.starting: set[str] = set()
         self.running: set[str] = set()
         self.attempts: list[Attempt] = []
         self.counts: dict[str, int] = {}
@@ -428,14 +478,16 @@ class AnyOrder(RuleBasedStateMachine):
         for action in actions:
             assert not self.finished, "nothing follows the end"
             if isinstance(action, Prepare):
-                assert action.name not in self.preparing | self.running, "one at a time"
+                assert action.name not in self.preparing | self.starting | self.running, "one at a time"
                 self.preparing.add(action.name)
             elif isinstance(action, Start):
-                assert action.name not in self.running, "one run at a time"
-                self.running.add(action.name)
-                self.take(self.life.started(action.name, self.now))
+                assert action.name not in self.starting | self.running, "one run at a time"
+                self.starting.add(action.name)
             elif isinstance(action, Signal):
-                assert action.name in self.running, "only what runs is signalled"
+                assert action.name in self.running or (
+                    action.name in self.starting and action.signum == signal.SIGKILL
+                ), "only what runs is signalled"
+                self.starting.discard(action.name)
             elif isinstance(action, Attempt):
                 assert action.name in self.running, "only what runs is probed"
                 self.attempts.append(action)
@@ -453,11 +505,20 @@ class AnyOrder(RuleBasedStateMachine):
             else self.life.cannot_start(name, "ErrImagePull", "x", self.now)
         )
 
-    @precondition(lambda self: self.running and not self.finished)
+    @precondition(lambda self: self.starting and not self.finished)
+    @rule(data=st.data())
+    def command_runs(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.starting)))
+        self.starting.remove(name)
+        self.running.add(name)
+        self.take(self.life.started(name, self.now))
+
+    @precondition(lambda self: self.starting | self.running and not self.finished)
     @rule(data=st.data(), code=st.sampled_from([0, 0, 1, 137]))
     def container_ends(self, data: st.DataObject, code: int) -> None:
-        name = data.draw(st.sampled_from(sorted(self.running)))
-        self.running.remove(name)
+        name = data.draw(st.sampled_from(sorted(self.starting | self.running)))
+        self.starting.discard(name)
+        self.running.discard(name)
         self.take(self.life.exited(name, Ending(code, None, "", ""), self.now))
 
     @precondition(lambda self: self.attempts and not self.finished)
@@ -517,7 +578,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert self.life.state.phase == ENDED
             assert not [each for each in self.life.state.containers if each.state == RUNNING]
         elif hasattr(self, "life"):
-            waits = self.preparing or self.running or self.life.wake_at() is not None
+            waits = self.preparing or self.starting or self.running or self.life.wake_at() is not None
             assert waits, "or else it would wait for ever"
 
 

@@ -62,7 +62,8 @@ def left_waiting(reported: JsonObject | None) -> JsonObject | None:
 
     Such a container never runs. A kubelet leaves it waiting; plugins may end it, and their words are kept.
     """
-    end = ((reported or {}).get("state") or {}).get("terminated")
+    state = (reported or {}).get("state")
+    end = state.get("terminated") if isinstance(state, dict) else None
     if reported is None or not isinstance(end, dict) or end.get("startedAt"):
         return reported
     waiting = {"reason": INITIALIZING} | ({"message": end["message"]} if end.get("message") else {})

@@ -2,20 +2,23 @@
 
 import os
 import signal
+import threading
+import time
 from typing import Callable, Dict, List, Mapping, Optional
 
 from . import launcher
 from .channel_logs import LATEST, PREVIOUS, Run
 from .console import Console
 from .inside import Inside
-from .life import NOT_STARTED, Ending
+from .life import NOT_STARTED, START_ERROR, Ending
 from .logs import LogFile, Pump
-from .mailbox import Exited, Mailbox
+from .mailbox import Began, Exited, Mailbox
 from .plan import EPHEMERAL, Container
 from .prepare import Launch
 from .processes import Processes, descendants, kill_tree, outcome, send
 from .state import MESSAGE_LIMIT
 
+LOOK = 0.01  # seconds between two looks whether a container's command runs
 DRAIN = 3.0  # seconds to wait for the rest of a log after its container ended
 MOST_OF_EPHEMERAL = 512 * 1024  # bytes kept of an ephemeral container's log: the plan's share is for the others
 FALLBACK_LINES, FALLBACK_BYTES = 80, 2048  # of the log, for a container that left no message (Kubernetes' numbers)
@@ -32,7 +35,7 @@ class Running:
 
 
 class Containers:
-    """Starts containers, signals them, and tells the mailbox when they end."""
+    """Starts containers, signals them, and tells the mailbox when their commands run and when they end."""
 
     def __init__(
         self,
@@ -76,7 +79,20 @@ class Containers:
         finally:
             pump.start()
             console.started()
-        self._running[name] = Running(container, run, launch, pid, pump, log, console)
+        running = self._running[name] = Running(container, run, launch, pid, pump, log, console)
+        threading.Thread(target=self._tell_when_begun, args=[running], daemon=True).start()
+
+    def _tell_when_begun(self, running: Running) -> None:
+        """Wait, in a thread, until the container is made, which takes a runtime a moment, and its command runs in it."""
+        name, looks = running.container.name, 0
+        while self._running.get(name) is running:
+            status = _read(running.launch.status_file)
+            if status and not launcher.failure(status, "", running.launch.tries):
+                looks += 1
+            if looks == 2:  # where nothing can be executed, that is noted by then
+                self._mailbox.put(Began(name, running.run))
+                return
+            time.sleep(LOOK)
 
     def find(self, name: str) -> Optional[Running]:
         """The container's run, while there is one."""
@@ -159,12 +175,12 @@ class Containers:
         running.log.end()
         code, signum = outcome(status)
         start = _read(running.launch.status_file)
-        failure = launcher.failure(start, running.launch.command)
+        failure = launcher.failure(start, running.launch.command, running.launch.tries)
         if not start and signum is None:
             words = running.log.last_lines(FALLBACK_LINES, FALLBACK_BYTES).decode("utf-8", "replace").strip()
-            return Ending(NOT_STARTED, None, "StartError", "the container couldn't be made: " + words)
+            return Ending(NOT_STARTED, None, START_ERROR, "the container couldn't be made: " + words)
         if failure and code == launcher.FAILED:
-            return Ending(NOT_STARTED, None, "StartError", failure)
+            return Ending(NOT_STARTED, None, START_ERROR, failure)
         message = _read(running.launch.message_file)
         if not message and code != 0 and running.container.message_from_log:
             message = running.log.last_lines(FALLBACK_LINES, FALLBACK_BYTES)

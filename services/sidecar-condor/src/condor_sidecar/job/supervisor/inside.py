@@ -37,6 +37,7 @@ class Further(NamedTuple):
     launcher: str
     status_file: str
     work_dir: str
+    tries: int  # paths that it is looked for at
 
     def arguments(self, terminal: Optional[int] = None) -> List[str]:
         """The argument list that runs it; for `terminal` see enter.command."""
@@ -52,7 +53,7 @@ class Further(NamedTuple):
             status = file.read(1024)
         if not status:
             return "the container could not be entered" if code == enter.FAILED else ""
-        return launcher.failure(status, self.program) if code == launcher.FAILED else ""
+        return launcher.failure(status, self.program, self.tries) if code == launcher.FAILED else ""
 
     def remove(self) -> None:
         """Its files are needed no more."""
@@ -70,6 +71,7 @@ def further(inside: Inside, argv: Sequence[str]) -> Further:
     first = enter.first_process(inside.apptainer)
     if first is None:
         raise enter.CannotEnter("its first process has ended")
+    paths = command.paths(argv[0], dict(inside.env))
     name = "further-%d" % next(_numbers)
     path, status = os.path.join(inside.folder, name), os.path.join(inside.folder, name + ".status")
     with open(status, "wb"):
@@ -77,7 +79,7 @@ def further(inside: Inside, argv: Sequence[str]) -> Further:
     content = launcher.build(
         os.uname().machine,
         (mounts.START_FOLDER + "/" + name + ".status").encode("ascii"),
-        command.encoded(command.paths(argv[0], dict(inside.env))),
+        command.encoded(paths),
         command.encoded(argv),
         command.encoded(["%s=%s" % pair for pair in inside.env]),
         [],
@@ -86,4 +88,4 @@ def further(inside: Inside, argv: Sequence[str]) -> Further:
     with open(path, "wb") as file:
         file.write(content)
     os.chmod(path, 0o500)
-    return Further(argv[0], first, path, status, inside.work_dir)
+    return Further(argv[0], first, path, status, inside.work_dir, len(paths))

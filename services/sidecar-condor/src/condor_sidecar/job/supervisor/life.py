@@ -7,7 +7,7 @@ time after a longer pause.
 import signal
 from typing import List, NamedTuple, Optional
 
-from .actions import Action, Prepare, Start
+from .actions import Action, Prepare, Signal, Start
 from .backoff import BackOff
 from .patience import PULL_PAUSED, Patience
 from .plan import ALWAYS, EPHEMERAL, INIT, NEVER, SIDECAR, Container, Pod
@@ -16,6 +16,7 @@ from .state import WAITING, ContainerState, PodState
 from .words import NORMAL, WARNING, crash_loop, pull_pause, restarting
 
 NOT_STARTED = 128  # exit code of a container whose command never ran
+START_ERROR = "StartError"  # its reason then
 NEVER_PULLED = "ErrImageNeverPull"
 FOR_EVER = float("inf")
 
@@ -94,6 +95,7 @@ class Life:
     def start(self) -> List[Action]:
         """Its turn to start has come."""
         self.step = STARTING
+        self.state.begin()
         return [Start(self.container.name)]
 
     def cannot_start(self, reason: str, message: str, now: float) -> None:
@@ -135,6 +137,10 @@ class Life:
 
     def exited(self, ending: Ending, now: float) -> List[Action]:
         """It ended by itself or by a signal."""
+        if self.step == OVER:
+            return []  # it was not waited for any longer
+        if self.step == STARTING:
+            self._tell(WARNING, "Failed", "Error: " + ending.message, now)
         run, self._run = self._run, None
         if run is not None and run.out_of_memory:
             ending = KILLED._replace(reason="OOMKilled", message=ending.message)
@@ -161,10 +167,14 @@ class Life:
             self._settle()
         return []
 
-    def abandon(self) -> None:
-        """It isn't waited for any longer if it is only being prepared."""
+    def abandon(self, now: float) -> List[Action]:
+        """It isn't waited for any longer if it doesn't run yet."""
+        if self.step == STARTING:
+            self._end(KILLED, now)
+            return [Signal(self.container.name, signal.SIGKILL)]
         if self.step == PREPARING:
             self._settle()
+        return []
 
     def take_turn(self, now: float) -> List[Action]:
         """All that have to end before it have ended."""

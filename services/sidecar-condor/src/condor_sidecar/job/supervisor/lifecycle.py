@@ -9,7 +9,7 @@ Told to stop, it asks the running containers to end and kills them after the gra
 from typing import Dict, List, Optional
 
 from .actions import Action, Finish
-from .life import IDLE, OVER, PREPARING, READY, UP, Ending, Life
+from .life import IDLE, OVER, PREPARING, READY, STARTING, UP, Ending, Life
 from .plan import INIT, MAIN, OWN_DEADLINE, SIDECAR, Container, Pod
 from .state import ENDED, ENDING, RUNNING, PodState
 from .words import WARNING, not_shared
@@ -50,7 +50,7 @@ class Lifecycle:
         times = [life.wake_at() for life in self._lives]
         if self.state.phase != ENDING:
             times.append(self._deadline)
-        elif any(life.step == PREPARING for life in self._lives):
+        elif any(life.step in (PREPARING, STARTING) for life in self._lives):
             times.append(self._end_by)
         return min((at for at in times if at is not None), default=None)
 
@@ -60,10 +60,10 @@ class Lifecycle:
             return []
         if self.state.phase != ENDING and now >= self._deadline:
             return self.stop("DeadlineExceeded", self._deadline_message, now)
+        actions: List[Action] = []
         if self.state.phase == ENDING and now >= self._end_by:
             for life in self._lives:
-                life.abandon()
-        actions: List[Action] = []
+                actions += life.abandon(now)
         for life in self._lives:
             at = life.wake_at()
             if at is not None and at <= now:
@@ -100,11 +100,13 @@ class Lifecycle:
         return self._advance(now)
 
     def started(self, name: str, now: float) -> List[Action]:
-        """`name` runs."""
+        """The command of `name` runs."""
         life = self._by_name[name]
+        if life.step != STARTING:
+            return []  # known already, or not waited for any longer
         actions = life.started(now)
         if self.state.phase == ENDING:
-            return life.stop(self._grace, self._has_turn(life), now)
+            return life.stop(max(0.0, self._end_by - now), self._has_turn(life), now)
         if life.container.kind == MAIN:
             self.state.phase = RUNNING
         return actions + self._advance(now)
@@ -172,7 +174,7 @@ class Lifecycle:
             return True
         later = self._first[self._first.index(life) + 1 :]
         others = [other for other in self._planned if other.container.kind != SIDECAR or other in later]
-        return not any(other.step == UP for other in others)
+        return not any(other.step in (STARTING, UP) for other in others)
 
     def _end_others(self, now: float) -> List[Action]:
         """Those whose turn to end has come, or the end of the pod."""

@@ -10,6 +10,13 @@ import signal
 from typing import Any, Deque, Dict, List, NamedTuple, Optional
 
 
+class Began(NamedTuple):
+    """A container's command runs, in its run number `run`."""
+
+    name: str
+    run: int
+
+
 class Exited(NamedTuple):
     """A container's process ended, with this wait status."""
 

@@ -26,6 +26,7 @@ class Launch(NamedTuple):
     overlay: str  # what it writes to its root; empty if it can't
     env: List[Tuple[str, str]]
     work_dir: str
+    tries: int  # paths that the command is looked for at
     user: Optional[launcher.User] = None
 
     @property
@@ -125,6 +126,7 @@ def _lay_out(
         overlay,
         target.env,
         work_dir,
+        len(target.paths),
         user,
     )
 

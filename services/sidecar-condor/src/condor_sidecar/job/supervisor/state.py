@@ -36,18 +36,16 @@ class ContainerState:
         self.last: Optional[Dict[str, Any]] = None  # how it ended before, in the fields of `end`
         self._before: Optional[Tuple[Any, ...]] = None  # what `wait` took away: the end, and the end before that
 
-    @property
-    def next_run(self) -> int:
-        """The number of the run that comes next, from 0."""
-        return self.restart_count + (self.state == TERMINATED or self._before is not None)
-
-    def run(self, now: float) -> None:
-        """It runs, for the first time or again."""
+    def begin(self) -> None:
+        """It is started, for the first time or again: `restart_count` is the number of the run, also if that never comes to run."""
         if self.state == TERMINATED:
-            self.wait("", "")
+            self.wait("ContainerCreating", "")
         if self._before is not None:
             self.restart_count += 1
             self._before = None
+
+    def run(self, now: float) -> None:
+        """It runs."""
         self.state, self.reason, self.message, self.started = RUNNING, "", "", now
 
     def finish(self, exit_code: int, signal: Optional[int], reason: str, message: str, now: float) -> None:

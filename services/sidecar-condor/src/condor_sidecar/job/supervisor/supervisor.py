@@ -16,10 +16,11 @@ from .channel_streams import Opener
 from .containers import Containers
 from .exec_attempt import Commands
 from .images import Images
-from .life import NOT_STARTED, Ending
+from .life import NOT_STARTED, START_ERROR, Ending
 from .lifecycle import Lifecycle
 from .mailbox import (
     Attempted,
+    Began,
     Exited,
     Mailbox,
     MemoryFull,
@@ -82,6 +83,7 @@ class Supervisor:
             PrepareFailed: lambda event, now: self._lifecycle.cannot_start(
                 event.name, event.reason, event.message, now
             ),
+            Began: self._began,
             Exited: self._exited,
             Attempted: self._attempted,
             MemoryFull: self._memory_full,
@@ -134,8 +136,16 @@ class Supervisor:
         self._launches[event.name] = event.launch
         return self._lifecycle.prepared(event.name, event.launch.image_id, now)
 
+    def _began(self, event: Began, now: float) -> List[Action]:
+        running = self._containers.find(event.name)
+        same = running is not None and running.run == event.run
+        return self._lifecycle.started(event.name, now) if same else []
+
     def _exited(self, event: Exited, now: float) -> List[Action]:
-        return self._lifecycle.exited(event.name, self._containers.ended(event.name, event.status), now)
+        ending = self._containers.ended(event.name, event.status)
+        if ending.reason != START_ERROR:  # it began, even if that was not told yet
+            self._act(self._lifecycle.started(event.name, now))
+        return self._lifecycle.exited(event.name, ending, now)
 
     def _attempted(self, event: Attempted, now: float) -> List[Action]:
         name, what, run, good, message = event
@@ -238,13 +248,13 @@ class Supervisor:
             self._mailbox.put(Prepared(name, launch))
 
     def _start(self, name: str) -> List[Action]:
-        run = self._state.container(name).next_run
+        run = self._state.container(name).restart_count
         try:
             self._containers.start(self._by_name[name], run, self._launches.pop(name))
         except OSError as error:
-            ending = Ending(NOT_STARTED, None, "StartError", str(error))
+            ending = Ending(NOT_STARTED, None, START_ERROR, str(error))
             return self._lifecycle.exited(name, ending, time.monotonic())
-        return self._lifecycle.started(name, time.monotonic())
+        return []
 
     def _in_background(self, work: Callable[[], None]) -> None:
         threading.Thread(target=work, daemon=True).start()
