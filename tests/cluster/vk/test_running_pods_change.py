@@ -88,9 +88,8 @@ async def shown(vk: VirtualNode, kind: str, name: str = "d") -> Json:
 
     async def look() -> Json | None:
         statuses = ((await vk.pod("changing") or {}).get("status") or {}).get("ephemeralContainerStatuses") or []
-        state = next((each["state"] for each in statuses if each["name"] == name), {})
-        found: Json | None = state.get(kind)
-        return found
+        state: Json = next((each["state"] for each in statuses if each["name"] == name), {})
+        return state.get(kind)
 
     found: Json = await eventually(look)
     return found
