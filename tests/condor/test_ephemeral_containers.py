@@ -43,7 +43,7 @@ class Debugged:
 
     def __init__(self, site: Site, worker: Worker) -> None:
         self.site, self.worker = site, worker
-        self.wanted = pod(shell("a", LIVES, **MOUNT), volumes=VOLUMES)
+        self.wanted = pod(shell("c", LIVES, **MOUNT), volumes=VOLUMES)
         self.uid = str(self.wanted["metadata"]["uid"])
 
     async def start(self) -> ApptainerJob:
@@ -51,7 +51,7 @@ class Debugged:
         await self.site.sidecar.submitted(self.uid)
         self.site.schedd.run(self.uid)
         (queued,) = self.site.schedd.of(self.uid)
-        job = self.worker.start_payload(self.uid, queued.payload, ["a", "d", "e"])
+        job = self.worker.start_payload(self.uid, queued.payload, ["c", "d", "e"])
         await self.site.sidecar.wait_for(self.uid, "running")
         return job
 
@@ -115,14 +115,13 @@ async def test_a_debugger_in_a_running_pod_and_its_end_with_it(debugged: Debugge
     shown = await debugged.shows("d", lambda each: "running" in each["state"])
     assert (shown["ready"], shown["restartCount"], shown["imageID"]) == (False, 0, f"{IMAGES}/tools:1")
     assert await debugged.command("d", "until [ -e /mine ]; do sleep 0.1; done; echo $WHO; id -u") == "ana\n4321\n"
-    assert await debugged.command("a", "[ -e /v/seen ] && [ ! -e /mine ] && echo shared; ls -d /more 2>&1 || true") == (
-        "shared\n"
-    )
-    assert await debugged.command("d", "cat /proc/1/cmdline | head -c 7"), "it has its own processes"
+    seen = await debugged.command("c", "[ -e /v/seen ] && [ ! -e /mine ] && [ ! -e /more ] && echo shared")
+    assert seen == "shared\n", "volumes are shared, and nothing else"
+    assert await debugged.command("d", "head -c 7 /proc/1/cmdline") == "/bin/sh", "its own processes"
     assert await debugged.site.sidecar.logs(debugged.uid, "d") == "ana 4321 /srv/there of the map\npolo\n"
-    await debugged.command("a", "touch /v/end")
+    await debugged.command("c", "touch /v/end")
     result = await asyncio.to_thread(job.end)
-    assert (ends(result)["a"].exit_code, ends(result)["d"].exit_code, result.reason) == (0, 9, "")
+    assert (ends(result)["c"].exit_code, ends(result)["d"].exit_code, result.reason) == (0, 9, "")
     assert text(result, "d").endswith("polo\ntold\n")
     assert ends(result)["d"].state is ContainerState.TERMINATED
 
@@ -152,5 +151,5 @@ async def test_what_can_t_be_started_is_told_and_the_pod_goes_on(debugged: Debug
     state = ended["state"]["terminated"]
     assert (state["exitCode"], state["reason"]) == (128, "StartError")
     assert "no such file or directory" in state["message"]
-    await debugged.command("a", "touch /v/end")
-    assert ends(await asyncio.to_thread(job.end))["a"].exit_code == 0
+    await debugged.command("c", "touch /v/end")
+    assert ends(await asyncio.to_thread(job.end))["c"].exit_code == 0

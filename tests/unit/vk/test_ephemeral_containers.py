@@ -171,6 +171,20 @@ async def test_content_that_the_site_refuses_keeps_it_waiting_in_the_site_s_word
     assert world.sent() == ["d"]
 
 
+async def test_a_virtual_kubelet_that_was_restarted_sends_what_the_site_does_not_speak_of(world: Debugged) -> None:
+    entry = await world.add(container("d"), inherited=True)
+    world.say(entry, "d")
+    await world.pass_time(3 * INTERVAL)
+    assert world.site.given == []
+    world.change(entry, ephemeralContainers=[container("d"), container("e")])
+    entry.report = None
+    await world.pass_time(10)
+    assert world.site.given == [], "nothing was heard yet of what the site has"
+    world.say(entry, "d")
+    await world.pass_time(1)
+    assert world.sent() == ["d", "e"]
+
+
 async def test_one_of_a_pod_that_goes_is_not_sent(world: Debugged) -> None:
     entry = await world.add(container("d"))
     entry.deleting = True

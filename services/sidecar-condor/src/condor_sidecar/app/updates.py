@@ -82,11 +82,12 @@ class Updates:
         ]
         if not new:
             return
-        pod.record = msgspec.structs.replace(pod.record, ephemeral=(*pod.record.ephemeral, *new))
+        ephemeral = (*pod.record.ephemeral, *new)
         try:
-            await self._table.journal.update([pod.record])
+            await self._table.journal.update([msgspec.structs.replace(pod.record, ephemeral=ephemeral)])
         except JournalError as error:
             raise NotNow(f"the journal can't be written: {error}", RETRY_SECONDS) from error
+        pod.record = msgspec.structs.replace(pod.record, ephemeral=ephemeral)
 
     def _running(self, uid: str) -> Pod | None:
         """The pod; None for one that has ended, which needs nothing any more. Raises NotNow."""

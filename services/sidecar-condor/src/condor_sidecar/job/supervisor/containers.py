@@ -20,9 +20,7 @@ from .state import MESSAGE_LIMIT
 
 LOOK = 0.01  # seconds between two looks whether a container's command runs
 DRAIN = 3.0  # seconds to wait for the rest of a log after its container ended
-MOST_OF_EPHEMERAL = (
-    512 * 1024
-)  # bytes of an ephemeral container's log that are kept: the plan's share is for the others
+MOST_OF_EPHEMERAL = 512 * 1024  # bytes kept of an ephemeral container's log: the plan's share is for the others
 FALLBACK_LINES, FALLBACK_BYTES = 80, 2048  # of the log, for a container that left no message (Kubernetes' numbers)
 
 

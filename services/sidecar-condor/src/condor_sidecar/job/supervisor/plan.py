@@ -14,9 +14,7 @@ VOLUMES = "volumes"  # folder of the payload: volumes/<volume>/<path of the file
 INIT = "init"
 SIDECAR = "sidecar"  # an init container with restartPolicy Always: runs beside the others until they have ended
 MAIN = "main"
-EPHEMERAL = (
-    "ephemeral"  # added to the pod while it runs (additions.py): never restarted, and the pod doesn't wait for it
-)
+EPHEMERAL = "ephemeral"  # added while the pod runs (additions.py): never restarted, and the pod doesn't wait for it
 
 ALWAYS, ON_FAILURE, NEVER = "Always", "OnFailure", "Never"  # a pod's restartPolicy
 
