@@ -173,6 +173,21 @@ def test_a_container_can_t_change_what_it_was_started_from(worker: Worker, image
     assert text(result, "a") == "removed new\nnote\n", "there was none of that name"
 
 
+def test_what_every_container_has_is_there_in_volumes_too(worker: Worker) -> None:
+    """`/etc/hosts` and the termination message, in volumes that cover their places; what the volume holds is the volume's own."""
+    mounts = [{"name": "etc", "mountPath": "/etc"}, {"name": "out", "mountPath": "/var/run/out"}]
+    volumes = [{"name": "etc", "emptyDir": {}}, {"name": "out", "emptyDir": {}}]
+    main = shell("a", "cat /etc/hosts; echo mine > /etc/x; echo last > /var/run/out/deep/message", volumeMounts=mounts)
+    main["terminationMessagePath"] = "/var/run/out/deep/message"
+    after = shell("b", "ls -A /etc /run/out/deep; cat /run/out/deep/message", volumeMounts=mounts)
+    aliases = [{"ip": "10.0.0.1", "hostnames": ["db"]}]
+    result = worker.run(planned(pod(after, initContainers=[main], volumes=volumes, hostAliases=aliases)))
+    assert (ends(result)["a"].exit_code, ends(result)["a"].message) == (0, "last\n"), ends(result)
+    assert "10.0.0.1\tdb" in text(result, "a").splitlines()
+    lines = text(result, "b").splitlines()
+    assert {"x", "message"} <= set(lines) and "last" not in lines
+
+
 def test_names_are_found_in_hosts(worker: Worker) -> None:
     aliases = [{"ip": "10.0.0.1", "hostnames": ["db", "db.local"]}]
     lines = text(

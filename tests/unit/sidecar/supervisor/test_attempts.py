@@ -50,6 +50,7 @@ class Pages(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.requests.append((self.path, dict(self.headers.items())))
+        self.server.headers.append(self.headers.items())
         name = self.path.strip("/").partition("?")[0]
         status, location = {
             "here": (302, "/200"), "away": (302, "http://elsewhere.example:1/"), "round": (302, "/round"),
@@ -74,6 +75,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Pages)
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.headers: list[list[tuple[str, str]]] = []
         self.over = threading.Event()
 
     def http(self, path: str, **fields: Any) -> Action:
@@ -144,6 +146,29 @@ def test_headers_are_a_kubelet_s_and_the_pod_s(server: Server) -> None:
     tried(server.http("/200"))
     again = {name.lower(): value for name, value in server.requests[1][1].items()}
     assert (again["accept"], again["host"]) == ("*/*", f"127.0.0.1:{server.server_address[1]}")
+
+
+@pytest.mark.parametrize("what", [LIVENESS, PRE_STOP])
+def test_headers_of_one_name_are_all_sent_and_an_empty_one_is_one(server: Server, what: str) -> None:
+    headers = [
+        ("X-Odd", "first"),
+        ("Empty", ""),
+        ("x-odd", "second"),
+        ("User-Agent", ""),
+        ("Accept", "a"),
+        ("Accept", "b"),
+    ]
+    assert tried(server.http("/200", headers=headers), what) == (True, "")
+    sent = [(name.lower(), value) for name, value in server.headers[0]]
+    assert [value for name, value in sent if name == "x-odd"] == ["first", "second"]
+    assert [value for name, value in sent if name == "accept"] == ["a", "b"]
+    assert ("empty", "") in sent
+    assert "user-agent" not in dict(sent)
+
+
+def test_of_two_hosts_the_first_is_named(server: Server) -> None:
+    tried(server.http("/200", headers=[("Host", "one.example"), ("Host", "two.example")]))
+    assert [value for name, value in server.headers[0] if name.lower() == "host"] == ["one.example"]
 
 
 def test_an_answer_that_drips_is_cut_off_in_time(server: Server) -> None:

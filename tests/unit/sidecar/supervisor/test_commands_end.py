@@ -22,6 +22,7 @@ class Runner(processes.Processes):
         stderr: int | None = None,
         stdin: int = subprocess.DEVNULL,
         inherited: Sequence[int] = (),
+        beside: int = 0,
     ) -> int:
         process = subprocess.Popen(["/bin/sleep", "1000"], pass_fds=inherited)
         threading.Thread(target=lambda: on_exit(128 if process.wait() else 0)).start()
@@ -35,7 +36,7 @@ def test_who_leaves_while_the_terminal_is_awaited_ends_the_command() -> None:
         end.extend(words)
         ended.set()
 
-    session = Exec(lambda: Further("x", 1, "/none", "/none", "/"), lambda kind, data: None, on_end)
+    session = Exec(lambda: Further("x", 1, "/none", "/none", "/", 1, 1), lambda kind, data: None, on_end)
     session.start({"tty": True, "stdin": True, "stdout": True}, Runner(), {})
     session.close()
     assert ended.wait(20)

@@ -54,9 +54,12 @@ def test_nothing_is_written_over_what_is_there(tmp_path: Path, planted: str) -> 
     outside, path = tmp_path / "outside", tmp_path / "new"
     outside.write_bytes(b"precious")
     outside.chmod(0o640)
-    {"link": lambda: path.symlink_to(outside), "file": lambda: path.write_bytes(b"x"), "directory": path.mkdir}[
-        planted
-    ]()
+    if planted == "link":
+        path.symlink_to(outside)
+    elif planted == "file":
+        path.write_bytes(b"x")
+    else:
+        path.mkdir()
     with pytest.raises(FileExistsError):
         start_folder.create(str(path), b"program", 0o500)
     assert (outside.read_bytes(), stat.S_IMODE(outside.stat().st_mode)) == (b"precious", 0o640)

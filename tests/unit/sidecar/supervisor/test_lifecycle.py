@@ -20,7 +20,7 @@ from condor_sidecar.job.supervisor.actions import (
 )
 from condor_sidecar.job.supervisor.life import Ending
 from condor_sidecar.job.supervisor.lifecycle import Lifecycle
-from condor_sidecar.job.supervisor.state import ENDED, RUNNING, STARTING, TERMINATED, WAITING
+from condor_sidecar.job.supervisor.state import ENDED, ENDING, RUNNING, STARTING, TERMINATED, WAITING
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -334,11 +334,45 @@ class TestProbes:
         assert life.attempted("a", LIVENESS, 0, None, "no such file", 1) == []
         assert events(life)[-1][1] == "Liveness probe errored and resulted in unknown state: no such file"
 
-    def test_nothing_is_probed_once_the_container_is_to_end(self) -> None:
-        probe = plan.Probe(plan.Action("tcp"))
+    def test_only_readiness_is_probed_while_a_pod_ends(self) -> None:
+        """Who sends requests to it must learn that it takes no more."""
+        probe = plan.Probe(plan.Action("tcp"), failure_threshold=1)
         life = begun(pod(container("a", liveness=probe, readiness=probe), grace_seconds=100))
+        life.tick(0)
+        life.attempted("a", READINESS, 0, True, "", 1)
+        life.stop("Terminated", "", 2)
+        assert life.attempted("a", LIVENESS, 0, False, "dead", 3) == [], "a try that was under way"
+        assert life.wake_at() == 10
+        assert life.tick(10) == [Attempt("a", READINESS, 0, 1.0)]
+        assert life.state.container("a").ready
+        assert life.attempted("a", READINESS, 0, False, "closing", 11) == []
+        assert not life.state.container("a").ready
+        assert life.tick(102) == [Attempt("a", READINESS, 0, 1.0), Signal("a", signal.SIGKILL)]
+
+    def test_a_pod_that_ends_before_it_has_started_up_is_not_probed(self) -> None:
+        probe = plan.Probe(plan.Action("tcp"))
+        life = begun(pod(container("a", startup=probe, readiness=probe), grace_seconds=100))
         life.stop("Terminated", "", 1)
         assert life.tick(50) == []
+
+    def test_a_container_that_is_dead_may_be_ready_until_it_has_ended(self) -> None:
+        probe = plan.Probe(plan.Action("tcp"), failure_threshold=1)
+        life = begun(
+            pod(container("a", liveness=probe, readiness=probe), restart_policy=plan.ALWAYS, grace_seconds=100)
+        )
+        life.tick(0)
+        life.attempted("a", READINESS, 0, True, "", 1)
+        assert life.attempted("a", LIVENESS, 0, False, "dead", 1) == [Signal("a", signal.SIGTERM)]
+        assert life.tick(10) == [Attempt("a", READINESS, 0, 1.0)]
+        assert life.attempted("a", READINESS, 0, True, "", 11) == []
+
+    def test_the_initial_delay_counts_from_the_start_of_the_container_not_from_the_end_of_its_hook(self) -> None:
+        probe = plan.Probe(plan.Action("tcp"), initial_delay=10)
+        life = begun(pod(container("a", post_start=HOOK, liveness=probe, readiness=probe._replace(initial_delay=30))))
+        life.attempted("a", POST_START, 0, True, "", 20)
+        assert life.tick(20) == [Attempt("a", LIVENESS, 0, 1.0)]
+        life.attempted("a", LIVENESS, 0, True, "", 20)
+        assert life.wake_at() == 30
 
 
 class TestHooks:
@@ -401,6 +435,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.running: set[str] = set()
         self.attempts: list[Attempt] = []
         self.counts: dict[str, int] = {}
+        self.policy = ""
 
     @initialize(
         inits=st.lists(st.sampled_from(["init", "sidecar", "slow"]), max_size=3),
@@ -488,6 +523,13 @@ class AnyOrder(RuleBasedStateMachine):
         attempt = self.attempts.pop(data.draw(st.integers(0, len(self.attempts) - 1)))
         self.take(self.life.attempted(attempt.name, attempt.what, attempt.run, good, "", self.now))
 
+    @precondition(lambda self: self.life.state.phase not in (ENDING, ENDED))
+    @rule()
+    def somebody_debugs(self) -> None:
+        name = f"d{len(self.life.state.containers)}"
+        self.take(self.life.add(container(name, kind=plan.EPHEMERAL), self.now))
+        assert name in self.preparing, "whatever the others do"
+
     @precondition(lambda self: not self.finished)
     @rule()
     def told_to_stop(self) -> None:
@@ -530,8 +572,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_restarted_against_the_policy(self) -> None:
-        if hasattr(self, "life") and self.policy == plan.NEVER:
-            assert all(not each.restart_count for each in self.life.state.containers if each.kind != plan.SIDECAR)
+        again = {plan.SIDECAR, plan.INIT, plan.MAIN} if self.policy != plan.NEVER else {plan.SIDECAR}
+        for each in self.life.state.containers if hasattr(self, "life") else []:
+            assert not each.restart_count or each.kind in again
 
     @invariant()
     def the_end_comes_when_nothing_runs(self) -> None:

@@ -112,3 +112,15 @@ def test_who_writes_more_than_its_limit_evicts_the_pod(tmp_path: Path, limits: l
     result = Job(tmp_path, pod(writer, shell("b", POLITE, storage_limit=limits[1]))).run()
     assert (result.reason, result.message) == ("Evicted", words)
     assert by_name(result)["a"].exit_code == 0, "it was asked to end"
+
+
+def test_the_memory_of_commands_in_a_container_is_the_container_s(tmp_path: Path) -> None:
+    eater = plan.Action("exec", ["/bin/sh", "-c", f'{sys.executable} -c "{EATER}"; exit 1'])
+    probe = plan.Probe(eater, timeout=100)
+    beside = shell("b", POLITE, memory_limit=64 << 20)
+    job = Job(tmp_path, pod(shell("a", POLITE, memory_limit=64 << 20, readiness=probe), beside)).start()
+    ended = by_name(job.wait_until(lambda result: by_name(result)["a"].exit_code is not None))
+    assert (ended["a"].exit_code, ended["a"].reason) == (137, "OOMKilled")
+    assert ended["b"].exit_code is None
+    job.send()
+    job.end()

@@ -215,3 +215,25 @@ def test_a_tree_without_permissions_is_removed_all_the_same(tmp_path: Path) -> N
     (tmp_path / "a/b").chmod(0o500)
     remove_tree(str(tmp_path / "a"))
     assert not (tmp_path / "a").exists()
+
+
+def test_outer_mounts_come_before_inner_ones_whosever_they_are(tmp_path: Path) -> None:
+    volumes = [plan.Volume("etc", plan.EMPTY), plan.Volume("out", plan.EMPTY)]
+    main = shell(
+        "a",
+        "true",
+        mounts=[plan.Mount("out", "/srv/out"), plan.Mount("etc", "/etc")],
+        message_path="/srv/out/deep/message",
+    )
+    job = Job(tmp_path, pod(main, volumes=volumes))
+    job.run()
+    paths = list(job.calls()[0]["mounts"])
+    assert paths.index("/etc") < paths.index("/etc/hosts")
+    assert paths.index("/srv/out") < paths.index("/srv/out/deep/message")
+
+
+def test_a_volume_in_the_place_of_a_file_that_every_container_has_counts(tmp_path: Path) -> None:
+    volumes = [plan.Volume("own", plan.EMPTY)]
+    job = Job(tmp_path, pod(shell("a", "true", mounts=[plan.Mount("own", "/etc/hosts", "x")]), volumes=volumes))
+    job.run()
+    assert job.calls()[0]["mounts"]["/etc/hosts"]["source"].endswith("volumes/own/x")

@@ -19,10 +19,10 @@ Find = Callable[[str, int], Optional[Inside]]
 
 
 class Commands:
-    """Commands of probes and hooks; what they write is kept in `folder` for as long as they run."""
+    """Commands of probes and hooks."""
 
-    def __init__(self, find: Find, processes: Processes, folder: str) -> None:
-        self._find, self._processes, self._folder = find, processes, folder
+    def __init__(self, find: Find, processes: Processes) -> None:
+        self._find, self._processes = find, processes
 
     def run(self, name: str, run: int, command: List[str], timeout: float) -> Outcome:
         """Run `command` in the container's run number `run`."""
@@ -52,7 +52,9 @@ class Commands:
             time.sleep(0.05)
 
     def _wait(self, program: Further, command: List[str], timeout: float) -> Outcome:
-        status, output = self._processes.run(program.arguments(), {}, self._folder, NEVER_CANCELLED, timeout)
+        status, output = self._processes.run(
+            program.arguments(), {}, NEVER_CANCELLED, timeout, MOST_OUTPUT, program.beside
+        )
         if status is None:
             words = 'command timed out: "%s" timed out after %s'
             return Outcome(False, words % (" ".join(command), duration(timeout)))
@@ -60,5 +62,5 @@ class Commands:
         why = program.failure(code)
         if why:
             return Outcome(None, why)
-        text = output[:MOST_OUTPUT].decode("utf-8", "replace")
+        text = output.decode("utf-8", "replace")
         return Outcome(True, "") if code == 0 else Outcome(False, text or "command exited with code %d" % code)

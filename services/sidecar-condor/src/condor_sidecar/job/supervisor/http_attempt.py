@@ -98,12 +98,13 @@ class _Deadline:
                     pass  # it is closed already
 
 
-def _ask(url: Url, headers: Dict[str, str], deadline: _Deadline) -> Tuple[int, str, str]:
+def _ask(url: Url, headers: List[Tuple[str, str]], deadline: _Deadline) -> Tuple[int, str, str]:
     """Status, where it leads, and body of one answer."""
     connection = deadline.connect(url)
     try:
-        connection.putrequest("GET", url.path, skip_host="host" in headers, skip_accept_encoding=True)
-        for name, value in headers.items():
+        has_host = any(name == "host" for name, _ in headers)
+        connection.putrequest("GET", url.path, skip_host=has_host, skip_accept_encoding=True)
+        for name, value in headers:
             connection.putheader(name, value.encode("utf-8"))
         connection.endheaders()
         response = connection.getresponse()
@@ -117,12 +118,21 @@ def _ask(url: Url, headers: Dict[str, str], deadline: _Deadline) -> Tuple[int, s
         connection.close()
 
 
-def _headers(wanted: List[Tuple[str, str]], agent: str) -> Dict[str, str]:
-    """The pod's headers by their lower-case names, and a kubelet's own where the pod has none; an empty one is left out."""
-    headers = {"user-agent": agent, "accept": "*/*", "connection": "close"}
+def _headers(wanted: List[Tuple[str, str]], agent: str) -> List[Tuple[str, str]]:
+    """The pod's headers with lower-case names, and a kubelet's own where the pod has none, or an empty one to be rid of it.
+
+    All of one name are sent, but for those of which there can be one (Go's net/http).
+    """
+    own = {"user-agent": agent, "accept": "*/*", "connection": "close"}
+    values: Dict[str, List[str]] = {}
     for name, value in wanted:
-        headers[name.lower()] = value
-    return {name: value for name, value in headers.items() if value}
+        values.setdefault(name.lower(), []).append(value)
+    for name in ("host", "user-agent"):
+        values.update({name: values[name][:1]} if name in values else {})
+    for name, value in own.items():
+        values.setdefault(name, [value])
+    unwanted = [name for name in ("host", *own) if not values.get(name, [""])[0]]
+    return [(name, value) for name, given in values.items() if name not in unwanted for value in given]
 
 
 def _following(url: Url, location: str) -> Optional[Url]:

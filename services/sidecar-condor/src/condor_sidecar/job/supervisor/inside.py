@@ -36,6 +36,7 @@ class Further(NamedTuple):
     launcher: str
     status_file: str
     work_dir: str
+    beside: int  # Apptainer's process
     tries: int  # paths that it is looked for at
 
     def arguments(self, terminal: Optional[int] = None) -> List[str]:
@@ -84,4 +85,4 @@ def further(inside: Inside, argv: Sequence[str]) -> Further:
     )
     start_folder.create(status, b"", 0o600)
     start_folder.create(path, content, 0o500)
-    return Further(argv[0], first, path, status, inside.work_dir, len(paths))
+    return Further(argv[0], first, path, status, inside.work_dir, inside.apptainer, len(paths))

@@ -105,13 +105,14 @@ def _lay_out(
         own.append(mounts.Bind(_resolv_conf(pod.dns, folder), "/etc/resolv.conf", False))
     if not container.message_path.startswith("/dev/"):
         own.append(mounts.Bind(os.path.join(start, start_folder.MESSAGE), container.message_path, False))
-    own = [bind for bind in own if bind.path not in [other.path for other in binds]]
+    taken = [bind.path for bind in binds]
+    own = [bind for bind in mounts.placed(layers, own) if bind.path not in taken]
     return Launch(
         apptainer.command(
             machine.program,
             image.root,
             overlay,
-            own + binds + start_folder.binds(start),
+            mounts.placed(layers, own + binds) + start_folder.binds(start),
             pod.hostname,
             work_dir,
             container.gpu,

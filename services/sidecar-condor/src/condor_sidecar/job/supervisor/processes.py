@@ -4,17 +4,26 @@ import ctypes
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 import time
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from .output import Output
 
 PR_SET_CHILD_SUBREAPER = 36
 
 LINGER = 2.0  # seconds to wait for a killed program to go
-MOST_OUTPUT = 1024 * 1024  # bytes of a helper program's output that are read
+MOST_OUTPUT = 1024 * 1024  # bytes of a helper program's output that are kept
 
 OnExit = Callable[[int], None]
+
+
+class _Child(NamedTuple):
+    """`beside` is the id of the child that it belongs to: it works in that one's container."""
+
+    process: "subprocess.Popen[bytes]"
+    on_exit: OnExit
+    beside: int
 
 
 class Processes:
@@ -22,7 +31,7 @@ class Processes:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._running: Dict[int, "Tuple[subprocess.Popen[bytes], OnExit]"] = {}
+        self._running: Dict[int, _Child] = {}
         try:
             ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         except (OSError, AttributeError):
@@ -37,8 +46,12 @@ class Processes:
         stderr: Optional[int] = None,
         stdin: int = subprocess.DEVNULL,
         inherited: Sequence[int] = (),
+        beside: int = 0,
     ) -> int:
-        """Start `argv`, which gets these descriptors; its process id. `on_exit` gets the wait status. Raises OSError."""
+        """Start `argv`, which gets these descriptors; its process id. `on_exit` gets the wait status. Raises OSError.
+
+        It is counted with the child `beside` (`members`).
+        """
         with self._lock:  # so that the child can't be reaped before it is known
             process = subprocess.Popen(
                 argv,
@@ -50,13 +63,19 @@ class Processes:
                 close_fds=True,
                 pass_fds=inherited,
             )
-            self._running[process.pid] = (process, on_exit)
+            self._running[process.pid] = _Child(process, on_exit, beside)
         return process.pid
 
     def run(
-        self, argv: List[str], env: Mapping[str, str], folder: str, cancelled: threading.Event, timeout: float
+        self,
+        argv: List[str],
+        env: Mapping[str, str],
+        cancelled: threading.Event,
+        timeout: float,
+        most: int = MOST_OUTPUT,
+        beside: int = 0,
     ) -> Tuple[Optional[int], bytes]:
-        """Run `argv` to its end, from a thread that isn't the one that reaps: its wait status and its output, kept in `folder`.
+        """Run `argv` to its end, from a thread that isn't the one that reaps: its wait status, and `most` bytes of its output.
 
         When `cancelled` is set or after `timeout` seconds it is killed with all below it, and the status is None. Raises OSError.
         """
@@ -68,16 +87,25 @@ class Processes:
             ended.set()
 
         end = time.monotonic() + timeout
-        with tempfile.TemporaryFile(dir=folder) as output:
-            pid = self.start(argv, env, on_exit, output.fileno(), subprocess.STDOUT)
-            while not ended.wait(max(0.0, min(0.5, end - time.monotonic()))):
-                if cancelled.is_set() or time.monotonic() >= end:
-                    kill_tree(pid, including_root=True)
-                    ended.wait(LINGER)
-                    statuses.clear()
-                    break
-            output.seek(0)
-            return statuses[0] if statuses else None, output.read(MOST_OUTPUT)
+        output = Output(most)
+        output.start()
+        try:
+            pid = self.start(argv, env, on_exit, output.theirs, subprocess.STDOUT, beside=beside)
+        finally:
+            os.close(output.theirs)
+        while not ended.wait(max(0.0, min(0.5, end - time.monotonic()))):
+            if cancelled.is_set() or time.monotonic() >= end:
+                kill_tree(pid, including_root=True)
+                ended.wait(LINGER)
+                statuses.clear()
+                break
+        return statuses[0] if statuses else None, output.kept()
+
+    def members(self, pid: int, family: Mapping[int, List[int]]) -> List[int]:
+        """Process ids below the child `pid`, and below those that were started beside it, by what `children` gave."""
+        with self._lock:
+            roots = [pid, *(other for other, child in self._running.items() if child.beside == pid)]
+        return [each for root in roots for each in below(family, root)]
 
     def end_all(self, patience: float) -> None:
         """Kill whatever is left of all children and theirs, and reap it; wait for that, at most `patience` seconds."""
@@ -98,9 +126,8 @@ class Processes:
                     return False
                 known = self._running.pop(pid, None)
             if known is not None:
-                process, on_exit = known
-                process.returncode = status  # it is reaped: Popen must not wait for it
-                on_exit(status)
+                known.process.returncode = status  # it is reaped: Popen must not wait for it
+                known.on_exit(status)
 
 
 def send(pid: int, signum: int) -> None:

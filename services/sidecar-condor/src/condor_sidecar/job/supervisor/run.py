@@ -1,13 +1,13 @@
 """Decides what happens to one run of a container: its postStart hook, its probes, its end. No I/O and no clock.
 
 The rules are a kubelet's: probes begin when the hook is done; a hook that fails, or a liveness or startup probe, ends the run; from
-then on nothing is probed.
+then on only readiness is probed.
 """
 
 import signal
 from typing import Callable, List, Optional
 
-from .actions import POST_START, PRE_STOP, Action, Attempt, Signal
+from .actions import POST_START, PRE_STOP, READINESS, Action, Attempt, Signal
 from .plan import NEVER, Container
 from .state import ContainerState
 from .stopping import Stopping
@@ -27,6 +27,7 @@ class Run:
     def __init__(self, container: Container, state: ContainerState, policy: str, grace: int, tell: Tell) -> None:
         self._container, self._state, self._policy, self._grace, self._tell = container, state, policy, grace, tell
         self._number = state.restart_count
+        self._began = 0.0
         self._probes: Optional[Probes] = None
         self._stopping: Optional[Stopping] = None
         self.hook_runs = False
@@ -40,6 +41,7 @@ class Run:
 
     def begin(self, now: float) -> List[Action]:
         """The container was started."""
+        self._began = now
         if self._container.post_start is None:
             return self._begin_probes(now)
         self.hook_runs = True
@@ -53,7 +55,7 @@ class Run:
             if not good:
                 self._tell(WARNING, TOLD[what], "%s failed: %s" % (HOOK_NAMES[what], message), now)
             return self._after_start(bool(good), now) if what == POST_START else self._before_end(now)
-        if self._probes is None or self._stopping is not None:
+        if self._probes is None or (self._stopping is not None and what != READINESS):
             return []
         if not good:
             self._tell(WARNING, "Unhealthy", probe_failed(what, good, message), now)
@@ -73,6 +75,8 @@ class Run:
             return self._stopping.hurry(grace, now)
         self._tell(NORMAL, "Killing", words, now)
         self._stopping = Stopping(self._container, self._number, grace, its_turn, now)
+        if self._probes is not None:
+            self._probes.end()
         return self._stopping.begin(now)
 
     def take_turn(self, now: float) -> List[Action]:
@@ -81,19 +85,19 @@ class Run:
 
     def wake_at(self) -> Optional[float]:
         """When `tick` has something to do."""
-        if self._stopping is not None:
-            return self._stopping.wake_at()
-        return self._probes.wake_at() if self._probes is not None else None
+        probed_at = self._probes.wake_at() if self._probes is not None else None
+        if self._stopping is None:
+            return probed_at
+        return self._stopping.wake_at() if probed_at is None else min(probed_at, self._stopping.wake_at())
 
     def tick(self, now: float) -> List[Action]:
         """Time has passed."""
-        if self._stopping is not None:
-            return self._stopping.tick(now)
-        if self._probes is None:
-            return []
-        due = self._probes.take_due(now)
-        name = self._container.name
-        return [Attempt(name, what, self._number, float(self._probes.probe(what).timeout)) for what in due]
+        actions: List[Action] = []
+        if self._probes is not None:
+            for what in self._probes.take_due(now):
+                seconds = float(self._probes.probe(what).timeout)
+                actions.append(Attempt(self._container.name, what, self._number, seconds))
+        return actions + (self._stopping.tick(now) if self._stopping is not None else [])
 
     def _after_start(self, good: bool, now: float) -> List[Action]:
         self.hook_runs = False
@@ -107,7 +111,7 @@ class Run:
         return self._stopping.hooked(now) if self._stopping is not None else []
 
     def _begin_probes(self, now: float) -> List[Action]:
-        self._probes = Probes(self._container, now)
+        self._probes = Probes(self._container, self._began)
         return self._judge(now)
 
     def _judge(self, now: float) -> List[Action]:
@@ -115,7 +119,7 @@ class Run:
         assert self._probes is not None
         standing = self._probes.standing()
         self._state.started_up, self._state.ready = standing.started_up, standing.ready
-        if not standing.failed:
+        if not standing.failed or self._stopping is not None:
             return []
         own = self._probes.probe(standing.failed).grace_seconds
         again = "" if self._policy == NEVER else ", will be restarted"

@@ -121,6 +121,7 @@ class Exec(Session):
                 theirs.get("stdout" if terminal is not None else "stderr", subprocess.DEVNULL),
                 theirs.get("stdin", subprocess.DEVNULL),
                 [] if terminal is None else [terminal.fileno()],
+                program.beside,
             )
         except OSError:
             self._clear()

@@ -62,6 +62,7 @@ class Probes:
 
     def __init__(self, container: Container, started: float) -> None:
         self._started = started
+        self._ending = False
         self._runs: Dict[str, ProbeRun] = {}
         for what in PROBES:
             probe = getattr(container, what)
@@ -78,6 +79,10 @@ class Probes:
     def probe(self, what: str) -> Probe:
         """The probe called `what`."""
         return self._runs[what].probe
+
+    def end(self) -> None:
+        """The container is to end."""
+        self._ending = True
 
     def wake_at(self) -> Optional[float]:
         """When the next one is due."""
@@ -100,10 +105,10 @@ class Probes:
             self._runs[READINESS].hurry(now, self._started)
 
     def _open(self) -> List[str]:
-        """The probes whose time it is: startup alone until it passed, then the others; none after a failure."""
+        """The probes whose time it is: startup until it passed, then the others; readiness alone where the container is to end."""
         standing = self.standing()
-        if standing.failed:
-            return []
+        ending = self._ending or bool(standing.failed)
         if not standing.started_up:
-            return [STARTUP]
-        return [what for what in (READINESS, LIVENESS) if what in self._runs]
+            return [] if ending else [STARTUP]
+        wanted = (READINESS,) if ending else (READINESS, LIVENESS)
+        return [what for what in wanted if what in self._runs]

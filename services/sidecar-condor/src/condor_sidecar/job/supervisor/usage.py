@@ -3,8 +3,6 @@
 import os
 from typing import Any, Dict, List, Tuple
 
-from .processes import descendants
-
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -15,14 +13,14 @@ class UsageReader:
     def __init__(self) -> None:
         self._cpu: Dict[int, float] = {}
 
-    def read(self, pids: Dict[str, int]) -> List[Dict[str, Any]]:
-        """For each container, by the id of its first process: seconds of CPU time so far, and bytes of memory now."""
+    def read(self, members: Dict[str, List[int]]) -> List[Dict[str, Any]]:
+        """For each container, by the ids of its processes, the oldest first: seconds of CPU time so far, bytes of memory now."""
         found = []
-        for name, pid in pids.items():
-            each = [_process(child) for child in [pid, *descendants(pid)]]
+        for name, pids in members.items():
+            pid, each = pids[0], [_process(child) for child in pids]
             cpu = self._cpu[pid] = max(self._cpu.get(pid, 0.0), sum(cpu for cpu, _ in each))
             found.append({"name": name, "cpu_seconds": cpu, "memory_bytes": sum(memory for _, memory in each)})
-        self._cpu = {pid: self._cpu[pid] for pid in pids.values()}
+        self._cpu = {pids[0]: self._cpu[pids[0]] for pids in members.values()}
         return found
 
 
