@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from condor_sidecar.app.channel import channels
+from condor_sidecar.app.channel.connection import Connection
 from condor_sidecar.app.channel.job_stream import JobStream
 from condor_sidecar.job.supervisor import plan
 from interlink.protocol.client import InterlinkClient
@@ -166,6 +167,36 @@ async def test_what_the_job_can_t_do_is_said_in_its_words(site: Site) -> None:
     code, words = await update(site, wanted, "new")
     assert code == 500
     assert "no volume 'v' of files" in str(words)
+
+
+@pytest.mark.parametrize(
+    ("forged", "words"),
+    [
+        ({"deadline_seconds": "soon", "volumes": {"v": {"key": [420, "bmV3Cg=="]}}}, "deadline_seconds"),
+        ({"deadline_seconds": 1, "volumes": ["v"]}, "AttributeError"),
+        ({"deadline_seconds": 1, "volumes": {"v": {"key": [420, "bmV3Cg=="]}, "w": {}}}, "no volume 'w' of files"),
+        (
+            {"deadline_seconds": 1, "volumes": {"v": {"key": [420, "bmV3Cg=="], "../x": [420, ""]}}},
+            "no file of a volume",
+        ),
+    ],
+)
+async def test_an_update_that_can_t_be_carried_out_whole_is_answered_and_changes_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, forged: dict[str, Any], words: str
+) -> None:
+    uid, job, wanted = await with_a_volume(site)
+    send = Connection.update
+
+    async def forge(self: Connection, seconds: float, **_: Any) -> str:
+        return await send(self, seconds, **forged)
+
+    monkeypatch.setattr(Connection, "update", forge)
+    code, answer = await update(site, wanted, "new")
+    assert (code, words in str(answer)) == (500, True), answer
+    assert (job.scratch / "pod/volumes/v/key").read_text() == "old\n"
+    monkeypatch.setattr(Connection, "update", send)
+    assert (await update(site, wanted, "new"))[0] == 200, "the pod was not ended"
+    await log_is(site, uid, "old\nnew\n")
 
 
 async def test_an_update_that_no_job_takes_is_rejected(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

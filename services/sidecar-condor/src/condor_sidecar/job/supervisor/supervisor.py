@@ -39,7 +39,7 @@ from .processes import Processes, outcome
 from .report import Reporter
 from .sandbox import Sandbox
 from .state import ENDING, TOLD_TO_STOP, PodState
-from .update import BadUpdate, write_volumes
+from .update import BadUpdate, deadline, write_volumes
 from .usage import UsageReader
 from .watch import Watch
 
@@ -201,13 +201,14 @@ class Supervisor:
     def _update(self, event: UpdateAsked, _: float) -> List[Action]:
         """Do what an update asks for, and say how that went."""
         message, problem = event.message, ""
+        number = message.get("number")
+        if not isinstance(number, int):
+            return []  # it can't be answered
         try:
-            number, deadline = int(message["number"]), message.get("deadline_seconds")
-            if deadline is not None:
-                self._lifecycle.change_deadline(int(deadline))
+            seconds = deadline(message)
             write_volumes(message.get("volumes") or {}, self._pod, self._sandbox)
-        except (KeyError, TypeError, ValueError):
-            return []  # an update without a number can't be answered
+            if seconds is not None:
+                self._lifecycle.change_deadline(seconds)
         except BadUpdate as error:
             problem = str(error)
         if self._channel is not None:
