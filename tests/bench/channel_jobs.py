@@ -49,7 +49,7 @@ class SimulatedJob:
         self._socket = await session.ws_connect(
             url, headers=headers, protocols=(SUBPROTOCOL,), ssl=context, compress=0, heartbeat=None
         )
-        await self._socket.send_str(encode("hello", version=VERSION, uid=self.uid, revision=0))
+        await self._socket.send_str(encode("hello", version=VERSION, uid=self.uid))
         welcome = json.loads(await self._socket.receive_str(timeout=CONNECT_SECONDS))
         assert welcome["type"] == "welcome", welcome
         await self.tell_state()

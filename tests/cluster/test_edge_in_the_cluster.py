@@ -130,9 +130,9 @@ def claim(platform: Platform, kube_cluster: Cluster, namespace: str) -> Iterator
     name = f"t-{uuid.uuid4().hex[:10]}"
     size = {"storage": "1Gi"}
     shared = {"accessModes": ["ReadWriteMany"], "storageClassName": STORAGE_CLASS}
-    csi = {"driver": "example.org", "volumeHandle": name}
+    nowhere = {"server": "nowhere.example.org", "path": "/"}
     volume = pykube.PersistentVolume(
-        api, {"metadata": {"name": name}, "spec": {**shared, "capacity": size, "csi": csi}}
+        api, {"metadata": {"name": name}, "spec": {**shared, "capacity": size, "nfs": nowhere}}
     )
     claimed = pykube.PersistentVolumeClaim(
         api,

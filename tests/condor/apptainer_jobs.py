@@ -32,7 +32,11 @@ SCRATCH = "/scratch"
 PATIENCE = 60.0
 POLICY = Policy(
     images=ImagePolicy(unpacked_roots=(IMAGES,), path_prefixes=(IMAGES,), docker_fallback=False),
-    host_paths=(HostPathRule("/opt/site"), HostPathRule("/data", f"{SCRATCH}/data", read_only=False)),
+    host_paths=(
+        HostPathRule("/opt/site"),
+        HostPathRule("/data", f"{SCRATCH}/data", read_only=False),
+        HostPathRule("/tmp", f"{SCRATCH}/everybody", read_only=False),
+    ),
     volumes=(
         VolumeRule(f"{SCRATCH}/eos/{{namespace}}/{{claim}}", storage_class="eos", read_only=False, create=True),
         VolumeRule("/opt/site", driver="site.example.org"),
@@ -113,13 +117,14 @@ def changed(plan: Plan, **fields: Any) -> Plan:
 class ApptainerJob:
     """One job in a directory of its own."""
 
-    def __init__(self, machine: Machine, scratch: Path, plan: Plan) -> None:
+    def __init__(self, machine: Machine, scratch: Path, uid: str, payload: bytes, names: Sequence[str]) -> None:
+        """`names` are those of the pod's containers, of which logs come back."""
         self.machine = machine
-        self._names = [each.name for each in plan.containers]
-        self.folder = scratch / plan.uid
-        self.inside = f"{SCRATCH}/{plan.uid}"
+        self._names = names
+        self.folder = scratch / uid
+        self.inside = f"{SCRATCH}/{uid}"
         self.folder.mkdir(mode=0o700)
-        (self.folder / "payload.tar").write_bytes(pack(plan))
+        (self.folder / "payload.tar").write_bytes(payload)
         run = self.folder / "run.sh"
         run.write_bytes(executable())
         run.chmod(0o755)
@@ -166,7 +171,10 @@ class Worker:
     scratch: Path
 
     def start(self, plan: Plan) -> ApptainerJob:
-        return ApptainerJob(self.machine, self.scratch, plan)
+        return self.start_payload(plan.uid, pack(plan), [each.name for each in plan.containers])
+
+    def start_payload(self, uid: str, payload: bytes, names: Sequence[str]) -> ApptainerJob:
+        return ApptainerJob(self.machine, self.scratch, uid, payload, names)
 
     def run(self, plan: Plan) -> JobResult:
         return self.start(plan).end()

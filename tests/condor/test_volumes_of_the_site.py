@@ -1,11 +1,11 @@
-"""Claims, ephemeral and CSI volumes are folders of the site's table, mounted by real Apptainer for the job's ordinary account."""
+"""Claims, ephemeral, CSI and hostPath volumes are what the site's tables say, mounted by real Apptainer for an ordinary account."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.condor.apptainer_jobs import ACCOUNT, Worker, changed, ends, planned, pod, shell, text, working
+from tests.condor.apptainer_jobs import ACCOUNT, SCRATCH, Worker, changed, ends, planned, pod, shell, text, working
 
 MOUNT = {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
 
@@ -86,9 +86,21 @@ def test_a_part_of_a_claim_is_mounted_alone(worker: Worker) -> None:
 
 
 def test_a_folder_that_the_job_may_not_make_is_told(worker: Worker) -> None:
-    worker.machine.run(["install", "-d", "-m", "755", "/scratch/eos/forbidden"])
+    worker.machine.run(["install", "-d", "-m", "755", f"{SCRATCH}/eos/forbidden"])
     made = pod(shell("a", "true", **MOUNT), volumes=claimed("results"))
     made["metadata"]["namespace"] = "forbidden"
     ended = ends(worker.run(changed(planned(made, claims=[told("results")]), patience_seconds=1)))["a"]
     assert (ended.exit_code, ended.reason) == (128, "CreateContainerConfigError")
-    assert "/scratch/eos/forbidden/results" in ended.message
+    assert f"{SCRATCH}/eos/forbidden/results" in ended.message
+
+
+def test_a_path_of_the_site_can_stand_for_one_that_is_each_jobs_own(worker: Worker) -> None:
+    """As /tmp is: what a pod mounts of it is a folder that is everybody's."""
+    worker.machine.run(["install", "-d", "-m", "1777", f"{SCRATCH}/everybody"])
+    made = pod(
+        shell("a", "stat -c %A /data; touch /data/file", **MOUNT),
+        volumes=[{"name": "data", "hostPath": {"path": "/tmp"}}],
+    )
+    result = worker.run(planned(made))
+    assert text(result, "a") == "drwxrwxrwt\n"
+    assert (worker.scratch / "everybody/file").exists()

@@ -181,8 +181,10 @@ async def test_nobody_listening_is_not_now() -> None:
 
 
 async def test_silence_and_a_cut_connection_are_lost_track() -> None:
+    given_up = asyncio.Event()
+
     async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(1)
+        await given_up.wait()
         writer.close()
 
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -195,6 +197,7 @@ async def test_silence_and_a_cut_connection_are_lost_track() -> None:
         async with server, InterlinkClient(f"http://127.0.0.1:{port}", deadlines=Deadlines(1, 0.2, 0.4)) as client:
             with pytest.raises(LostTrack):
                 await client.create(REQUEST)
+            given_up.set()
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"PodUID": 3}'])

@@ -11,7 +11,7 @@ from interlink.protocol.client import InterlinkClient
 from interlink.protocol.errors import LostTrack
 from interlink.protocol.exec import STDERR, STDOUT, SUBPROTOCOL, WINDOW, ExecRequest, TerminalSize
 
-from tests.contract.command_chain import Way, interlink_server, command_chain, outputs, until
+from tests.contract.command_chain import Way, command_chain, interlink_server, outputs, until
 
 
 @pytest.fixture
@@ -65,13 +65,19 @@ async def test_an_attachment_names_no_command(way: Way) -> None:
 
 
 async def test_a_caller_that_does_not_read_holds_the_command_up(way: Way) -> None:
-    async with way.exec("shout"):
+    async with way.exec("shout") as stream:
         await until(lambda: bool(way.jobs.commands))
         job, before = way.jobs.commands[0], -1
-        while job.sent != before:  # it goes on as long as there is room on the way
+        # it goes on as long as there is room on the way, all of which is in this one event loop
+        while job.sent != before:
             before = job.sent
-            await asyncio.sleep(0.3)
-        assert job.sent < 32 << 20 >> 1
+            for _ in range(1000):
+                await asyncio.sleep(0)
+        assert 0 < job.sent < 16 << 20
+        async with asyncio.timeout(10):
+            async for _ in stream.pieces():
+                if job.sent > before:
+                    break
     await asyncio.wait_for(job.closed.wait(), 10)
 
 

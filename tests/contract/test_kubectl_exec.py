@@ -1,52 +1,22 @@
 """The real kubectl at the kubelet port, over SPDY and over WebSockets, with everything behind it but for the job."""
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestServer
 from devcluster.kubernetes import tools
 from devcluster.paths import cache_root
 from devcluster.steps import StepLog
-from virtual_kubelet.control.remote import Remote
-from virtual_kubelet.core.registry import Registry
-from virtual_kubelet.io.kubelet_access import KubeletAccess
-from virtual_kubelet.io.kubelet_port import KubeletPort
-from virtual_kubelet.io.node_stats import NodeStats
 
 from tests.contract.command_chain import Way, command_chain, until
+from tests.contract.node_port import POD, Everybody, node_port
 from tests.fakes.job_streams import FakeChannels
 from tests.fakes.upgrade_proxy import api_server
-
-POD: dict[str, Any] = {
-    "apiVersion": "v1",
-    "kind": "Pod",
-    "metadata": {"name": "p", "namespace": "ns", "uid": "uid", "resourceVersion": "5"},
-    "spec": {
-        "nodeName": "node",
-        "containers": [{"name": "c", "image": "i", "stdin": True}, {"name": "d", "image": "i"}],
-    },
-    "status": {"phase": "Running", "containerStatuses": [{"name": "c", "state": {"running": {}}}]},
-}
-
-
-class Everybody:
-    """An API server that knows everybody, and notes what they want to do."""
-
-    def __init__(self) -> None:
-        self.verbs: list[str] = []
-
-    async def post(self, _path: str, body: Any) -> Any:
-        if "resourceAttributes" in body["spec"]:
-            self.verbs.append(body["spec"]["resourceAttributes"]["verb"])
-        return {"status": {"authenticated": True, "allowed": True, "user": {"username": "somebody"}}}
 
 
 @dataclass
@@ -90,16 +60,8 @@ async def way(tmp_path: Path) -> AsyncIterator[Way]:
 
 @pytest.fixture(params=[False, True], ids=["spdy", "websocket"])
 async def kubectl(way: Way, program: str, request: pytest.FixtureRequest) -> AsyncIterator[Kubectl]:
-    registry, api = Registry(), Everybody()
-    registry.seen(POD)
-    access = KubeletAccess(api, "node")  # type: ignore[arg-type]
-    port = KubeletPort(
-        registry, way.client, access, NodeStats("node", registry, Remote(way.client, "node", 5)), lambda: True
-    )
-    async with contextlib.AsyncExitStack() as stack:
-        node = await stack.enter_async_context(TestServer(port.application()))
-        assert node.port is not None
-        url = await stack.enter_async_context(api_server(POD, node.port, "token"))
+    api = Everybody()
+    async with node_port(way, api) as port, api_server(POD, port, "token") as url:
         yield Kubectl(program, url, request.param, way.jobs, api)
 
 

@@ -1,6 +1,7 @@
 """The API server passes a plugin's watch on as it comes, and a client reads it to the last whole line."""
 
 import asyncio
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from interlink.protocol.client import InterlinkClient
@@ -19,7 +20,13 @@ async def test_lines_come_as_the_plugin_writes_them(chain: Chain) -> None:
         first, second = await anext(changes), await anext(changes)
         assert first.status is not None
         assert (first.status.UID, second.revision) == ("u", "a.1")
-    assert chain.plugin.calls[0].path == "/watch?node=a+node&since=a.0" or "a%20node" in chain.plugin.calls[0].path
+    chain.plugin.log_gate = None
+    async with asyncio.timeout(10), InterlinkClient(chain.url) as client, client.watch("a node", "a.1") as changes:
+        await anext(changes)
+    asked = [urlsplit(call.path) for call in chain.plugin.calls]
+    assert [(url.path, parse_qs(url.query)) for url in asked] == [
+        ("/watch", {"node": ["a node"], "since": [since]}) for since in ("a.0", "a.1")
+    ]
 
 
 async def test_what_is_no_line_of_a_watch_is_an_error(chain: Chain) -> None:

@@ -75,6 +75,8 @@ class FakeInterlink:
         self.follow_gate: asyncio.Event | None = None
         self.logs_cancelled = asyncio.Event()
         self.latency = 0.0
+        self.linger = False
+        """Jobs stay when their delete is taken, as those that use their grace period."""
         self.create_gate: asyncio.Event | None = None
         self.updates: list[JsonObject] = []
         self.usage: list[JsonObject] = []
@@ -170,6 +172,8 @@ class FakeInterlink:
     def _delete(self, body: JsonObject) -> web.Response:
         uid = body["metadata"]["uid"]
         self.deletes[uid] += 1
+        if self.linger and uid in self.jobs:
+            return web.Response(text="deleted")
         found = self.jobs.pop(uid, None)
         return web.Response(text="deleted") if found else web.Response(status=404, text="unknown pod")
 
@@ -225,8 +229,11 @@ class FakeInterlink:
         return response
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
-        """Each job's state whenever it moved, whatever the caller saw before."""
+        """Each job's state whenever it moved, whatever the caller saw before. A fault ends those that stand, too."""
         self.calls["/watch"] += 1
+        fault = self._fault("/watch")
+        if fault is not None:
+            return self._failed(request, fault)
         response = web.StreamResponse()
         await response.prepare(request)
         shown = dict[str, float]()
@@ -237,6 +244,8 @@ class FakeInterlink:
             lines = [json.dumps({"status": self._state(job)}) for job in news]
             await response.write("\n".join([*lines, json.dumps({"revision": f"fake.{time.time()}"}), ""]).encode())
             await moved.wait()
+            if "/watch" in self.faults:
+                return response
 
     async def _control(self, request: web.Request) -> web.Response:
         if request.method == "POST":

@@ -116,6 +116,29 @@ async def test_a_container_that_has_not_begun_has_no_log(talking: VirtualNode) -
         [line async for line in talking.api.lines(f"{talking.pods}/young/log", 20)]
 
 
+async def test_since_a_time(talking: VirtualNode) -> None:
+    await log_text(talking, sinceTime="2026-01-01T12:00:00Z")
+    asked = talking.site.bodies["/getLogs"]["Opts"]
+    assert (asked["SinceTime"], asked["SinceSeconds"]) == ("2026-01-01T12:00:00Z", 0)
+
+
+async def test_the_log_of_an_init_container(talking: VirtualNode) -> None:
+    made = await talking.create("begins", initContainers=[{"name": "first", "image": "x"}])
+    await talking.submitted("begins")
+    talking.site.logs["first"] = [b"made ready\n"]
+    talking.site.running(made["metadata"]["uid"])
+    await talking.until("begins", "Running")
+    path = f"{talking.pods}/begins/log"
+    assert [line async for line in talking.api.lines(path, 20, container="first")] == [b"made ready"]
+    assert talking.site.bodies["/getLogs"]["ContainerName"] == "first"
+
+
+async def test_the_log_of_a_pod_that_has_ended(talking: VirtualNode) -> None:
+    talking.site.ended(code=1)
+    await talking.until("talks", "Failed")
+    assert await log_text(talking) == "one\ntwo"
+
+
 async def test_who_is_nobody_gets_nothing(talking: VirtualNode, plane: ControlPlane) -> None:
     for token, expected in ((None, 401), ("made-up", 401), (plane.tokens[NOBODY], 403), (plane.tokens[VK], 403)):
         async with caller(talking, token) as session:

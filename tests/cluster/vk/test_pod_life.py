@@ -1,5 +1,7 @@
 """What a user sees of an ordinary pod, from its creation to its end."""
 
+import pytest
+
 from tests.cluster.vk.virtual_node import VirtualNode, eventually
 
 
@@ -58,6 +60,48 @@ async def test_deleting_a_running_pod_removes_its_job_first(vk: VirtualNode) -> 
     await vk.until_gone("doomed")
     assert vk.site.deletes[made["metadata"]["uid"]] == 1
     assert not vk.site.jobs
+
+
+@pytest.mark.parametrize(("code", "phase"), [(0, "Succeeded"), (143, "Failed")])
+async def test_a_deleted_pod_is_there_until_its_containers_have_ended(vk: VirtualNode, code: int, phase: str) -> None:
+    """And shows to who holds it how they did."""
+    vk.site.linger = True
+    await vk.start()
+    made = await vk.create("polite", metadata={"name": "polite", "finalizers": ["example.org/looks"]})
+    uid = made["metadata"]["uid"]
+    await vk.submitted("polite")
+    vk.site.running(uid)
+    await vk.until("polite", "Running")
+    await vk.delete("polite")
+
+    async def asked() -> bool:
+        return vk.site.deletes[uid] == 1 and vk.site.calls["/status"] > polls + 3
+
+    polls = vk.site.calls["/status"]
+    await eventually(asked)
+    pod = await vk.pod("polite")
+    assert pod is not None and pod["status"]["phase"] == "Running"
+    vk.site.ended(uid, code)
+    pod = await vk.until("polite", phase)
+    assert pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == code
+    await vk.api.patch(f"{vk.pods}/polite", {"metadata": {"finalizers": None}})
+    await vk.until_gone("polite")
+
+
+async def test_a_forced_delete_waits_for_nobody(vk: VirtualNode) -> None:
+    vk.site.linger = True
+    await vk.start()
+    made = await vk.create("rude")
+    await vk.submitted("rude")
+    vk.site.running()
+    await vk.until("rude", "Running")
+    await vk.delete("rude", grace=0)
+    await vk.until_gone("rude")
+
+    async def told() -> bool:
+        return vk.site.deletes[made["metadata"]["uid"]] == 1
+
+    await eventually(told)
 
 
 async def test_an_ended_pod_can_be_deleted(vk: VirtualNode) -> None:

@@ -105,8 +105,12 @@ async def test_fifty_pods_and_kills_lose_none_and_double_none(vk: VirtualNode) -
     vk.site.latency = 0.05
     await vk.start()
     made = await asyncio.gather(*(vk.create(f"many-{i}") for i in range(50)))
-    for _ in range(3):
-        await asyncio.sleep(0.4)
+    for share in (5, 20, 35):
+
+        async def begun(share: int = share) -> bool:
+            return len(vk.site.jobs) >= share
+
+        await eventually(begun)
         await vk.kill()
         await vk.start()
     for pod in made:

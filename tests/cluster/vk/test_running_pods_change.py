@@ -78,6 +78,73 @@ async def test_a_shorter_deadline_reaches_the_site(changing: VirtualNode) -> Non
     await eventually(arrived)
 
 
+async def add(vk: VirtualNode, *containers: Json) -> None:
+    """As `kubectl debug` does."""
+    await vk.api.patch(f"{vk.pods}/changing/ephemeralcontainers", {"spec": {"ephemeralContainers": list(containers)}})
+
+
+async def shown(vk: VirtualNode, kind: str, name: str = "d") -> Json:
+    """The state of an ephemeral container, once it is of this kind."""
+
+    async def look() -> Json | None:
+        statuses = ((await vk.pod("changing") or {}).get("status") or {}).get("ephemeralContainerStatuses") or []
+        state: Json = next((each["state"] for each in statuses if each["name"] == name), {})
+        return state.get(kind)
+
+    found: Json = await eventually(look)
+    return found
+
+
+async def test_an_ephemeral_container_reaches_the_site_and_the_api_server_takes_what_becomes_of_it(
+    changing: VirtualNode,
+) -> None:
+    from_map = {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "web", "key": "a"}}}
+    await add(changing, {"name": "d", "image": "x", "env": [from_map], "stdin": True, "targetContainerName": "main"})
+    assert (await shown(changing, "waiting"))["reason"] == "ContainerCreating"
+
+    async def arrived() -> Any:
+        sent = [update["pod"]["spec"].get("ephemeralContainers") for update in changing.site.updates]
+        return next((each for each in sent if each), None)
+
+    (found,) = await eventually(arrived)
+    assert (found["env"], found["stdin"], found["targetContainerName"]) == ([{"name": "A", "value": "1"}], True, "main")
+    job = changing.site.named("changing")
+    began, ended = "2026-01-01T00:00:00Z", "2026-01-01T00:00:05Z"
+    states: tuple[Json, ...] = (
+        {"running": {"startedAt": began}},
+        {"terminated": {"exitCode": 3, "reason": "Error", "startedAt": began, "finishedAt": ended}},
+    )
+    for state in states:
+        said = {
+            "name": "d",
+            "state": state,
+            "image": "x",
+            "imageID": "y",
+            "containerID": "apptainer://1",
+            "ready": False,
+        }
+        job.beside = {"ephemeralContainers": [said]}
+        changing.site.running()
+        await shown(changing, next(iter(state)))
+    pod = await changing.until("changing", "Running")
+    (status,) = pod["status"]["ephemeralContainerStatuses"]
+    assert (status["state"]["terminated"]["exitCode"], status["ready"]) == (3, False)
+    assert changing.site.calls["/create"] == 1
+
+
+async def test_an_ephemeral_container_that_nothing_brings_to_the_job_says_so(changing: VirtualNode) -> None:
+    changing.site.faults["/update"] = Fault(501, "job channels are off at this site")
+    await add(changing, {"name": "d", "image": "x"})
+
+    async def told() -> bool:
+        return bool((await shown(changing, "waiting"))["reason"] == "ProviderUnable")
+
+    await eventually(told)
+    assert (await shown(changing, "waiting"))["message"] == "not started: job channels are off at this site"
+    event = await changing.event("changing", "ProviderUnable")
+    assert event["involvedObject"]["fieldPath"] == "spec.ephemeralContainers{d}"
+
+
 async def test_a_site_without_a_way_into_the_job_is_told_about_once(changing: VirtualNode) -> None:
     changing.site.faults["/update"] = Fault(501, "job channels are off at this site")
     await change(changing.api, changing.namespace, "web", {"a": "2"})

@@ -48,6 +48,15 @@ def test_a_status_that_grows_pushes_out_the_oldest_and_one_that_shrinks_makes_ro
     assert uids(cache.all()) == ["a", "b"]
 
 
+def test_a_deleted_pod_is_told_of_as_long_as_the_plugin_has_it_and_no_longer() -> None:
+    cache = StatusCache()
+    cache.answer([pod("a"), pod("b")], [status("a"), status("b")])
+    cache.leave("a")
+    assert uids(cache.answer([pod("a"), pod("b")], [status("a", "leaves"), status("b")])) == ["a", "b"]
+    assert uids(cache.answer([pod("a"), pod("b")], [status("b")])) == ["b"]
+    assert uids(cache.all()) == ["b"]
+
+
 def test_the_number_is_bounded_and_others_statuses_are_dropped() -> None:
     cache = StatusCache(capacity=2)
     cache.answer([pod(uid) for uid in "abc"], [status(uid) for uid in "abcd"])

@@ -16,6 +16,12 @@ from oauth2_proxy.model.settings import JobChannel
 from tests.fakes.served import served
 
 GOOD = "Bearer good"
+WEBSOCKET = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
 
 
 async def sidecar(request: web.Request) -> web.StreamResponse:
@@ -113,6 +119,25 @@ async def test_nothing_but_websockets_passes_and_no_more_than_allowed(edge: str)
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
                 await session.ws_connect(edge, headers={"Authorization": GOOD}, protocols=(SUBPROTOCOL,))
             assert refused.value.status == 503
+
+
+async def test_one_ticket_can_t_take_all_places() -> None:
+    async with edge_with(connections=5) as edge, aiohttp.ClientSession() as session:
+        for _ in range(2):
+            taken = [
+                await session.ws_connect(edge, headers={"Authorization": GOOD}, protocols=(SUBPROTOCOL,))
+                for _ in range(2)
+            ]
+            async with session.get(edge, headers={"Authorization": GOOD, **WEBSOCKET}) as reply:
+                assert reply.status == 503
+                assert await reply.text() == "2 connections with this ticket are under way already\n"
+            with pytest.raises(
+                aiohttp.WSServerHandshakeError
+            ) as refused:  # by the sidecar: there are places for others
+                await session.ws_connect(edge, headers={"Authorization": "Bearer bad"}, protocols=(SUBPROTOCOL,))
+            assert refused.value.status == 403
+            for socket in taken:
+                await socket.close()
 
 
 def test_the_path_is_taken_from_the_configuration(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from condor_sidecar.core.log_follow import NOTHING, Mark, news
-from condor_sidecar.core.log_lines import LogWriter, after, last, lines
+from condor_sidecar.core.log_lines import LogWriter, after, lines, pieces, tail
 from hypothesis import given
 from hypothesis import strategies as st
 from interlink.protocol.types import LogOptions
@@ -25,7 +25,7 @@ NOW = datetime.datetime(2026, 1, 1, 0, 0, 6, tzinfo=datetime.UTC).timestamp()
 
 def text(**options: Any) -> str:
     asked = LogOptions(**options)
-    return LogWriter(asked).text(last(after(lines(DATA), asked, NOW), asked.Tail)).decode()
+    return LogWriter(asked).text(after(lines(DATA[tail(DATA, asked.Tail) :]), asked, NOW)).decode()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,8 @@ def cri(parts: list[tuple[bytes, bool]]) -> bytes:
 @given(_cri)
 def test_what_was_written_comes_back(parts: list[tuple[bytes, bool]]) -> None:
     written = b"".join(part + (b"\n" if whole else b"") for part, whole in parts)
-    assert LogWriter(LogOptions()).text(last(lines(cri(parts)), 0)) == written
+    writer = LogWriter(LogOptions())
+    assert b"".join(writer.text(lines(piece)) for piece in pieces(cri(parts), tail(cri(parts), 0))) == written
 
 
 @given(_cri, st.integers(1, 5))
@@ -77,7 +78,7 @@ def test_tail_gives_whole_lines(parts: list[tuple[bytes, bool]], count: int) -> 
     # a log that ends inside a line: that part is a line, too
     inside = bool(parts) and not parts[-1][1]
     chosen = [line + b"\n" for line in ended] + ([rest] if inside else [])
-    assert LogWriter(LogOptions()).text(last(lines(cri(parts)), count)) == b"".join(chosen[-count:])
+    assert LogWriter(LogOptions()).text(lines(cri(parts)[tail(cri(parts), count) :])) == b"".join(chosen[-count:])
 
 
 @given(_cri, st.data())

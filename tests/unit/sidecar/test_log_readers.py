@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 from condor_sidecar import metrics
-from condor_sidecar.app import live
+from condor_sidecar.app import live, log_memory, log_stream
+from condor_sidecar.app.log_memory import LogMemory
+from condor_sidecar.core.log_lines import PIECE, LogWriter
 from condor_sidecar.io.schedd import CallDeadlines
+from interlink.protocol.types import LogOptions
 
 from tests.fakes.condor_schedd import FakeSchedd, out_tar
 from tests.fakes.plugin_client import log_request, until
@@ -56,6 +59,51 @@ async def test_logs_in_memory_are_bounded_by_their_size(
     assert await sidecar.logs(uids[0]) == "hi\n" * 100
     assert sidecar.schedd.log.count("Retrieve") == 5, "what was read longest ago isn't"
     await sidecar.stop()
+
+
+async def test_a_log_of_megabytes_is_worked_on_a_piece_at_a_time() -> None:
+    data = LINE * (4 * PIECE * 16 // len(LINE))
+    turns, size = [0], 0
+
+    async def other() -> None:
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    memory = LogMemory()
+    with memory.share() as share:
+        beside = asyncio.create_task(other())
+        async for piece in log_stream._chosen(data, LogOptions(), LogWriter(LogOptions()), share):
+            assert len(piece) <= PIECE
+            size += len(piece)
+        assert size == len(b"hi\n") * (len(data) // len(LINE))
+        read = turns[0]
+        async for _ in log_stream._chosen(data, LogOptions(SinceSeconds=1), LogWriter(LogOptions()), share):
+            raise AssertionError("it is all older")
+        assert min(read, turns[0] - read) >= len(data) // PIECE, "others had a turn after each piece"
+        beside.cancel()
+    assert memory.held == 0
+
+
+async def test_slow_readers_hold_no_more_than_there_is_room_for(
+    sidecar: Sidecar, schedd: FakeSchedd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_memory, "MOST_HELD", 1 << 20)
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    schedd.run(uid)
+    schedd.complete(uid, 0, {"out.tar": out_tar({"c": 0}, {"c": LINE * ((8 << 20) // len(LINE))})})
+    await sidecar.wait_for(uid, "terminated")
+    assert await sidecar.logs(uid, Tail=1) == "hi\n"
+    async with sidecar.request("GET", "/getLogs", log_request(uid)) as slow:
+        assert slow.status == 200
+        async with asyncio.timeout(10):
+            while (answer := await sidecar.call("GET", "/getLogs", log_request(uid, Tail=1)))[0] != 503:
+                await asyncio.sleep(0.02)
+        assert "held for slow readers already" in str(answer[1])
+    async with asyncio.timeout(10):
+        while (await sidecar.call("GET", "/getLogs", log_request(uid, Tail=1)))[0] != 200:
+            await asyncio.sleep(0.02)
 
 
 async def test_a_reader_who_waits_for_another_ones_turn_holds_up_nobody(tmp_path: Path, schedd: FakeSchedd) -> None:

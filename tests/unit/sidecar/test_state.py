@@ -221,6 +221,15 @@ def test_a_container_that_waits_to_be_started_again_has_its_end_at_its_side() ->
     assert (status["restartCount"], status["ready"], status["started"]) == (2, False, False)
 
 
+def test_a_status_says_which_image_a_container_runs() -> None:
+    record = result(i=0, a="r", b="r")
+    named = [replace(c, image="web:1", image_id=f"docker://web@{c.name}") for c in record.containers if c.name != "b"]
+    view = seen(ad=ad(2), live=replace(record, containers=(*named, record.containers[2])))
+    status = pod_status("u", "ns", "n", "il-u", view)
+    shown = {c["name"]: c["imageID"] for c in (*(status.initContainers or ()), *(status.containers or ()))}
+    assert shown == {"i": "docker://web@i", "a": "docker://web@a", "b": ""}
+
+
 def test_each_run_of_a_container_has_an_identity_of_its_own() -> None:
     def identity(view: PodView) -> object:
         _, b = mains_of(view)

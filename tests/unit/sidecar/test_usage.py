@@ -4,9 +4,10 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from condor_sidecar.app.channel import messages
 from condor_sidecar.app.job_channels import NoChannels
 from condor_sidecar.app.usage import usages
-from condor_sidecar.core.usage import Measured, usage_of_ad, usage_of_job
+from condor_sidecar.core.usage import Measured, Sample, usage_of_ad, usage_of_job
 from condor_sidecar.model.job_ad import JobAd
 from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.pod_view import ContainerView, PodView, Running, Waiting
@@ -42,14 +43,53 @@ def test_a_job_s_totals_are_its_first_running_container_s() -> None:
     assert (told.started, told.time) == ("2026-01-01T00:00:00Z", "2026-01-01T00:01:40Z")
 
 
+def seen(a: float = NOW - 100.0, b: float = NOW - 50.0) -> PodView:
+    """Both containers run, since then."""
+    return PodView(
+        (ContainerView("a", ContainerKind.MAIN, Running(a)), ContainerView("b", ContainerKind.MAIN, Running(b)))
+    )
+
+
+def word(taken: float, **cpu: float) -> Sample:
+    return Sample(taken, tuple(Measured(name, seconds, 1) for name, seconds in cpu.items()))
+
+
+def test_a_container_s_usage_counts_from_its_own_start() -> None:
+    told = usage_of_job(UID, ad(), seen(), word(NOW, a=50.0, b=5.0), None)
+    assert told is not None and told.started == "2026-01-01T00:00:00Z"
+    assert [each.started for each in told.containers] == ["2026-01-01T00:00:00.000000Z", "2026-01-01T00:00:50.000000Z"]
+    assert [each.cpuNanoCores for each in told.containers] == [500_000_000, 100_000_000]
+
+
+def test_the_rate_is_that_of_the_time_since_the_word_before() -> None:
+    before = word(NOW - 10, a=48.0, b=9.0)
+    told = usage_of_job(UID, ad(), seen(b=NOW - 4), word(NOW, a=50.0, b=1.0), before)
+    assert told is not None
+    # b was started again in between, so that its run before says nothing
+    assert [each.cpuNanoCores for each in told.containers] == [200_000_000, 250_000_000]
+    told = usage_of_job(UID, ad(), seen(b=NOW + 1), word(NOW, a=50.0, b=10.0), before)
+    assert told is not None and [each.name for each in told.containers] == ["a"], (
+        "what was used counts for the run before"
+    )
+
+
 def test_a_job_s_own_word_is_of_each_container_and_of_its_moment() -> None:
-    told = usage_of_job(UID, ad(disk_kib=2), [Measured("a", 25.0, 7), Measured("b", 0.5, 8)], NOW + 0.5)
+    now = Sample(NOW + 0.5, (Measured("a", 25.0, 7), Measured("b", 0.5, 8)))
+    told = usage_of_job(UID, ad(disk_kib=2), seen(), now, None)
     assert told is not None and told.time == "2026-01-01T00:01:40.500000Z"
     first, second = told.containers
     assert (first.cpuNanoSeconds, first.memoryBytes, first.rootfsBytes) == (25_000_000_000, 7, 2048)
     assert (second.cpuNanoSeconds, second.memoryBytes, second.rootfsBytes) == (500_000_000, 8, 0)
     assert 0 < first.cpuNanoCores < 250_000_000
-    assert usage_of_job(UID, ad(status=4), [Measured("a", 1.0, 1)], NOW) is None
+    assert usage_of_job(UID, ad(status=4), seen(), word(NOW, a=1.0), None) is None
+
+
+def test_a_container_that_a_job_names_twice_is_told_once_and_a_stranger_not_at_all() -> None:
+    each = '{"name":"%s","cpu_seconds":%d,"memory_bytes":1}'
+    listed = [each % ("a", 1), each % ("x", 2), each % ("a", 3)]
+    told = messages.read('{"type":"usage","time":1.8e9,"containers":[' + ",".join(listed) + "]}")
+    assert isinstance(told, messages.Usage)
+    assert [(one.name, one.cpu_seconds) for one in told.of({"a", "b"}).containers] == [("a", 3.0)]
 
 
 def test_what_was_never_measured_or_does_not_run_is_not_told() -> None:

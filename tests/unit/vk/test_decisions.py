@@ -16,7 +16,7 @@ from virtual_kubelet.core.patch import status_patch
 from virtual_kubelet.core.polling import Cadence, batches, is_polled, is_told
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.core.sweep import LIMIT_PER_PASS, Suspects, suspects, to_sweep
-from virtual_kubelet.model.known_pod import Absence, KnownPod, Stage, known
+from virtual_kubelet.model.known_pod import Absence, Departing, KnownPod, Stage, known
 
 from tests.unit.vk.pods import UID, Json, pod
 
@@ -46,6 +46,13 @@ STEPS = [
     (Stage.SUBMITTED, {"deleting": True, "phase": "Failed"}, Step.DELETE_JOB),
     (Stage.SUBMITTED, {"deleting": True, "deleted_remotely": True}, Step.REMOVE_OBJECT),
     (Stage.SUBMITTED, {"deleting": True, "deleted_remotely": True, "removed": True}, Step.NOTHING),
+    (Stage.SUBMITTED, {"deleting": True, "deleted_remotely": True, "departing": Departing(0.0)}, Step.SEE_OFF),
+    (
+        Stage.SUBMITTED,
+        {"deleting": True, "deleted_remotely": True, "departing": Departing(0.0), "phase": "Failed"},
+        Step.REMOVE_OBJECT,
+    ),
+    (Stage.SUBMITTED, {"gone": True, "deleted_remotely": True, "departing": Departing(0.0)}, Step.FORGET),
     (Stage.SUBMITTED, {"gone": True}, Step.DELETE_JOB),
     (Stage.SUBMITTED, {"gone": True, "deleted_remotely": True}, Step.FORGET),
     (Stage.FRESH, {"gone": True}, Step.FORGET),

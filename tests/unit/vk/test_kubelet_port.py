@@ -15,7 +15,7 @@ from virtual_kubelet.io.kubelet_port import KubeletPort
 from virtual_kubelet.io.node_stats import NodeStats
 
 from tests.fakes.interlink_server import FakeInterlink
-from tests.unit.vk.pods import Json, pod
+from tests.unit.vk.pods import Json, container, pod
 
 LOG = "/containerLogs/ns/p/a?follow=true"
 
@@ -39,7 +39,20 @@ async def site() -> FakeInterlink:
 async def port(site: FakeInterlink) -> AsyncIterator[Any]:
     """A node with one running pod, through which two logs can be read at once."""
     registry, api = Registry(), Everybody()
-    registry.seen(pod(status={"phase": "Running", "containerStatuses": [{"name": "a", "state": {"running": {}}}]}))
+    debuggers = [
+        {"name": "d", "state": {"running": {}}},
+        {"name": "e", "state": {"waiting": {"reason": "ProviderUnable"}}},
+    ]
+    registry.seen(
+        pod(
+            ephemeralContainers=[container("d"), container("e")],
+            status={
+                "phase": "Running",
+                "containerStatuses": [{"name": "a", "state": {"running": {}}}],
+                "ephemeralContainerStatuses": debuggers,
+            },
+        )
+    )
     access: Any = KubeletAccess(api, "node")  # type: ignore[arg-type]
     async with TestServer(site.app()) as served, InterlinkClient(str(served.make_url("")), log_streams=2) as client:
         stats = NodeStats("node", registry, Remote(client, "node", 5))
@@ -63,3 +76,15 @@ async def test_one_log_too_many_is_told_to_come_back_and_the_others_go_on(port: 
         assert [await reader.content.readline() for reader in readers] == [b"last line\n"] * 2
     async with port.get(LOG) as later:
         assert later.status == 200
+
+
+async def test_an_ephemeral_container_has_a_log_once_it_runs(port: Any, site: FakeInterlink) -> None:
+    site.logs["d"] = [b"polo\n"]
+    async with port.get("/containerLogs/ns/p/d") as running:
+        assert (running.status, await running.text()) == (200, "polo\n")
+    async with port.get("/containerLogs/ns/p/e") as waiting:
+        assert (waiting.status, await waiting.text()) == (
+            400, 'container "e" in pod "p" is waiting to start: ProviderUnable\n',
+        )  # fmt: skip
+    async with port.get("/containerLogs/ns/p/f") as strange:
+        assert strange.status == 404

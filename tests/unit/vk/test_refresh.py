@@ -80,11 +80,13 @@ class Site:
         self.failure: InterlinkError | None = None
         self.given: list[CreateRequest] = []
         self.hangs: set[str] = set()
+        self.refused = 0
 
     async def update(self, request: CreateRequest) -> None:
         while request.pod["metadata"]["name"] in self.hangs:
             await asyncio.sleep(0)
         if self.failure is not None:
+            self.refused += 1
             raise self.failure
         self.given.append(request)
 
@@ -92,9 +94,11 @@ class Site:
 class Told:
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []
+        self.parts: list[str] = []
 
-    def pod(self, _pod: KnownPod, _kind: str, reason: str, message: str) -> None:
+    def pod(self, _pod: KnownPod, _kind: str, reason: str, message: str, part: str = "") -> None:
         self.events.append((reason, message))
+        self.parts.append(part)
 
 
 WEB, KEYS = "/api/v1/namespaces/ns/configmaps/web", "/api/v1/namespaces/ns/secrets/keys"
@@ -111,7 +115,11 @@ class World:
         self.reader = ObjectReader(api, [])
         parts: tuple[Any, ...] = (self.registry, self.site, self.reader, self.told)
         self.refresher = Refresher(
-            *parts, translation=TRANSLATION, node=lambda: NODE, interval=INTERVAL, clock=lambda: self.now
+            *parts,
+            translation=TRANSLATION,
+            node=lambda: NODE,
+            interval=INTERVAL,
+            clock=lambda: self.now,
         )
         self.api.put(WEB, {"a": "1"})
 
@@ -400,6 +408,25 @@ async def test_a_token_that_can_t_be_had_holds_up_no_volume_and_is_asked_for_les
     assert world.content()[-1] == {"token": "token-2"}
 
 
+async def test_nothing_is_read_of_a_namespace_that_is_not_the_node_s_any_more(world: World) -> None:
+    await world.runs(volumes=[CONFIG, TOKEN], inherited=True)
+    api: Any = world.api
+    world.refresher = Refresher(
+        world.registry,
+        world.site,  # type: ignore[arg-type]
+        ObjectReader(api, ["another"]),
+        world.told,  # type: ignore[arg-type]
+        translation=TRANSLATION,
+        node=lambda: NODE,
+        interval=INTERVAL,
+        clock=lambda: world.now,
+    )
+    world.api.reads.clear()
+    await world.pass_time(3 * INTERVAL)
+    assert (world.site.given, world.api.token_requests, world.api.reads.total()) == ([], 0, 0)
+    assert {reason for reason, _ in world.told.events} == {"FailedMount"}
+
+
 async def test_what_may_not_be_read_holds_up_no_other_volume(world: World) -> None:
     world.api.put(KEYS, {"k": "djE="})
     await world.runs(volumes=[CONFIG, SECRET], inherited=True)
@@ -492,9 +519,10 @@ async def test_a_job_that_was_said_to_be_out_of_reach_is_tried_again_after_minut
     world.api.put(WEB, {"a": "2"})
     world.site.failure = LostTrack("it can't be reached", 501)
     await world.pass_time(3 * FIXED_SECONDS)
+    assert 2 <= world.site.refused <= 4, "it is tried less and less"
     assert [reason for reason, _ in world.told.events] == ["VolumesNotUpdated"]
     world.site.failure = None
-    await world.pass_time(FIXED_SECONDS)
+    await world.pass_time(5 * FIXED_SECONDS)
     assert world.content() == [{"a": "2"}]
     assert not entry.fixed
 

@@ -8,8 +8,11 @@ from aiohttp.web import Application
 from interlink.protocol.errors import LostTrack
 from interlink.protocol.types import ContainerUsage, PodUsage
 from prometheus_client.parser import text_string_to_metric_families
+from virtual_kubelet import metrics
 from virtual_kubelet.core.registry import Registry
+from virtual_kubelet.core.timestamp import unix_time
 from virtual_kubelet.core.usage import OwnUsage, PodSample, UsageLedger, pod_sample
+from virtual_kubelet.core.usage_summary import summary
 from virtual_kubelet.core.usage_text import resource_metrics
 from virtual_kubelet.io.node_stats import FRESH_SECONDS, NodeStats
 
@@ -50,6 +53,23 @@ def test_the_text_has_a_kubelet_s_names_and_the_times_of_measurement() -> None:
     assert values(text, "pod_memory_working_set_bytes") == [(labels, 600.0, NOW - 5)]
     assert values(text, "container_start_time_seconds")[0] == ({"container": "a", **labels}, NOW - 50, None)
     assert values(text, "scrape_error") == values(text, "resource_scrape_error") == [({}, 0.0, None)]
+
+
+@pytest.mark.parametrize(
+    ("started", "expected"),
+    [("2026-01-01T00:01:30Z", NOW - 10), ("", NOW - 50), ("x", NOW - 50), ("2027-01-01T00:00:00Z", NOW - 50)],
+)
+def test_a_container_s_time_counts_from_its_own_start(started: str, expected: float) -> None:
+    """metrics-server would take the first CPU time after a restart for a counter that fell."""
+    usage = PodUsage(UID, "2026-01-01T00:01:35Z", "2026-01-01T00:00:50Z", [used()])
+    usage.containers[0].started = started
+    sample = pod_sample(usage, "ns", "p", frozenset("a"))
+    assert sample is not None
+    node = UsageLedger().sample([sample], OWN, NOW, held)
+    assert values(resource_metrics(node), "container_start_time_seconds")[0][1] == expected
+    (told,) = summary("node", node)["pods"]
+    assert unix_time(told["containers"][0]["startTime"]) == expected
+    assert unix_time(told["startTime"]) == NOW - 50
 
 
 def test_what_was_not_measured_is_left_out_and_not_told_as_nothing() -> None:
@@ -174,5 +194,8 @@ async def test_a_site_that_measures_nothing_leaves_the_node_alone_with_itself(no
 
 
 async def test_our_own_metrics_are_there_too(client: Any) -> None:
+    metrics.QUEUE.clear()
+    metrics.QUEUE.labels("write", "ready").set(3)
     async with client.get("/metrics") as response:
-        assert "virtual_kubelet_queue_pods" in await response.text()
+        text = await response.text()
+    assert values(text, "virtual_kubelet_queue_pods") == [({"lane": "write", "state": "ready"}, 3.0, None)]

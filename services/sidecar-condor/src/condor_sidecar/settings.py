@@ -239,6 +239,7 @@ def site_policy(settings: Settings, channel: policy.ChannelAccess | None = None)
         accounting_groups=settings.policy.accounting_groups,
         requirements=dict(settings.policy.requirements),
         apptainer_options=settings.policy.apptainer_options,
+        require_gpus=dict(settings.policy.require_gpus),
         max_grace_seconds=settings.policy.max_grace_seconds,
         user_ids=settings.policy.user_ids,
         ignore_groups=settings.policy.ignore_groups,

@@ -86,7 +86,7 @@ class Dialled:
         container.finish(1, None, "", "", 1.8e9)
         container.run(1.8e9)
         self.state.revision += 1
-        self.channel.publish(self.state.record(), self.state.revision)
+        self.channel.publish(self.state.record())
 
 
 @pytest.fixture

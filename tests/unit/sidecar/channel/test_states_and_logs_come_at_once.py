@@ -3,9 +3,13 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+from condor_sidecar.app.channel import final
+
 from tests.fakes.condor_schedd import out_tar
 from tests.fakes.plugin_client import log_request, until
 from tests.unit.sidecar.channel.conftest import Site
+from tests.unit.sidecar.conftest import DOWN
 from tests.unit.sidecar.supervisor.jobs import shell
 
 
@@ -84,3 +88,38 @@ async def test_why_the_batch_system_ended_a_job_is_its_own_to_say(site: Site) ->
     assert (await site.sidecar.wait_for(uid, "terminated"))["exitCode"] == 0
     pod = await site.sidecar.status(uid) or {}
     assert "condor_rm" in pod["message"], "it is no success, though the container left with 0"
+
+
+@pytest.mark.parametrize("leaves", [True, False], ids=["the queue at once", "the queue with its end"])
+@pytest.mark.parametrize("code", [0, 9])
+async def test_a_deleted_pod_is_told_of_until_its_containers_have_ended(
+    site: Site, code: int, leaves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last log and exit code, too: whoever deleted it sees what it made of its grace period."""
+    uid = await site.pod()
+    script = f"trap 'echo saved; exit {code}' TERM; echo ready; while :; do sleep 0.02; done"
+    job = site.job(uid, shell("c", script)).start()
+    await site.sidecar.wait_for(uid, "running")
+    async with asyncio.timeout(10):
+        while await site.sidecar.logs(uid) != "ready\n":
+            await asyncio.sleep(0.02)
+    site.schedd.run(uid)
+    if not leaves:
+        site.schedd.fail("Act", *[DOWN] * 1000)
+    monkeypatch.setattr(final, "SHOWN_SECONDS", 3.0)
+    assert (await site.sidecar.call("POST", "/delete", {"metadata": {"uid": uid}}))[0] == 200
+    if leaves:
+        await until(lambda: not site.schedd.of(uid), "the job is removed")
+        polls = site.schedd.log.count("Poll")
+        await until(lambda: site.schedd.log.count("Poll") > polls + 3, "that is noticed")
+    assert "running" in (await site.sidecar.states(uid))["c"]
+    job.send()
+    assert (await site.sidecar.wait_for(uid, "terminated"))["exitCode"] == code
+    status = await site.sidecar.status(uid)
+    assert status is not None and not status.get("reason")
+    assert await site.sidecar.logs(uid) == "ready\nsaved\n"
+    site.schedd.faults.clear()
+    await until(lambda: not site.schedd.of(uid), "the job is removed")
+    async with asyncio.timeout(15):
+        while await site.sidecar.status(uid) is not None:
+            await asyncio.sleep(0.05)

@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 import pytest
+from condor_sidecar.app.channel import connection
 from condor_sidecar.core.ticket import ticket
-from condor_sidecar.job.supervisor.channel_protocol import LOG, SUBPROTOCOL, encode, pack, signature
+from condor_sidecar.job.supervisor.channel_protocol import LOG, REFUSAL, SUBPROTOCOL, encode, pack, signature
 
-from tests.fakes.plugin_client import until
+from tests.fakes.plugin_client import pod, until
 from tests.unit.sidecar.channel.conftest import Site
+from tests.unit.sidecar.channel.test_commands_and_updates import MOUNTED, config, update
 
 Socket = aiohttp.ClientWebSocketResponse
 
@@ -28,7 +30,7 @@ async def greeted(site: Site, session: aiohttp.ClientSession, uid: str) -> Socke
     access = site.sent_plan(uid).channel
     assert access is not None
     socket = await dial(site, session, access.ticket)
-    await socket.send_str(encode("hello", version=1, uid=uid, revision=0))
+    await socket.send_str(encode("hello", version=1, uid=uid))
     assert json.loads(await socket.receive_str(timeout=5)) == {"type": "welcome"}
     return socket
 
@@ -63,6 +65,72 @@ async def test_a_newer_connection_of_a_pod_replaces_the_older(site: Site) -> Non
         await newer.close()
 
 
+async def test_one_pod_can_t_take_the_places_of_others(site: Site) -> None:
+    uid = await site.pod()
+    access = site.sent_plan(uid).channel
+    assert access is not None
+    async with aiohttp.ClientSession() as session:
+        mute = [await dial(site, session, access.ticket) for _ in range(2)]
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await dial(site, session, access.ticket)
+        assert (refused.value.status, (refused.value.headers or {})[REFUSAL]) == (
+            503, "2 connections of this pod are under way already",
+        )  # fmt: skip
+        for socket in mute:
+            await socket.close()
+        async with asyncio.timeout(10):
+            while (last := await tried(site, session, uid)) is None:
+                await asyncio.sleep(0.02)
+        await last.close()
+
+
+async def tried(site: Site, session: aiohttp.ClientSession, uid: str) -> Socket | None:
+    try:
+        return await greeted(site, session, uid)
+    except aiohttp.WSServerHandshakeError:
+        return None
+
+
+async def test_who_says_nothing_is_not_waited_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HELLO_SECONDS", 0.1)
+    uid = await site.pod()
+    access = site.sent_plan(uid).channel
+    assert access is not None
+    async with aiohttp.ClientSession() as session:
+        mute = await dial(site, session, access.ticket)
+        assert (await mute.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSED
+        talks = await greeted(site, session, uid)
+        await asyncio.sleep(0.2)
+        assert not talks.closed, "later it may be silent for longer"
+        await talks.close()
+
+
+async def test_a_late_answer_is_not_taken_for_that_of_a_later_update(site: Site) -> None:
+    wanted = pod(volumes=[{"name": "v", "configMap": {"name": "web"}}], containers=MOUNTED)
+    uid = str(wanted["metadata"]["uid"])
+    assert (await site.sidecar.create(wanted, configMaps=[config("old")]))[0] == 200
+    await site.sidecar.submitted(uid)
+    site.schedd.run(uid)
+    await site.sidecar.wait_for(uid, "waiting", reason="ContainerCreating")
+    numbers: list[int] = []
+    async with aiohttp.ClientSession() as session:
+        for _ in range(2):
+            socket = await greeted(site, session, uid)
+            asked = asyncio.create_task(update(site, wanted, "new"))
+            numbers.append(json.loads(await socket.receive_str(timeout=10))["number"])
+            if len(numbers) == 1:
+                await socket.close()
+                assert (await asked)[0] == 503
+        await socket.send_str(encode("updated", number=numbers[0], problem="of the update before"))
+        await socket.send_str(encode("updated", number=numbers[1], problem=""))
+        assert await asked == (200, {"PodUID": uid, "message": "updated"})
+        await socket.close()
+
+
+def usage(time: float, cpu: float, memory: int) -> str:
+    return encode("usage", time=time, containers=[{"name": "c", "cpu_seconds": cpu, "memory_bytes": memory}])
+
+
 RECORD = '{"version":1,"phase":"running","revision":1,"containers":[]}'
 HOSTILE: dict[str, Callable[[Socket], Awaitable[None]]] = {
     "no JSON": lambda s: s.send_str("{"),
@@ -70,6 +138,9 @@ HOSTILE: dict[str, Callable[[Socket], Awaitable[None]]] = {
     "half a head": lambda s: s.send_bytes(b"\0"),
     "a forged record": lambda s: s.send_str(encode("state", record=RECORD, signature="0" * 64)),
     "usage without numbers": lambda s: s.send_str(encode("usage", time="now", containers=[])),
+    "usage beyond all bounds": lambda s: s.send_str(usage(1.0, 1e300, 1)),
+    "usage of more memory than there is": lambda s: s.send_str(usage(1.0, 1.0, 1 << 80)),
+    "usage of no day": lambda s: s.send_str(usage(1e300, 1.0, 1)),
     "negative credit": lambda s: s.send_str(encode("credit", stream=1, bytes=-1)),
     "more than a message may have": lambda s: s.send_str(encode("usage", time=1, containers=["x" * (5 << 20)])),
 }
@@ -86,6 +157,7 @@ async def test_what_is_no_message_ends_its_connection_and_nothing_else(site: Sit
             while (await hostile.receive()).type not in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
                 pass
         assert not bystander.closed
+        assert (await site.sidecar.call("GET", "/stats?node=vk-test"))[0] == 200
         await bystander.close()
 
 

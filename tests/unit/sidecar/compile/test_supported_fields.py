@@ -82,7 +82,7 @@ def test_what_asks_nothing_of_a_job_is_accepted(spec: Json) -> None:
         ({"os": {"name": "windows"}}, "only Linux pods run at this site: remove it (os)"),
         (
             {"ephemeralContainers": [{"name": "d"}]},
-            "containers can't be added to a job: remove them (ephemeralContainers)",
+            "they are started in pods that run: hand them over by an update (`/update`) (ephemeralContainers)",
         ),
         (
             {"resourceClaims": [{"name": "g"}]},

@@ -20,7 +20,7 @@ from condor_sidecar.job.supervisor.actions import (
 )
 from condor_sidecar.job.supervisor.life import Ending
 from condor_sidecar.job.supervisor.lifecycle import Lifecycle
-from condor_sidecar.job.supervisor.state import ENDED, RUNNING, STARTING, TERMINATED, WAITING
+from condor_sidecar.job.supervisor.state import ENDED, ENDING, RUNNING, STARTING, TERMINATED, WAITING
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -435,6 +435,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.running: set[str] = set()
         self.attempts: list[Attempt] = []
         self.counts: dict[str, int] = {}
+        self.policy = ""
 
     @initialize(
         inits=st.lists(st.sampled_from(["init", "sidecar", "slow"]), max_size=3),
@@ -522,6 +523,13 @@ class AnyOrder(RuleBasedStateMachine):
         attempt = self.attempts.pop(data.draw(st.integers(0, len(self.attempts) - 1)))
         self.take(self.life.attempted(attempt.name, attempt.what, attempt.run, good, "", self.now))
 
+    @precondition(lambda self: self.life.state.phase not in (ENDING, ENDED))
+    @rule()
+    def somebody_debugs(self) -> None:
+        name = f"d{len(self.life.state.containers)}"
+        self.take(self.life.add(container(name, kind=plan.EPHEMERAL), self.now))
+        assert name in self.preparing, "whatever the others do"
+
     @precondition(lambda self: not self.finished)
     @rule()
     def told_to_stop(self) -> None:
@@ -564,8 +572,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_restarted_against_the_policy(self) -> None:
-        if hasattr(self, "life") and self.policy == plan.NEVER:
-            assert all(not each.restart_count for each in self.life.state.containers if each.kind != plan.SIDECAR)
+        again = {plan.SIDECAR, plan.INIT, plan.MAIN} if self.policy != plan.NEVER else {plan.SIDECAR}
+        for each in self.life.state.containers if hasattr(self, "life") else []:
+            assert not each.restart_count or each.kind in again
 
     @invariant()
     def the_end_comes_when_nothing_runs(self) -> None:

@@ -124,8 +124,9 @@ def saved(job: Job, phase: JobPhase) -> JobResult:
             return result
 
 
-def test_a_volume_over_its_limit_evicts_the_pod(tmp_path: Path) -> None:
-    volume = plan.Volume("v", plan.EMPTY, size_limit=100_000)
+@pytest.mark.parametrize("memory", [False, True])
+def test_a_volume_over_its_limit_evicts_the_pod(tmp_path: Path, memory: bool) -> None:
+    volume = plan.Volume("v", plan.EMPTY, memory=memory, size_limit=100_000)
     fill = f"trap 'exit 9' TERM; head -c 300000 /dev/zero > {tmp_path}/pod/volumes/v/big; while :; do sleep 0.05; done"
     result = Job(tmp_path, pod(shell("a", fill), volumes=[volume])).run()
     assert result.reason == "Evicted"

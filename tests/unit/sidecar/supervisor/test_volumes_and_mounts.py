@@ -159,6 +159,22 @@ def test_a_subdirectory_of_the_site_s_is_made_where_it_is_writable(tmp_path: Pat
     assert (tmp_path / "site/sub").is_dir()
 
 
+def test_gpus_of_each_vendor_are_shown_to_the_containers_that_ask_for_them(tmp_path: Path) -> None:
+    """By the runtime's own options, which bring the vendor's devices and libraries."""
+    job = Job(
+        tmp_path,
+        pod(container("a", "true", gpu="nvidia"), container("b", "true", gpu="amd"), container("c", "true")),
+    )
+    assert [each.exit_code for each in job.run().containers] == [0, 0, 0]
+    shown = {
+        Path(call["mounts"]["/.highrate"]["source"]).parent.name: [
+            word for word in call["argv"] if word in ("--nv", "--rocm")
+        ]
+        for call in job.calls()
+    }
+    assert shown == {"a": ["--nv"], "b": ["--rocm"], "c": []}
+
+
 def test_outer_mounts_come_before_those_inside_them(tmp_path: Path) -> None:
     volumes = [plan.Volume(name, plan.EMPTY) for name in "abc"]
     wanted = [plan.Mount("a", "/x/y/z"), plan.Mount("b", "/x"), plan.Mount("c", "/x/y")]

@@ -90,7 +90,12 @@ class ApiServer:
         """POST /update: a create's message of a pod that runs, for what changed since (feature `update`)."""
         message = await read_json(request, CreateRequest)
         uid = required_uid(message.pod)
-        data = RetrievedPodData(pod=message.pod, container=attach_volumes(message))
+        data = RetrievedPodData(
+            pod=message.pod,
+            container=attach_volumes(message, ("initContainers", "containers", "ephemeralContainers")),
+            claims=message.claims,
+            pullSecrets=message.pullSecrets,
+        )
         await self._plugin.update(data, session_of(request))
         log.info("pod.updated", pod_uid=uid, request=session_of(request))
         return web.Response(text="updated\n")
@@ -108,7 +113,7 @@ class ApiServer:
         pod: Pod = await read_json(request, JsonObject)
         uid = required_uid(pod)
         await self._plugin.delete(pod, session_of(request))
-        self._cache.drop(uid)
+        self._cache.leave(uid)
         log.info("pod.deleted", pod_uid=uid, request=session_of(request))
         return web.Response(text="deleted\n")
 

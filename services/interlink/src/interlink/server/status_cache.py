@@ -32,6 +32,7 @@ class StatusCache:
         self._capacity = capacity
         self._capacity_bytes = capacity_bytes
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._leaving: OrderedDict[str, None] = OrderedDict()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -47,10 +48,14 @@ class StatusCache:
         Statuses of others are dropped. The answer is whole even where it is more than is kept.
         """
         wanted = {uid_of(pod) for pod in self.stale(pods)}
+        passing: dict[str, PodStatus] = {}
         for status in told:
-            if status.UID in wanted:
+            if status.UID in wanted and status.UID in self._leaving:
+                passing[status.UID] = status
+            elif status.UID in wanted:
                 self._keep(status)
-        found = [self._entries[uid].status for uid in map(uid_of, pods) if uid in self._entries]
+        known = passing | {uid: self._entries[uid].status for uid in map(uid_of, pods) if uid in self._entries}
+        found = [known[uid] for uid in map(uid_of, pods) if uid in known]
         while len(self._entries) > self._capacity or self._bytes > self._capacity_bytes:
             self.drop(next(iter(self._entries)))
         return found
@@ -63,6 +68,13 @@ class StatusCache:
         """Forget a pod."""
         entry = self._entries.pop(uid, None)
         self._bytes -= entry.size if entry is not None else 0
+
+    def leave(self, uid: str) -> None:
+        """The pod was deleted: forget it, and keep nothing of it from now on, so that its absence is seen when it is gone."""
+        self.drop(uid)
+        self._leaving[uid] = None
+        while len(self._leaving) > self._capacity:
+            self._leaving.popitem(last=False)
 
     def _keep(self, status: PodStatus) -> None:
         before = self._entries.get(status.UID)

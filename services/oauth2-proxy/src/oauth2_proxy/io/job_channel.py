@@ -6,6 +6,7 @@ no other method, no other header, no message longer than a bound.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -22,6 +23,7 @@ SUBPROTOCOL: Final = "job-channel.v1"
 REFUSAL: Final = "Job-Channel-Refusal"  # the sidecar's words: the client here drops the body of a refusal
 LONGEST_WORDS: Final = 300
 LONGEST_TICKET: Final = 512
+MOST_OF_A_TICKET: Final = 2  # a job's connection, and the one that is to replace it
 CLOSE_SECONDS: Final = 2.0
 
 log = get_logger(__name__)
@@ -34,7 +36,7 @@ class JobChannels:
         self._settings = settings
         self._listen = Listen.parse(settings.upstream)
         self._session: aiohttp.ClientSession | None = None
-        self._count = 0
+        self._under_way: Counter[str] = Counter()  # by ticket
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -67,14 +69,16 @@ class JobChannels:
         )
         if not socket.can_prepare(request):
             return _refused(400, "no_websocket", "only WebSockets pass here")
-        if self._count >= self._settings.connections:
+        if self._under_way[tickets[0]] >= MOST_OF_A_TICKET:
+            return _refused(503, "too_many", f"{MOST_OF_A_TICKET} connections with this ticket are under way already")
+        if self._under_way.total() >= self._settings.connections:
             return _refused(503, "full", f"{self._settings.connections} jobs are connected through this proxy already")
-        self._count += 1
+        self._under_way[tickets[0]] += 1
         metrics.channels.inc()
         try:
             return await self._carry(request, socket, tickets[0])
         finally:
-            self._count -= 1
+            self._under_way -= Counter((tickets[0],))  # drops who has none left
             metrics.channels.dec()
 
     async def _carry(self, request: web.Request, socket: web.WebSocketResponse, ticket: str) -> web.StreamResponse:

@@ -11,15 +11,16 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from interlink.protocol.errors import NotNow, Rejected
-from interlink.protocol.types import LogRequest
+from interlink.protocol.types import LogOptions, LogRequest
 
 from condor_sidecar.app.channel.channels import Channels
 from condor_sidecar.app.channel.job_log import LogPlace
 from condor_sidecar.app.channel.job_stream import CannotOpen, ChannelLost
 from condor_sidecar.app.live import LiveLogs
+from condor_sidecar.app.log_memory import LogMemory, Share
 from condor_sidecar.app.pods import Pod, PodTable
 from condor_sidecar.core.log_follow import NOTHING, Mark, news
-from condor_sidecar.core.log_lines import LogWriter, after, last, lines
+from condor_sidecar.core.log_lines import LogWriter, after, lines, pieces, tail
 from condor_sidecar.core.result import MOST_LOG_BYTES
 from condor_sidecar.core.state import Stage
 from condor_sidecar.io.output_store import OutputStore
@@ -48,47 +49,52 @@ class LogStreams:
         self._live = live
         self._store = store
         self._channels = channels
+        self._memory = LogMemory()
 
     def find(self, request: LogRequest) -> Pod:
         """The pod of a log request that can be served. Raises Rejected (400) or NotNow (404)."""
         pod = self._table.get(request.PodUID)
         if pod is None:
             raise NotNow(f"pod {request.PodName} (UID {request.PodUID}) is not known here", http_status=404)
-        names = [container.name for container in pod.record.containers]
+        names = [container.name for container in (*pod.record.containers, *pod.record.ephemeral)]
         if request.ContainerName not in names:
             raise Rejected(
                 [f"container {request.ContainerName} is not in pod {request.PodName} ({', '.join(names)})"], 400
             )
         return pod
 
-    async def previous(self, pod: Pod, request: LogRequest) -> bytes:
-        """The log of the run that ended last, which may have written nothing. Raises NotNow (404) where there was none."""
+    def share(self) -> Share:
+        """What a reader holds of the memory for logs, while it reads. Raises NotNow (503) where there is no more."""
+        return self._memory.share()
+
+    async def previous(self, pod: Pod, request: LogRequest, share: Share) -> AsyncIterator[bytes]:
+        """The log of the run that ended last, in pieces; it may have written nothing. Raises NotNow (404) where there was none."""
         container = request.ContainerName
         run = _ended_last(pod, container)
         name, place = (container, LATEST) if run == LATEST else (f"{container}.previous", PREVIOUS)
         found = await asyncio.to_thread(self._stored, pod.uid, name)
         if not found and self._channels.connected(pod.uid):
-            found = await self._whole(pod.uid, container, LogPlace(place)) or b""
+            found = await self._whole(pod.uid, container, LogPlace(place), share) or b""
         if not found and pod.stage is not Stage.ENDED and pod.ad is not None and pod.ad.has_started:
             found = await self._live.log(pod, name)
         if not found and run is None:
             raise NotNow(f"previous terminated container {container} not found", http_status=404)
-        options = request.Opts
-        return LogWriter(options).text(last(after(lines(found), options, time.time()), options.Tail))
+        return _chosen(found, request.Opts, LogWriter(request.Opts), share)
 
-    async def read(self, pod: Pod, request: LogRequest) -> AsyncIterator[bytes]:
+    async def read(self, pod: Pod, request: LogRequest, share: Share) -> AsyncIterator[bytes]:
         """The text that was asked for, in pieces; with Follow until the container has ended."""
         options = request.Opts
         writer = LogWriter(options)
         reader = _Reader(pod, request.ContainerName)
         reader.over = self._is_over(reader)
-        data = await self._beginning(reader)
-        piece = writer.text(last(after(lines(data), options, time.time()), options.Tail))
+        data = await self._beginning(reader, share)
         reader.mark = Mark.at_end(data)
+        chosen = _chosen(data, options, writer, share)
         del data  # a follower lives long
-        if piece:
+        async for piece in chosen:
             yield piece
-        del piece
+            del piece
+        del chosen
         while options.Follow and not reader.over and not writer.full:
             async with aclosing(self._more(reader, writer)) as more:
                 async for piece in more:
@@ -152,14 +158,15 @@ class LogStreams:
         if pod.stage is Stage.ENDED or self._table.get(pod.uid) is None:
             return True
         return pod.view is not None and any(
-            c.name == reader.container and isinstance(c.state, Terminated) for c in pod.view.containers
+            c.name == reader.container and isinstance(c.state, Terminated)
+            for c in (*pod.view.containers, *pod.view.ephemeral)
         )
 
-    async def _beginning(self, reader: _Reader) -> bytes:
+    async def _beginning(self, reader: _Reader, share: Share) -> bytes:
         """All there is so far."""
         pod, place = reader.pod, LogPlace()
         if pod.stage is not Stage.ENDED and self._channels.connected(pod.uid):
-            whole = await self._whole(pod.uid, reader.container, place)
+            whole = await self._whole(pod.uid, reader.container, place, share)
             if whole is not None:
                 reader.place = place
                 return whole
@@ -168,14 +175,14 @@ class LogStreams:
             reader.place = None
         return data
 
-    async def _whole(self, uid: str, container: str, place: LogPlace) -> bytes | None:
+    async def _whole(self, uid: str, container: str, place: LogPlace, share: Share) -> bytes | None:
         """What the job has of a log, None if it could not be had."""
         found = bytearray()
         try:
             async with aclosing(self._channels.log(uid, container, place, follow=False)) as pieces:
                 async for data in pieces:
                     found += data
-                    if len(found) > MOST_LOG_BYTES:
+                    if not share.hold(len(found)) or len(found) > MOST_LOG_BYTES:
                         return None
         except (ChannelLost, CannotOpen):
             return None
@@ -202,3 +209,18 @@ def _ended_last(pod: Pod, container: str) -> int | None:
     if seen is not None and isinstance(seen.state, Waiting) and seen.last is not None:
         return LATEST
     return PREVIOUS if seen is not None and seen.restart_count > 0 else None
+
+
+async def _chosen(data: bytes, options: LogOptions, writer: LogWriter, share: Share) -> AsyncIterator[bytes]:
+    """The text that `options` ask for, a piece at a time: others have their turn in between, and the rest is let go first."""
+    start = await asyncio.to_thread(tail, data, options.Tail)
+    data = data[start:]
+    share.hold(len(data))
+    now = time.time()
+    for piece in pieces(data, 0):
+        if writer.full:
+            break
+        if text := writer.text(after(lines(piece), options, now)):
+            yield text
+        await asyncio.sleep(0)
+    share.hold(0)

@@ -6,7 +6,7 @@ before the table shows it.
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from interlink.protocol.types import PodStatus
@@ -19,7 +19,7 @@ from condor_sidecar.core.container_status import pod_status
 from condor_sidecar.core.duplicates import choose
 from condor_sidecar.core.job_end import JobEnd
 from condor_sidecar.core.latch import latch
-from condor_sidecar.core.pod_events import counted, end_event, job_events, with_events
+from condor_sidecar.core.pod_events import counted, end_event, job_events, refused_event, with_events
 from condor_sidecar.core.pod_message import complete, is_address
 from condor_sidecar.core.result import parse_chirp
 from condor_sidecar.core.state import RUNS, Evidence, Stage, look
@@ -186,7 +186,8 @@ class PodTable:
         self._note(pod, job_events(before, choice.kept))
         if choice.kept.state and (before is None or before.state != choice.kept.state):
             planned = [container.planned() for container in pod.record.containers]
-            self.take_record(pod, parse_chirp(choice.kept.state, planned))
+            added = [container.planned() for container in pod.record.ephemeral]
+            self.take_record(pod, parse_chirp(choice.kept.state, planned, added))
 
     def take_record(self, pod: Pod, record: JobResult | None) -> None:
         """A newer word from the running supervisor, whichever way it came."""
@@ -206,6 +207,12 @@ class PodTable:
         if noted is not pod.events:
             pod.events = noted
             self.touch(pod)
+
+    def refuse(self, pod: Pod, refused: Mapping[str, str]) -> None:
+        """These of the pod's ephemeral containers, by name, may not be started, and why."""
+        if refused != pod.refused:
+            pod.refused = refused
+            self._note(pod, refused_event(refused, int(self.now())))
 
     def show(self, pod: Pod) -> None:
         """Bring the pod's view up to date with what is known."""
@@ -247,7 +254,7 @@ class PodTable:
 
     def _is_awaited(self, pod: Pod) -> bool:
         """Its job runs since before this process, which has heard nothing of it yet but may through its channel."""
-        if not self._has_channel or not pod.restored or pod.record.channel is False:
+        if not self._has_channel or not pod.restored or pod.deleting or pod.record.channel is False:
             return False
         runs = pod.ad is not None and pod.ad.status in RUNS and pod.stage is Stage.PRESENT
         silent = pod.view is None and pod.live is None
@@ -283,4 +290,6 @@ class PodTable:
             end=end,
             note=pod.note,
             connected=pod.connected,
+            ephemeral=pod.record.ephemeral,
+            refused=pod.refused,
         )

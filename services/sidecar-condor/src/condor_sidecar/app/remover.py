@@ -13,7 +13,7 @@ from service_runtime.backoff import Backoff
 from service_runtime.logs import get_logger
 
 from condor_sidecar.app.health import Health
-from condor_sidecar.app.pods import PodTable
+from condor_sidecar.app.pods import Pod, PodTable
 from condor_sidecar.app.poller import SETTLE_SECONDS, Poller
 from condor_sidecar.core.state import Stage
 from condor_sidecar.io.journal import JournalError
@@ -25,6 +25,8 @@ MOST_AT_ONCE = 100
 KEEP_TOMBSTONES_SECONDS = 86400.0
 LOOK_AGAIN_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 30.0
+LEAVE_SECONDS = 60.0
+"""How long a deleted pod's job may speak beyond its grace period before it is forgotten all the same."""
 
 log = get_logger(__name__)
 
@@ -106,11 +108,18 @@ class Remover:
         if self._certainly_unsubmitted(uid):
             return True
         pod = self._table.get(uid)
-        if self._submitting(uid) or (pod is not None and pod.jobs):
+        if self._submitting(uid) or (pod is not None and (pod.jobs or self._is_leaving(pod))):
             return False
         asked = self._asked.get(uid)
         wait = SETTLE_SECONDS if pod is not None and pod.stage is Stage.UNCERTAIN else 0.0
         return asked is not None and self._poller.last_began > asked + wait
+
+    def _is_leaving(self, pod: Pod) -> bool:
+        """Its containers still end, whatever became of the job in the queue, or how they did is still to be told."""
+        stone = self._table.tombstones.get(pod.uid)
+        late = time.time() - stone.accepted_at if stone is not None else 0.0
+        ends = pod.connected and late < pod.record.grace_seconds + LEAVE_SECONDS
+        return ends or time.monotonic() < pod.shown_until
 
     def _certainly_unsubmitted(self, uid: str) -> bool:
         pod = self._table.get(uid)

@@ -167,13 +167,15 @@ class Rest:
         """A container's log. The reply's head is sent at once: callers give a silent one up after seconds."""
         asked = await serving.read_json(request, LogRequest)
         pod = self._logs.find(asked)
-        if asked.Opts.Previous:
-            return web.Response(body=await self._logs.previous(pod, asked), content_type="text/plain", charset="utf-8")
         response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
-        await response.prepare(request)
-        async for piece in self._logs.read(pod, asked):
-            await response.write(piece)
-            del piece  # a follower waits long for the next one
+        with self._logs.share() as share:
+            found = self._logs.read(pod, asked, share)
+            if asked.Opts.Previous:
+                found = await self._logs.previous(pod, asked, share)
+            await response.prepare(request)
+            async for piece in found:
+                await response.write(piece)
+                del piece  # a follower waits long for the next one
         await response.write_eof()
         return response
 

@@ -5,6 +5,7 @@ flap with every late query. A container that is started again shows it by its co
 end of the one before at its side.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -18,12 +19,22 @@ def latch(shown: PodView | None, seen: PodView) -> PodView:
         return seen
     if shown.ended:
         return msgspec.structs.replace(shown, end=shown.end or seen.end, verdict=shown.verdict or seen.verdict)
-    before = {container.name: container for container in shown.containers}
+    added = {container.name: container for container in (*shown.ephemeral, *seen.ephemeral)}
+    seen_added = {container.name: container for container in seen.ephemeral}
     return PodView(
-        tuple(_later(before.get(container.name), container, seen.ended) for container in seen.containers),
+        _latched(shown.containers, seen.containers, seen.ended),
         seen.end,
         seen.verdict,
+        # not every way by which a record comes names those that were added
+        _latched(shown.ephemeral, [seen_added.get(name, container) for name, container in added.items()], seen.ended),
     )
+
+
+def _latched(
+    shown: Iterable[ContainerView], seen: Iterable[ContainerView], pod_ended: bool
+) -> tuple[ContainerView, ...]:
+    before = {container.name: container for container in shown}
+    return tuple(_later(before.get(container.name), container, pod_ended) for container in seen)
 
 
 class _Stage(StrEnum):

@@ -1,15 +1,17 @@
 """Log options on lines in CRI format: what `kubectl logs` asked for, out of what a container wrote.
 
 A line is `RFC3339Nano stdout|stderr F|P text`; P marks a part of a line that goes on in the next one. The order of the options
-is the kubelet's: since, then tail, then the byte limit.
+is the kubelet's: tail, then since, then the byte limit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from interlink.protocol.types import ZERO_TIME, LogOptions
 
 from condor_sidecar.core.state import epoch
+
+PIECE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +47,33 @@ def after(found: Iterator[LogLine], options: LogOptions, now: float) -> Iterator
             yield line
 
 
-def last(found: Iterator[LogLine], count: int) -> list[LogLine]:
-    """The last `count` whole lines with all their parts; all for 0 (the wire's "no limit")."""
-    every = list(found)
-    if count <= 0:
-        return every
-    start = len(every)
+def tail(data: bytes, count: int) -> int:
+    """Where the last `count` whole lines of `data` begin, with all their parts; 0 for 0 (the wire's "no limit").
+
+    Goes back from the end: of a log of many megabytes, mostly a few lines are asked for.
+    """
+    start = end = data.rfind(b"\n") + 1 if count > 0 else 0
     wanted = count
     while start > 0:
+        before = data.rfind(b"\n", 0, start - 1) + 1
+        (line,) = list(lines(data[before:start])) or (None,)
         # going back over the end of a line before this one
-        if start == len(every) or every[start - 1].whole:
+        if line is not None and (start == end or line.whole):
             if wanted == 0:
                 break
             wanted -= 1
-        start -= 1
-    return every[start:]
+        elif line is None and start == end:
+            end = before
+        start = before
+    return start
+
+
+def pieces(data: bytes, start: int) -> Iterator[bytes]:
+    """`data` from `start` on in pieces of whole lines, each as long as PIECE, or one line."""
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + PIECE) + 1 or data.find(b"\n", start) + 1 or len(data)
+        yield data[start:end]
+        start = end
 
 
 class LogWriter:
@@ -75,15 +89,15 @@ class LogWriter:
         """The byte limit is reached."""
         return self._left == 0
 
-    def text(self, chosen: list[LogLine]) -> bytes:
+    def text(self, chosen: Iterable[LogLine]) -> bytes:
         """What to send for these lines."""
-        pieces: list[bytes] = []
+        parts: list[bytes] = []
         for line in chosen:
             if self._timestamps and not self._inside_line:
-                pieces.append(line.time + b" ")
-            pieces.append(line.text + (b"\n" if line.whole else b""))
+                parts.append(line.time + b" ")
+            parts.append(line.text + (b"\n" if line.whole else b""))
             self._inside_line = not line.whole
-        data = b"".join(pieces)
+        data = b"".join(parts)
         if self._left is not None:
             data = data[: self._left]
             self._left -= len(data)

@@ -169,14 +169,24 @@ def parse_stream(data: bytes, names: Collection[str]) -> JobResult | None:
     return _result(record, {name: bytes(lines) for name, lines in logs.items()})
 
 
-def parse_chirp(value: str, containers: Sequence[PlannedContainer]) -> JobResult | None:
-    """The record in the `ChirpIL` attribute (no messages, no logs), None for a value that isn't one for these containers."""
+def parse_chirp(
+    value: str, containers: Sequence[PlannedContainer], added: Sequence[PlannedContainer] = ()
+) -> JobResult | None:
+    """The record in the `ChirpIL` attribute (no messages, no logs), None for a value that isn't one for these containers.
+
+    `added` are those that may follow the others, in any order, each by its name.
+    """
     version, *rest = value.split(";")
-    if version != "2" or len(rest) != 3 + len(containers):
+    own = 3 + len(containers)
+    if version != "2" or len(rest) < own:
         return None
-    revision, phase, reason, *states = rest
+    revision, phase, reason, *states = rest[:own]
+    later = dict(text.split("=", 1) for text in rest[own:] if "=" in text)
+    if len(later) != len(rest) - own:
+        return None
+    pairs = [*zip(containers, states, strict=True), *((each, later[each.name]) for each in added if each.name in later)]
     try:
-        found = tuple(_compact_container(container, state) for container, state in zip(containers, states, strict=True))
+        found = tuple(_compact_container(container, state) for container, state in pairs)
         return JobResult(JobPhase(phase), found, _number(revision, MOST_REVISION), _word(reason) if reason else "")
     except ValueError:
         return None

@@ -5,7 +5,6 @@ those of the first container that runs; a tool that adds up containers, as metri
 """
 
 import datetime
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from interlink.protocol.types import ContainerUsage, PodUsage
@@ -20,31 +19,47 @@ _NANO = 1_000_000_000
 
 
 class Measured(NamedTuple):
-    """What a job says of a container: CPU time so far, memory now."""
+    """What a job says of a container: CPU time of its present run so far, memory now."""
 
     name: str
     cpu_seconds: float
     memory_bytes: int
 
 
-def usage_of_job(uid: str, ad: JobAd, measured: Iterable[Measured], taken: float) -> PodUsage | None:
-    """The job's own word as of `taken` (seconds since the epoch); None for a job that doesn't run."""
+class Sample(NamedTuple):
+    """A job's word on all its containers, as of `taken` (seconds since the epoch, the worker's clock)."""
+
+    taken: float
+    containers: tuple[Measured, ...]
+
+
+def usage_of_job(uid: str, ad: JobAd, view: PodView, now: Sample, before: Sample | None) -> PodUsage | None:
+    """By the job's own word and its word before; None for a job that doesn't run. `view` says since when each container runs."""
     began = ad.started or ad.first_started
     if ad.status != JobStatus.RUNNING or not began:
         return None
-    lasted = max(1.0, taken - began)
-    containers = [
-        ContainerUsage(
-            each.name,
-            cpuNanoCores=int(each.cpu_seconds * _NANO / lasted),
-            cpuNanoSeconds=int(each.cpu_seconds * _NANO),
-            memoryBytes=each.memory_bytes,
+    since = {each.name: each.state.started for each in view.containers if isinstance(each.state, Running)}
+    earlier = {each.name: each.cpu_seconds for each in before.containers} if before is not None else {}
+    containers = []
+    for each in now.containers:
+        started = since.get(each.name, float(began))
+        if started > now.taken:
+            continue  # it was started again since then
+        used, lasted = each.cpu_seconds, now.taken - started
+        if before is not None and started <= before.taken < now.taken and 0 <= earlier.get(each.name, -1.0) <= used:
+            used, lasted = used - earlier[each.name], now.taken - before.taken
+        containers.append(
+            ContainerUsage(
+                each.name,
+                cpuNanoCores=int(used * _NANO / max(1.0, lasted)),
+                cpuNanoSeconds=int(each.cpu_seconds * _NANO),
+                memoryBytes=each.memory_bytes,
+                started=_precise(started),
+            )
         )
-        for each in measured
-    ]
     if containers:
         containers[0].rootfsBytes = (ad.disk_kib or 0) * _KIB
-    return PodUsage(uid, time=_precise(taken), started=rfc3339(began), containers=containers)
+    return PodUsage(uid, time=_precise(now.taken), started=rfc3339(began), containers=containers)
 
 
 def usage_of_ad(uid: str, ad: JobAd, view: PodView, measured: float) -> PodUsage | None:

@@ -12,6 +12,7 @@ from kubernetes_client.api import ApiServer
 from service_runtime.backoff import Backoff
 from service_runtime.logs import get_logger
 
+from virtual_kubelet.control.departure import Departure
 from virtual_kubelet.control.handover import Handover
 from virtual_kubelet.control.remote import Remote
 from virtual_kubelet.control.status_writer import StatusWriter
@@ -27,7 +28,7 @@ from virtual_kubelet.io.events import EventRecorder
 from virtual_kubelet.model.known_pod import KnownPod
 from virtual_kubelet.model.pod import JsonObject, pod_path
 
-LANES = {"create": 32, "delete": 24, "write": 32}
+LANES = {"create": 32, "delete": 24, "leave": 16, "write": 32}
 RETRY = Backoff(1.0, 60.0)
 
 log = get_logger(__name__)
@@ -47,12 +48,20 @@ class Hands:
 class PodController:
     """One per node. `ask` has the other side asked soon about pods that it may or may not hold."""
 
-    def __init__(self, registry: Registry, hands: Hands, ask: Callable[[], None], host_ip: str) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        hands: Hands,
+        ask: Callable[[], None],
+        host_ip: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._registry = registry
         self._hands = hands
         self._ask = ask
         self._host_ip = host_ip
         self._begun = time.time()
+        self._departure = Departure(hands.remote, hands.events, self._show, clock)
         self.queue = WorkQueue(self._handle, LANES, self._lane, RETRY)
 
     def _lane(self, uid: str) -> str:
@@ -60,6 +69,8 @@ class PodController:
         step = next_step(pod) if pod is not None else Step.NOTHING
         if step is Step.CREATE:
             return "create"
+        if step is Step.SEE_OFF:
+            return "leave"
         return "delete" if step in (Step.DELETE_JOB, Step.REMOVE_OBJECT) else "write"
 
     async def _handle(self, uid: str) -> float | None:
@@ -69,16 +80,17 @@ class PodController:
             if step is Step.NOTHING or step is done:
                 return None
             try:
-                await self._do(step, pod)
+                wait = await self._do(step, pod)
             except ApiError as error:
                 log.warning("pod.api_failed", pod_uid=uid, step=step.name, status=error.status, error=error.message)
                 raise PutOff("api") from error
-            if step in (Step.ASK, Step.SHOW, Step.FAIL):
-                return None
+            if wait is not None or step in (Step.ASK, Step.SHOW, Step.FAIL):
+                return wait
             done = step
         return None
 
-    async def _do(self, step: Step, pod: KnownPod) -> None:
+    async def _do(self, step: Step, pod: KnownPod) -> float | None:
+        """Take one step; the seconds after which to come back anyhow."""
         match step:
             case Step.CREATE:
                 await self._hands.handover.create(pod)
@@ -90,6 +102,8 @@ class PodController:
                 await self._fail(pod)
             case Step.DELETE_JOB:
                 await self._delete_job(pod)
+            case Step.SEE_OFF:
+                return await self._departure.wait(pod)
             case Step.REMOVE_OBJECT:
                 await self._remove_object(pod)
             case Step.FORGET:
@@ -97,6 +111,7 @@ class PodController:
                 log.info("pod.forgotten", pod_uid=pod.uid, pod=pod.reference)
             case Step.NOTHING:
                 pass
+        return None
 
     async def _show(self, known: KnownPod) -> None:
         report = msgspec.json.decode(known.report, type=PodStatus) if known.report else None
@@ -104,7 +119,9 @@ class PodController:
         if report is not None:
             self._tell(known, pod, report)
         now = rfc3339(time.time())
-        shown = self._with_unfollowed(known, pod, status.next_status(pod, report, self._host_ip, now), now)
+        shown = self._with_unfollowed(
+            known, pod, status.next_status(pod, report, self._host_ip, now, known.obstacles), now
+        )
         await self._hands.writer.write(known, pod, shown)
 
     def _with_unfollowed(self, known: KnownPod, pod: JsonObject, shown: JsonObject, now: str) -> JsonObject:
@@ -138,6 +155,7 @@ class PodController:
             self._delete_failed(known, error)
         else:
             log.info("pod.job_deleted", pod_uid=known.uid, pod=known.reference, job=known.job_id)
+            self._departure.begin(known)
         known.deleted_remotely = True
 
     def _delete_failed(self, known: KnownPod, error: InterlinkError) -> None:

@@ -38,7 +38,8 @@ JOB_FAILED = 500
 NOT_UPDATED = "VolumesNotUpdated"
 LANE = "update"
 FIXED_SECONDS = 600.0
-"""After which a job that can't be updated is tried again: whoever said so may not have known it."""
+"""After which a job that can't be updated is tried again, then less and less often: whoever said so may not have known it."""
+FIXED = Backoff(FIXED_SECONDS, 21600.0)
 OVERDUE_SECONDS = 120.0
 """The shortest token ends so long after it is to be renewed."""
 _DECODED_AT_ONCE = 100
@@ -57,6 +58,7 @@ class _Watched:
     failing_since: float | None = None
     told_overdue: bool = False
     token_failures: int = 0
+    refusals: int = 0
 
     def succeeded(self) -> None:
         self.failures, self.failing_since, self.told_overdue = 0, None, False
@@ -169,7 +171,7 @@ class Refresher:
         new = self._asking_again(update, watched)
         if update.request is not None:
             await self._hand_over(known, update.request)
-        known.delivered, known.fixed = new, False
+        known.delivered, known.fixed, watched.refusals = new, False, 0
         return not update.unreadable
 
     def _asking_again(self, update: Update, watched: _Watched) -> Delivered:
@@ -202,7 +204,8 @@ class Refresher:
                 self._events.pod(known, "Warning", NOT_UPDATED, why)
             known.fixed = True
             watched.succeeded()
-            watched.not_before = self._clock() + FIXED_SECONDS
+            watched.not_before = self._clock() + FIXED.delay(watched.refusals)
+            watched.refusals += 1
             return
         log.info("refresh.not_sent", pod_uid=known.uid, pod=known.reference, error=error.reason[:500])
         if error.http_status == JOB_FAILED:

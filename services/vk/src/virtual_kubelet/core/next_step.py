@@ -9,6 +9,7 @@ class Step(Enum):
     """One thing to do."""
 
     DELETE_JOB = "delete the job on the other side"
+    SEE_OFF = "wait for the end of the job that was deleted"
     REMOVE_OBJECT = "remove the pod from the API server"
     FORGET = "forget the pod"
     ASK = "find out whether the other side has the pod"
@@ -25,6 +26,8 @@ def next_step(pod: KnownPod) -> Step:
             return Step.DELETE_JOB
         if pod.gone:
             return Step.FORGET
+        if pod.departing is not None and not pod.terminal:
+            return Step.SEE_OFF
         return Step.NOTHING if pod.removed else Step.REMOVE_OBJECT
     if pod.terminal:
         return Step.NOTHING

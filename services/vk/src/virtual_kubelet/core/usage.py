@@ -34,6 +34,11 @@ class PodSample:
     started: float
     containers: tuple[ContainerUsage, ...]
 
+    def started_of(self, container: ContainerUsage) -> float:
+        """Since when the container's CPU time counts: a container that was started again counts from nothing."""
+        own = unix_time(container.started)
+        return self.started if own is None or own > self.taken else own
+
     def total(self, what: str) -> int:
         """The sum over its containers of one field of ContainerUsage."""
         return sum(getattr(container, what) for container in self.containers)
@@ -102,6 +107,7 @@ def _sane(usage: ContainerUsage) -> ContainerUsage:
         max(0, usage.cpuNanoSeconds),
         max(0, usage.memoryBytes),
         max(0, usage.rootfsBytes),
+        usage.started,
     )
 
 

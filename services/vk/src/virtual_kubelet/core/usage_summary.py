@@ -35,7 +35,7 @@ def _pod(pod: PodSample) -> JsonObject:
 def _container(pod: PodSample, usage: ContainerUsage) -> JsonObject:
     return {
         "name": usage.name,
-        "startTime": rfc3339(pod.started),
+        "startTime": rfc3339(pod.started_of(usage)),
         "cpu": _cpu(pod.taken, usage.cpuNanoCores, usage.cpuNanoSeconds),
         "memory": _memory(pod.taken, usage.memoryBytes),
         "rootfs": {"time": rfc3339(pod.taken), "usedBytes": usage.rootfsBytes},

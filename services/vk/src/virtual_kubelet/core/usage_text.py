@@ -54,7 +54,7 @@ def _of_sample(sample: NodeSample) -> Iterator[str]:
         "container_start_time_seconds",
         "gauge",
         "Start time of the container since unix epoch in seconds",
-        [(_labels(pod, each.name), pod.started, None) for pod in pods for each in pod.containers],
+        [(_labels(pod, each.name), pod.started_of(each), None) for pod in pods for each in pod.containers],
     )
 
 

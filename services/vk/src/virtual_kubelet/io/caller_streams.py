@@ -1,7 +1,7 @@
-"""The streams between `kubectl exec` and this node: the remote command protocol v4 over SPDY, v5, v4 or the first over a WebSocket.
+"""The streams between `kubectl exec` and this node, as whoever serves them sees them; and the remote command protocol v4 over SPDY.
 
-Both are what k8s.io/streaming's remotecommand describes: one stream or channel each for standard input, the outputs, the terminal's
-size, and the Status at the end.
+They are what k8s.io/streaming's remotecommand describes: one stream or channel each for standard input, the outputs, the terminal's
+size, and the Status at the end. Those over a WebSocket are in websocket_streams.py.
 """
 
 import asyncio
@@ -9,18 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 
 import msgspec
-from aiohttp import WSMsgType, web
-from interlink.protocol.exec import CLOSE, ERROR, RESIZE, STDERR, STDIN, STDOUT, TerminalSize
-from service_runtime.websockets import first_of, keep_alive
+from interlink.protocol.exec import STDOUT, TerminalSize
+from service_runtime.websockets import first_of
 
 from virtual_kubelet.core.command_query import CommandQuery
 from virtual_kubelet.io.spdy.session import Session, Stream
 
 SPDY_PROTOCOL = "v4.channel.k8s.io"
-PLAIN_PROTOCOL = "channel.k8s.io"  # of before version 4: the last word is text, and there is none for a success
-WEBSOCKET_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io", PLAIN_PROTOCOL)
 STREAMS_SECONDS = 30.0  # for the client to open all streams
-UNREAD_MESSAGES = 32
 
 
 class CallerStreams(ABC):
@@ -75,7 +71,7 @@ class SpdyStreams(CallerStreams):
         while stream is not None and (data := await stream.read()) is not None:
             *whole, rest = (rest + data).split(b"\n")  # Go's encoder ends each with a newline
             for line in whole:
-                if (size := _size(line)) is not None:
+                if (size := size_of(line)) is not None:
                     yield size
 
     async def gone(self) -> None:
@@ -92,57 +88,7 @@ class SpdyStreams(CallerStreams):
                 await self._streams[name].finish()
 
 
-class WebSocketStreams(CallerStreams):
-    """A WebSocket, whose messages begin with the channel's number."""
-
-    def __init__(self, socket: web.WebSocketResponse) -> None:
-        self._socket = socket
-        self._input: asyncio.Queue[bytes | None] = asyncio.Queue(UNREAD_MESSAGES)
-        self._sizes: asyncio.Queue[TerminalSize] = asyncio.Queue(UNREAD_MESSAGES)
-
-    async def open(self, query: CommandQuery) -> None:
-        """Tell the client, as a kubelet does, that all is ready: an empty message. Raises ConnectionError."""
-        await self._socket.send_bytes(bytes([STDOUT if query.stdout or not query.stderr else STDERR]))
-
-    async def input(self) -> AsyncIterator[bytes]:
-        while (data := await self._input.get()) is not None:
-            yield data
-
-    async def sizes(self) -> AsyncIterator[TerminalSize]:
-        while True:
-            yield await self._sizes.get()
-
-    async def gone(self) -> None:
-        await first_of(self._receive(), keep_alive(self._socket))
-
-    async def _receive(self) -> None:
-        async for message in self._socket:
-            if message.type is not WSMsgType.BINARY or not message.data:
-                continue
-            channel, data = message.data[0], message.data[1:]
-            if channel == STDIN and data:
-                await self._input.put(data)
-            elif channel == CLOSE and data == bytes([STDIN]):
-                await self._input.put(None)
-            elif channel == RESIZE and (size := _size(data)) is not None:
-                await self._sizes.put(size)
-
-    async def write(self, kind: int, data: bytes) -> None:
-        await self._socket.send_bytes(bytes([kind]) + data)
-
-    async def end(self, status: bytes) -> None:
-        word = _plain(status) if self._socket.ws_protocol == PLAIN_PROTOCOL else status
-        if word:
-            await self._socket.send_bytes(bytes([ERROR]) + word)
-
-
-def _plain(status: bytes) -> bytes:
-    """A Status as text, empty for a success."""
-    told = msgspec.json.decode(status)
-    return b"" if told.get("status") == "Success" else str(told.get("message", "")).encode()
-
-
-def _size(text: bytes) -> TerminalSize | None:
+def size_of(text: bytes) -> TerminalSize | None:
     """What a kubelet can't read it passes over, too."""
     try:
         return msgspec.json.decode(text, type=TerminalSize)

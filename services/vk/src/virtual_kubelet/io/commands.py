@@ -14,14 +14,10 @@ from service_runtime.websockets import LINGER_SECONDS, first_of
 
 from virtual_kubelet.core.command_query import CommandQuery, CommandQueryError, command_query, first_common
 from virtual_kubelet.core.registry import Registry
-from virtual_kubelet.io.caller_streams import (
-    SPDY_PROTOCOL,
-    WEBSOCKET_PROTOCOLS,
-    CallerStreams,
-    SpdyStreams,
-    WebSocketStreams,
-)
+from virtual_kubelet.io import websocket_streams
+from virtual_kubelet.io.caller_streams import SPDY_PROTOCOL, CallerStreams, SpdyStreams
 from virtual_kubelet.io.spdy.session import Session
+from virtual_kubelet.io.websocket_streams import WebSocketStreams
 from virtual_kubelet.model import pod as pods
 
 PROTOCOL_HEADER = "X-Stream-Protocol-Version"
@@ -63,7 +59,7 @@ class Commands:
         return await self._upgraded(request, query, wanted)
 
     async def _upgraded(self, request: web.Request, query: CommandQuery, wanted: ExecRequest) -> web.StreamResponse:
-        socket = web.WebSocketResponse(protocols=WEBSOCKET_PROTOCOLS, compress=False, timeout=LINGER_SECONDS)
+        socket = web.WebSocketResponse(protocols=websocket_streams.PROTOCOLS, compress=False, timeout=LINGER_SECONDS)
         if socket.can_prepare(request).ok:
             return await self._over_websocket(request, socket, query, wanted)
         if request.headers.get("Upgrade", "").lower() != "spdy/3.1":
@@ -92,8 +88,8 @@ class Commands:
         await socket.prepare(request)
         streams = WebSocketStreams(socket)
         try:
-            if socket.ws_protocol is None:
-                message = f"unable to negotiate protocol: server accepts {', '.join(WEBSOCKET_PROTOCOLS)}"
+            if socket.ws_protocol is None and websocket_streams.PROTOCOL_HEADER in request.headers:
+                message = f"unable to negotiate protocol: server accepts {', '.join(websocket_streams.PROTOCOLS)}"
                 await streams.end(failure(message))
             else:
                 await streams.open(query)

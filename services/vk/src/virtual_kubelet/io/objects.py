@@ -57,11 +57,8 @@ class ObjectReader:
         """Everything that exists of what the pod names. Raises MissingObjectError if vk may not look, ApiError."""
         namespace = pods.namespace(pod)
         wanted, asked = sorted(names), list(tokens)
-        if (wanted or asked) and self._namespaces and namespace not in self._namespaces:
-            raise MissingObjectError(
-                f'pods on this node may not use ConfigMaps, Secrets, claims and tokens of namespace "{namespace}"; an '
-                "administrator of the node can allow it (Namespaces in the virtual kubelet's configuration)"
-            )
+        if wanted or asked:
+            self._check(namespace)
         objects = {name: await self.read(namespace, name) for name in wanted}
         return ObjectStore(
             namespace,
@@ -71,6 +68,14 @@ class ObjectReader:
             services=await self._services(namespace) if self._service_links else (),
             **await self.tokens(pod, asked),
         )
+
+    def _check(self, namespace: str) -> None:
+        """Raises MissingObjectError."""
+        if self._namespaces and namespace not in self._namespaces:
+            raise MissingObjectError(
+                f'pods on this node may not use ConfigMaps, Secrets, claims and tokens of namespace "{namespace}"; an '
+                "administrator of the node can allow it (Namespaces in the virtual kubelet's configuration)"
+            )
 
     async def fetch_readable(self, pod: JsonObject, names: Iterable[ObjectName]) -> ObjectStore:
         """What of these objects may be read, for a pod that runs already: none of them holds up another. Raises ApiError."""
@@ -121,12 +126,16 @@ class ObjectReader:
 
     async def tokens(self, pod: JsonObject, asked: Iterable[tuple[str, JsonObject]]) -> Tokens:
         """New tokens for the volumes that ask for them. Raises MissingObjectError, ApiError."""
+        asked = list(asked)
+        if asked:
+            self._check(pods.namespace(pod))
         made = {(volume, source["path"]): await self._token(pod, source) for volume, source in asked}
         renewals = [token.renew_at for token in made.values()]
         return {"tokens": {key: token.text for key, token in made.items()}, "renew_at": min(renewals, default=None)}
 
     async def read(self, namespace: str, name: ObjectName) -> JsonObject | None:
         """The object without managedFields; None if there is none. Raises MissingObjectError if vk may not look, ApiError."""
+        self._check(namespace)
         key = (namespace, name)
         coming = self._coming.get(key)
         if coming is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
@@ -15,10 +16,14 @@ from condor_sidecar.job.supervisor.channel_protocol import SILENCE_SECONDS, VERS
 
 SEND_SECONDS = 30.0
 OPEN_SECONDS = 10.0
+HELLO_SECONDS = 10.0
 MOST_STREAMS = 64
 CLOSE_BAD, CLOSE_REPLACED = 1002, 4000
 
 log = get_logger(__name__)
+
+_updates = itertools.count(secrets.randbits(48))
+"""Numbers of updates. A job that answers late does so over its next connection, perhaps to this sidecar's successor."""
 
 
 class Connection:
@@ -33,6 +38,7 @@ class Connection:
     ) -> None:
         self.pod = pod
         self.usage: messages.Usage | None = None
+        self.usage_before: messages.Usage | None = None
         self.finishing = False
         self._socket, self._transport, self._on_state = socket, transport, on_state
         self._numbers = itertools.count(1)
@@ -43,7 +49,7 @@ class Connection:
 
     async def greet(self) -> None:
         """Take the job's hello and answer it. Raises BadMessage, ChannelLost."""
-        received = await self._receive()
+        received = await self._receive(HELLO_SECONDS)
         first = messages.read(received) if isinstance(received, str) else None
         if not isinstance(first, messages.Hello) or first.uid != self.pod.uid:
             raise BadMessage("a connection begins with the hello of the ticket's pod")
@@ -68,9 +74,7 @@ class Connection:
             case messages.State():
                 self._on_state(self, message)
             case messages.Usage():
-                known = self.pod.container_names
-                own = tuple(container for container in message.containers if container.name in known)
-                self.usage = messages.Usage(message.time, own)
+                self.usage_before, self.usage = self.usage, message.of(self.pod.container_names)
             case messages.Opened(number, restart):
                 if (stream := self._streams.get(number)) is not None:
                     stream.take_opened(restart)
@@ -86,12 +90,12 @@ class Connection:
             case messages.Hello():
                 raise BadMessage("a second hello")
 
-    async def _receive(self) -> str | bytes:
+    async def _receive(self, seconds: float = SILENCE_SECONDS) -> str | bytes:
         """The next message. Raises ChannelLost."""
         try:
-            message = await self._socket.receive(timeout=SILENCE_SECONDS)
+            message = await self._socket.receive(timeout=seconds)
         except TimeoutError as error:
-            raise ChannelLost(f"nothing was heard for {SILENCE_SECONDS:.0f} s") from error
+            raise ChannelLost(f"nothing was heard for {seconds:.0f} s") from error
         if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
             return cast("str | bytes", message.data)
         raise ChannelLost(f"it ended ({message.type.name.lower()}: {message.data})")
@@ -139,7 +143,7 @@ class Connection:
 
     async def update(self, seconds: float, **fields: object) -> str:
         """Have an update carried out; gives what was wrong with it, "" if nothing. Raises ChannelLost, TimeoutError."""
-        number = next(self._numbers)
+        number = next(_updates)
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._updates[number] = answer
         try:

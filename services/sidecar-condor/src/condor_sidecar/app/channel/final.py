@@ -30,6 +30,8 @@ FETCH_SECONDS = 4.0
 """For a turn and all logs of a pod: its supervisor waits no longer than five seconds."""
 AT_ONCE = 4
 """Pods whose logs are in memory, up to 80 MiB each."""
+SHOWN_SECONDS = 15.0
+"""How long the end of a pod that was deleted before is told at least: the virtual node asks every few seconds."""
 LEAVE_SECONDS = 120.0
 """How long the job of a pod that has ended may take to end itself before it is removed."""
 
@@ -55,8 +57,10 @@ class FinalRecords:
 
     async def _finish(self, pod: Pod, record: JobResult, connection: Connection) -> None:
         try:
-            # of a job that the batch system ends, only that knows why, and whether it was the site's doing
-            if pod.stage is Stage.PRESENT and not pod.deleting and record.reason != TOLD_TO_STOP:
+            # of a job that the batch system ends, only that knows why, and whether it was the site's doing; unless it was ours
+            if pod.deleting and record.reason == TOLD_TO_STOP:
+                record = replace(record, reason="", message="")
+            if _is_open(pod) and record.reason != TOLD_TO_STOP:
                 await self._end(pod, record, connection)
         except (ChannelLost, CannotOpen, TooLong, TimeoutError, OSError, JournalError) as error:
             log.info("channel.end_left_to_the_job", pod_uid=pod.uid, reason=f"{type(error).__name__}: {error}")
@@ -72,8 +76,10 @@ class FinalRecords:
             async with self._turns:
                 logs = await self._logs(record, connection)
                 await asyncio.to_thread(self._store.store, pod.uid, replace(record, logs=logs))
-        if pod.stage is not Stage.PRESENT or self._table.get(pod.uid) is not pod:
+        if not _is_open(pod) or self._table.get(pod.uid) is not pod:
             return  # its job's end was quicker
+        if pod.deleting:
+            pod.shown_until = time.monotonic() + SHOWN_SECONDS
         pod.leaves_by = time.monotonic() + LEAVE_SECONDS
         await self._table.end(pod, record, None)
         log.info("pod.ended", pod_uid=pod.uid, job=pod.ad.job_id if pod.ad else "", request=pod.record.request)
@@ -94,6 +100,11 @@ class FinalRecords:
                 logs[name] = await _whole(connection, container.name, restart, room)
                 room -= len(logs[name])
         return logs
+
+
+def _is_open(pod: Pod) -> bool:
+    """Whether its end is not known yet. The job of a deleted pod may have left the queue already, as behind a compute element."""
+    return pod.stage is Stage.PRESENT or (pod.deleting and pod.stage is Stage.MISSING)
 
 
 async def _whole(connection: Connection, container: str, restart: int, room: int) -> bytes:

@@ -1,13 +1,17 @@
 """What jobs say, checked: a user's code ran beside the supervisor, so no field is taken for granted."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 import msgspec
 
 from condor_sidecar.job.supervisor.channel_protocol import BadMessage
 
-Amount = Annotated[float, msgspec.Meta(ge=0)]
-Bytes = Annotated[int, msgspec.Meta(ge=0)]
+CpuSeconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+"""Thirty years; as nanoseconds, what 64 bits hold."""
+Moment = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+"""Seconds since 1970, up to what a date can have."""
+Bytes = Annotated[int, msgspec.Meta(ge=0, le=1 << 60)]
 
 
 class Hello(msgspec.Struct):
@@ -15,7 +19,6 @@ class Hello(msgspec.Struct):
 
     version: int
     uid: str
-    revision: int = 0
 
 
 class State(msgspec.Struct):
@@ -29,15 +32,20 @@ class ContainerUsage(msgspec.Struct, frozen=True):
     """What a container uses: seconds of CPU time so far, bytes of memory now."""
 
     name: str
-    cpu_seconds: Amount
+    cpu_seconds: CpuSeconds
     memory_bytes: Bytes
 
 
 class Usage(msgspec.Struct, frozen=True):
     """What the containers that run use, at a moment (seconds since 1970, the worker's clock)."""
 
-    time: float
+    time: Moment
     containers: tuple[ContainerUsage, ...]
+
+    def of(self, names: Collection[str]) -> "Usage":
+        """That of these containers, each once."""
+        own = {each.name: each for each in self.containers if each.name in names}
+        return Usage(self.time, tuple(own.values()))
 
 
 class Opened(msgspec.Struct):

@@ -1,5 +1,7 @@
 """Where jobs dial in: a WebSocket at any path, for those with the ticket of a pod that is held here."""
 
+from collections import Counter
+
 from aiohttp import web
 from service_runtime.logs import get_logger
 
@@ -14,6 +16,7 @@ from condor_sidecar.settings import Channel
 
 RETRY_SECONDS = "10"
 CLOSE_SECONDS = 2.0
+MOST_OF_A_POD = 2  # its connection, and the one that is to replace it
 
 log = get_logger(__name__)
 
@@ -23,7 +26,7 @@ class ChannelServer:
 
     def __init__(self, table: PodTable, channels: Channels, secret: bytes, settings: Channel) -> None:
         self._table, self._channels, self._secret, self._settings = table, channels, secret, settings
-        self._under_way = 0
+        self._under_way: Counter[str] = Counter()
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -46,13 +49,13 @@ class ChannelServer:
         )
         if not socket.can_prepare(request) or SUBPROTOCOL not in request.headers.get("Sec-WebSocket-Protocol", ""):
             raise _refusal(400, "not_a_channel", f"this is no WebSocket with subprotocol {SUBPROTOCOL}")
-        self._under_way += 1
+        self._under_way[pod.uid] += 1
         try:
             await socket.prepare(request)
             connection = Connection(pod, socket, request.transport, self._channels.take_state)
             await self._channels.serve(connection)
         finally:
-            self._under_way -= 1
+            self._under_way -= Counter((pod.uid,))  # drops who has none left
         return socket
 
     def _admit(self, request: web.Request) -> Pod:
@@ -66,7 +69,9 @@ class ChannelServer:
             raise _refusal(404, "unknown_pod", "the pod is not known here: it was deleted, or not read back yet")
         if pod.stage is Stage.ENDED:
             raise _refusal(403, "ended_pod", "the pod has ended")
-        if self._under_way >= self._settings.connections:
+        if self._under_way[uid] >= MOST_OF_A_POD:
+            raise _refusal(503, "too_many", f"{MOST_OF_A_POD} connections of this pod are under way already")
+        if self._under_way.total() >= self._settings.connections:
             raise _refusal(503, "full", f"{self._settings.connections} jobs are connected already")
         return pod
 

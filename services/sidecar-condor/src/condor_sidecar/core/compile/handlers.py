@@ -1,5 +1,6 @@
 """What probes and hooks do: a command, a request, a connection, a health check, a pause."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -7,6 +8,7 @@ from condor_sidecar.core.compile.environment import expanded
 from condor_sidecar.core.compile.node import Node
 from condor_sidecar.core.compile.supported import Check, Each, check, only, read
 from condor_sidecar.job.supervisor import plan as job
+from condor_sidecar.job.supervisor.request_target import target
 
 EXEC: Final[Mapping[str, Check]] = {"command": read}
 HTTP: Final[Mapping[str, Check]] = {
@@ -20,6 +22,7 @@ TCP: Final[Mapping[str, Check]] = {"port": read, "host": read}
 GRPC: Final[Mapping[str, Check]] = {"port": read, "service": read}
 SLEEP: Final[Mapping[str, Check]] = {"seconds": read}
 LARGEST_NUMBER: Final = 2**31 - 1  # Kubernetes'
+HEADER_NAME: Final = re.compile(r"[-A-Za-z0-9]+")  # Kubernetes'
 NOTHING: Final = job.Action("sleep")
 
 Ports = Mapping[str, int]
@@ -85,13 +88,17 @@ def _http(node: Node, ports: Ports) -> job.Action:
     check(node, HTTP)
     headers = [(header["name"].text(), header["value"].text()) for header in node["httpHeaders"].elements()]
     for header in node["httpHeaders"].elements():
-        if any(not char.isprintable() for char in header["name"].text() + header["value"].text().replace("\t", "")):
+        if not HEADER_NAME.fullmatch(header["name"].text()):
+            header["name"].reject(
+                f'"{header["name"].text()}" is not the name of a header: use letters, digits and hyphens'
+            )
+        if any(not char.isprintable() for char in header["value"].text().replace("\t", "")):
             header.reject("a header can't hold control characters: remove them")
     return job.Action(
         "http",
         host=node["host"].text(),
         port=_port(node["port"], ports),
-        path=node["path"].text() or "/",
+        path=target(node["path"].text()),
         scheme=(node["scheme"].text() or "HTTP").lower(),
         headers=headers,
     )

@@ -41,8 +41,7 @@ def compile_care(container: Node, kind: ContainerKind, variables: Mapping[str, s
                 container[field].reject("an init container that ends has no probes and hooks: remove it")
         return Care()
     ports = named_ports(container)
-    # as under a kubelet, whose probes know only values that stand in the pod
-    known = {name: value for name, value in variables.items() if OWN_ADDRESS not in value}
+    known = _static(variables)
     hooks = container["lifecycle"]
     check(hooks, LIFECYCLE)
     return Care(
@@ -53,6 +52,17 @@ def compile_care(container: Node, kind: ContainerKind, variables: Mapping[str, s
         hook(hooks["preStop"], ports),
         _signal(hooks["stopSignal"]),
     )
+
+
+def _static(variables: Mapping[str, str]) -> dict[str, str]:
+    """What references in a probe's command stand for. A kubelet takes the `value` of each entry of `env` as it is written
+    (ExpandContainerCommandOnlyStatic, 1.34), so that a variable of another source is empty, and one of `envFrom` unknown.
+
+    Here that holds for the pod's own address alone. Of the others only the values have come, so a reference stands for them: a
+    command that a kubelet would run with nothing in that place can't have been meant.
+    """
+    empty = {name: "" for name, value in variables.items() if value == OWN_ADDRESS}
+    return {name: value for name, value in variables.items() if OWN_ADDRESS not in value} | empty
 
 
 def _probe(node: Node, ports: Ports, variables: Mapping[str, str], most_grace: int) -> job.Probe | None:

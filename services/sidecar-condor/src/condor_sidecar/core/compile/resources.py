@@ -22,12 +22,13 @@ MIB: Final = Decimal(1024**2)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the job asks for."""
+    """What the job asks for; `gpu` is the resource that its GPUs were asked for by."""
 
     cpus: int
     memory_mib: int
     disk_mib: int
     gpus: int = 0
+    gpu: str = ""
 
 
 Amounts = dict[str, Decimal]
@@ -96,7 +97,8 @@ def job_request(
         name: of_pod[name] for name, field in spec["limits"].fields() if name in (MEMORY, DISK) and name in of_pod
     }
     defaults, limits = policy.resources, policy.limits
-    if sum(1 for name in GPUS if whole[name]) > 1:
+    kinds = [name for name in GPUS if whole[name]]
+    if len(kinds) > 1:
         spec.reject("a job can have GPUs of one kind only: ask for one of " + ", ".join(GPUS))
     disk = max(whole[DISK], disk_asked)
     request = Request(
@@ -104,6 +106,7 @@ def job_request(
         memory_mib=(quantity.ceiling(whole[MEMORY] / MIB) or defaults.memory_mib) + defaults.memory_overhead_mib,
         disk_mib=(quantity.ceiling(disk / MIB) or defaults.disk_mib) + defaults.disk_overhead_mib,
         gpus=int(max(whole[name] for name in GPUS)),
+        gpu=kinds[0] if kinds else "",
     )
     for what, asked, limit in (
         ("CPUs", request.cpus, limits.cpus),

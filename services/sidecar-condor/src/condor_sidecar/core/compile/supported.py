@@ -125,7 +125,7 @@ POD: Final[Mapping[str, Check]] = {
     "os": only({"name": "linux"}, why="only Linux pods run at this site: remove it"),
     "runtimeClassName": rejected("containers run in Apptainer at this site: remove it"),
     "overhead": rejected("containers run in Apptainer at this site: remove it together with runtimeClassName"),
-    "ephemeralContainers": rejected("containers can't be added to a job: remove them"),
+    "ephemeralContainers": rejected("they are started in pods that run: hand them over by an update (`/update`)"),
     "resourceClaims": rejected("dynamic resources are not offered at this site: remove them"),
     "resources": read,
 }
@@ -156,6 +156,15 @@ CONTAINER: Final[Mapping[str, Check]] = {
     "stdin": read,
     "stdinOnce": read,
     "tty": read,
+}
+
+EPHEMERAL: Final[Mapping[str, Check]] = {
+    **CONTAINER,
+    "targetContainerName": read,
+    **dict.fromkeys(
+        ("ports", "resources", "resizePolicy", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle"),
+        rejected("an ephemeral container has none: remove it"),
+    ),
 }
 
 

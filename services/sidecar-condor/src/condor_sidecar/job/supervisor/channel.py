@@ -8,7 +8,7 @@ import random
 import sys
 import threading
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional
 
 from .channel_link import Link
 from .channel_protocol import SUBPROTOCOL, TEXT_LIMIT, encode, signature
@@ -38,7 +38,7 @@ class Channel:
         self._hope = True  # a first attempt, or a connection, is under way
         self._closing = False
         self._bye = False
-        self._record: Tuple[str, int] = ("", 0)
+        self._record = ""
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
             for name, work in (("channel", self._keep_connected), ("usage", self._report_usage))
@@ -49,10 +49,10 @@ class Channel:
         for thread in self._threads:
             thread.start()
 
-    def publish(self, record: bytes, revision: int) -> None:
+    def publish(self, record: bytes) -> None:
         """The pod's newest record."""
         with self._changed:
-            self._record = (record.decode("ascii"), revision)
+            self._record = record.decode("ascii")
             self._tell_state()
 
     def answer(self, number: int, problem: str) -> None:
@@ -77,7 +77,7 @@ class Channel:
             self._link.tell(message)
 
     def _tell_state(self) -> None:
-        text = self._record[0]
+        text = self._record
         if text:
             self._tell(encode("state", record=text, signature=signature(self._address.ticket, text)))
 
@@ -106,11 +106,10 @@ class Channel:
         link = Link(websocket, self._openers, self._take)
         with self._changed:
             self._link, self._hope = link, True
-            revision = self._record[1]
             if self._closing:
                 link.end()
         try:
-            link.run(self._uid, revision)
+            link.run(self._uid)
         finally:
             link.close()
 

@@ -33,10 +33,10 @@ class Link:
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
 
-    def run(self, uid: str, revision: int) -> None:
+    def run(self, uid: str) -> None:
         """Say hello, then carry messages until told to end. Raises Broken."""
         sent = heard = pinged = time.monotonic()
-        self.tell(encode("hello", version=VERSION, uid=uid, revision=revision))
+        self.tell(encode("hello", version=VERSION, uid=uid))
         while not self._over:
             if self._flush():
                 sent = time.monotonic()

@@ -9,7 +9,7 @@ receiver of stream data grants bytes with `credit`; a sender waits when it has u
 So a stream whose reader is slow stands still at its source, and none is ever in the way of the others or of a state.
 
 From the job:
-  hello     {version, uid, revision}                  the first message of a connection
+  hello     {version, uid}                            the first message of a connection
   state     {record, signature}                       the record of the pod (state.py) as text, at each change and after hello
   usage     {time, containers: [{name, cpu_seconds, memory_bytes}]}   what the containers use, now and then
   opened    {stream, restart}                         a stream is there; `restart` (of a log): which run's
@@ -24,7 +24,8 @@ From the sidecar:
   resize    {stream, width, height}                   of the terminal
   eof       {stream}                                  standard input ended
   close     {stream}                                  nobody wants it any more
-  update    {number, volumes: {volume: {path: [mode, base64]}}, deadline_seconds}   what is None stays as it is
+  update    {number, volumes: {volume: {path: [mode, base64]}}, deadline_seconds, added}   what is None stays as it is; `added`
+                                                      (additions.py) are ephemeral containers: what the pod has is left alone
   bye       {}                                        the final record was taken: the job may end
 Both:
   credit    {stream, bytes}

@@ -13,13 +13,14 @@ from .inside import Inside
 from .life import NOT_STARTED, START_ERROR, Ending
 from .logs import LogFile, Pump
 from .mailbox import Began, Exited, Mailbox
-from .plan import Container
+from .plan import EPHEMERAL, Container
 from .prepare import Launch
 from .processes import Processes, children, descendants, kill_tree, outcome, send
 from .state import MESSAGE_LIMIT
 
 LOOK = 0.01  # seconds between two looks whether a container's command runs
 DRAIN = 3.0  # seconds to wait for the rest of a log after its container ended
+MOST_OF_EPHEMERAL = 512 * 1024  # bytes kept of an ephemeral container's log: the plan's share is for the others
 FALLBACK_LINES, FALLBACK_BYTES = 80, 2048  # of the log, for a container that left no message (Kubernetes' numbers)
 
 
@@ -55,7 +56,7 @@ class Containers:
     def start(self, container: Container, run: int, launch: Launch) -> None:
         """Start the container's process, its run number `run`. Raises OSError."""
         name = container.name
-        log = self._next_log(name, run)
+        log = self._next_log(container, run)
         console = Console(container)
 
         def on_line(line: bytes) -> None:
@@ -109,15 +110,18 @@ class Containers:
         launch = running.launch
         return Inside(running.pid, launch.folder, launch.env, launch.work_dir, launch.user)
 
-    def _next_log(self, name: str, run: int) -> LogFile:
+    def _next_log(self, container: Container, run: int) -> LogFile:
         """A new log for the next run; the one of the latest run is kept, the one before that is not."""
+        name, kept = container.name, self._kept_bytes
+        if container.kind == EPHEMERAL:
+            kept = min(kept, MOST_OF_EPHEMERAL)
         if name in self._previous:
             self._previous.pop(name).log.delete()
         if name in self._latest:
             self._previous[name] = self._latest.pop(name)
             self._on_restart(name)
         label = "%s.%d.log" % (name, run) if run else name + ".log"
-        log = LogFile(os.path.join(self._log_folder, label), self._kept_bytes)
+        log = LogFile(os.path.join(self._log_folder, label), kept)
         self._latest[name] = Run(run, log)
         return log
 

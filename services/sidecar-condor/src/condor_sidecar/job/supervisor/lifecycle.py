@@ -2,6 +2,7 @@
 
 The rules are a kubelet's: init containers one after the other, each must succeed, native sidecars among them must have started;
 then the main ones side by side; the pod ends when all of those ended for good, and its sidecars are ended then, the last one first.
+Ephemeral ones are started whenever they are added, whatever the others do; nobody waits for them, and they end with the pod.
 Told to stop, it asks the running containers to end and kills them after the grace period.
 """
 
@@ -9,8 +10,9 @@ from typing import Dict, List, Optional
 
 from .actions import Action, Finish
 from .life import IDLE, OVER, PREPARING, READY, STARTING, UP, Ending, Life
-from .plan import INIT, MAIN, OWN_DEADLINE, SIDECAR, Pod
+from .plan import INIT, MAIN, OWN_DEADLINE, SIDECAR, Container, Pod
 from .state import ENDED, ENDING, RUNNING, PodState
+from .words import WARNING, not_shared
 
 
 class Lifecycle:
@@ -21,15 +23,21 @@ class Lifecycle:
 
     def __init__(self, pod: Pod, state: PodState, now: float) -> None:
         self.state = state
+        self._pod = pod
         self._grace = float(pod.grace_seconds)
         self._began = now
         self._deadline = now + pod.deadline_seconds
         self._deadline_message = pod.deadline_message
         self._end_by = 0.0
-        self._lives = [Life(each, state.container(each.name), state, pod) for each in pod.containers]
-        self._by_name: Dict[str, Life] = {life.container.name: life for life in self._lives}
-        self._first = [life for life in self._lives if life.container.kind in (INIT, SIDECAR)]
-        self._mains = [life for life in self._lives if life.container.kind == MAIN]
+        self._planned = [Life(each, state.container(each.name), state, pod) for each in pod.containers]
+        self._added: List[Life] = []
+        self._by_name: Dict[str, Life] = {life.container.name: life for life in self._planned}
+        self._first = [life for life in self._planned if life.container.kind in (INIT, SIDECAR)]
+        self._mains = [life for life in self._planned if life.container.kind == MAIN]
+
+    @property
+    def _lives(self) -> List[Life]:
+        return [*self._added, *self._planned]
 
     def begin(self, now: float) -> List[Action]:
         """The supervisor is up."""
@@ -67,6 +75,16 @@ class Lifecycle:
         if self._began + deadline_seconds < self._deadline:
             self._deadline_message = OWN_DEADLINE
         self._deadline = self._began + deadline_seconds
+
+    def add(self, container: Container, now: float) -> List[Action]:
+        """An ephemeral container was added to the pod, which isn't ending."""
+        life = Life(container, self.state.add(container), self.state, self._pod)
+        self._added.append(life)
+        self._by_name[container.name] = life
+        if container.target:
+            words = not_shared(container.name, container.target)
+            self.state.event(WARNING, "TargetNotShared", words, container.name, self.state.wall(now))
+        return self._advance(now)
 
     def prepared(self, name: str, image_id: str, now: float) -> List[Action]:
         """`name` is ready to start."""
@@ -136,7 +154,7 @@ class Lifecycle:
                 return self._wind_down(now)
             reached.append(life)
             if not life.passed:
-                return self._begin(reached)
+                return self._begin([*self._added, *reached])
         if all(life.step == OVER for life in self._mains):
             return self._wind_down(now)
         return self._begin(self._lives)
@@ -168,7 +186,7 @@ class Lifecycle:
         if life.container.kind != SIDECAR:
             return True
         later = self._first[self._first.index(life) + 1 :]
-        others = [other for other in self._lives if other.container.kind != SIDECAR or other in later]
+        others = [other for other in self._planned if other.container.kind != SIDECAR or other in later]
         return not any(other.step in (STARTING, UP) for other in others)
 
     def _end_others(self, now: float) -> List[Action]:

@@ -14,6 +14,7 @@ VOLUMES = "volumes"  # folder of the payload: volumes/<volume>/<path of the file
 INIT = "init"
 SIDECAR = "sidecar"  # an init container with restartPolicy Always: runs beside the others until they have ended
 MAIN = "main"
+EPHEMERAL = "ephemeral"  # added while the pod runs (additions.py): never restarted, and the pod doesn't wait for it
 
 ALWAYS, ON_FAILURE, NEVER = "Always", "OnFailure", "Never"  # a pod's restartPolicy
 
@@ -100,7 +101,7 @@ class Container(NamedTuple):
 
     `command`, `args`, values of `env` and sub-paths may hold OWN_ADDRESS. Limits are in bytes. `user` and `group` are numbers that
     the pod asks for; without, the image's user counts if `image_user`, else the job's account; `non_root` forbids number 0.
-    `labelled`: it asks for an SELinux label.
+    `labelled`: it asks for an SELinux label. `target`, of an ephemeral one: the container whose processes it wants to see.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Container(NamedTuple):
     image_user: bool = False
     non_root: bool = False
     labelled: bool = False
+    target: str = ""
 
 
 def with_address(container: Container, address: str) -> Container:
@@ -208,7 +210,7 @@ class UnreadablePlan(Exception):
 
 def encode(pod: Pod) -> bytes:
     """`plan.json`, the same bytes for the same plan."""
-    return json.dumps(_plain(pod), sort_keys=True, separators=(",", ":")).encode("ascii")
+    return json.dumps(plain(pod), sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
 def decode(data: bytes) -> Pod:
@@ -222,7 +224,7 @@ def decode(data: bytes) -> Pod:
                 raw,
                 host_aliases=[HostAlias(**alias) for alias in raw["host_aliases"]],
                 volumes=[Volume(**volume) for volume in raw["volumes"]],
-                containers=[_container(container) for container in raw["containers"]],
+                containers=[container_of(container) for container in raw["containers"]],
                 dns=Dns(**raw["dns"]) if raw.get("dns") else None,
                 channel=Channel(**raw["channel"]) if raw.get("channel") else None,
             )
@@ -231,7 +233,8 @@ def decode(data: bytes) -> Pod:
         raise UnreadablePlan("the plan can't be read: %s: %s" % (type(error).__name__, error)) from error
 
 
-def _container(raw: Dict[str, Any]) -> Container:
+def container_of(raw: Dict[str, Any]) -> Container:
+    """A container out of what `plain` made of it. Raises ValueError, KeyError, TypeError."""
     return Container(
         **dict(
             raw,
@@ -257,12 +260,12 @@ def _action(raw: Optional[Dict[str, Any]]) -> Optional[Action]:
     return Action(**dict(raw, headers=[(name, value) for name, value in raw.get("headers", [])]))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """As JSON has it; what has its default is left out."""
     if hasattr(value, "_asdict"):
         defaults = type(value)._field_defaults
         fields = value._asdict().items()
-        return {key: _plain(item) for key, item in fields if key not in defaults or item != defaults[key]}
+        return {key: plain(item) for key, item in fields if key not in defaults or item != defaults[key]}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

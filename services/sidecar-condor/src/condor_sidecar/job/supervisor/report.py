@@ -114,7 +114,7 @@ class Reporter:
         self._published = self._state.record()
         self.stream.record(self._published, self._state.phase)
         if self.channel is not None:
-            self.channel.publish(self._published, self._state.revision)
+            self.channel.publish(self._published)
         self._publisher.publish(self._state.compact())
         return True
 

@@ -4,7 +4,7 @@ import json
 from typing import Any, Dict, List, Optional, Tuple
 
 from .logs import stamp
-from .plan import Pod
+from .plan import EPHEMERAL, Container, Pod
 
 WAITING, RUNNING, TERMINATED = "waiting", "running", "terminated"
 
@@ -161,6 +161,11 @@ class PodState:
         }
         self.events = [*self.events[1 - EVENTS_KEPT :], event]
 
+    def add(self, container: Container) -> ContainerState:
+        """A container was added to the pod while it runs."""
+        self.containers.append(ContainerState(container.name, container.kind, container.image.name))
+        return self.containers[-1]
+
     def container(self, name: str) -> ContainerState:
         """The container called `name`."""
         return next(container for container in self.containers if container.name == name)
@@ -196,12 +201,17 @@ class PodState:
 
         Containers stand in the pod's order: `w:<reason>`, `r:<started>:<flags>` (`s`: it has started up, `r`: it is ready) or
         `t:<exit code>:<started>:<finished>:<reason>`, times in seconds since 1970, 0 for none. One that ended before has
-        `/<restart count>:<exit code>:<reason>` behind it, of that end.
+        `/<restart count>:<exit code>:<reason>` behind it, of that end. One that was added later has `<name>=` before it.
         """
         return ";".join(["2", str(self.revision), self.phase, self.reason, *map(_compact, self.containers)])
 
 
 def _compact(container: ContainerState) -> str:
+    name = container.name + "=" if container.kind == EPHEMERAL else ""
+    return name + _compact_state(container)
+
+
+def _compact_state(container: ContainerState) -> str:
     started, finished = int(container.started or 0), int(container.finished or 0)
     if container.state == RUNNING:
         flags = ("s" if container.started_up else "") + ("r" if container.ready else "")

@@ -9,7 +9,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from . import apptainer, attach, channel_logs, sessions, words, worker_node
+from . import additions, apptainer, attach, channel_logs, sessions, words, worker_node
 from .actions import PROBES, Action, Attempt, Finish, Prepare, Signal, Start
 from .attempts import Attempts
 from .channel import Channel
@@ -32,13 +32,13 @@ from .mailbox import (
     Told,
     UpdateAsked,
 )
-from .plan import SIDECAR, Container, Pod
+from .plan import EPHEMERAL, SIDECAR, Container, Pod
 from .plan import Action as Deed
 from .prepare import CannotStart, Launch, Machine, prepare
 from .processes import Processes, outcome
 from .report import Reporter
 from .sandbox import Sandbox
-from .state import ENDING, TOLD_TO_STOP, PodState
+from .state import ENDED, ENDING, TOLD_TO_STOP, PodState
 from .update import BadUpdate, deadline, write_volumes
 from .usage import UsageReader
 from .watch import Watch
@@ -79,6 +79,7 @@ class Supervisor:
         commands = Commands(self._containers.inside, self._processes)
         self._attempts = Attempts(self._mailbox, commands.run, self._state.address)
         self._launches: Dict[str, Launch] = {}
+        self._watch = Watch(pod, sandbox, self._containers, self._mailbox, self._over)
         self._finished = False
         self._meanings: Dict[type, Callable[[Any, float], List[Action]]] = {
             Prepared: self._prepared,
@@ -108,9 +109,8 @@ class Supervisor:
             self._leave()
         except Exception:  # what is known of the pod was published; nothing else may be said of it any more
             traceback.print_exc()
-        codes = [
-            each.exit_code for each in self._state.containers if each.kind != SIDECAR and each.exit_code is not None
-        ]
+        counted = [each for each in self._state.containers if each.kind not in (SIDECAR, EPHEMERAL)]
+        codes = [each.exit_code for each in counted if each.exit_code is not None]
         return min(max(codes, default=1), 255)
 
     def _begin(self) -> None:
@@ -118,7 +118,7 @@ class Supervisor:
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(signum, lambda number, _: self._mailbox.put(Signalled(number)))
         signal.signal(signal.SIGCHLD, lambda number, _: None)  # that it came is enough to wake up and reap
-        Watch(self._pod, self._sandbox, self._containers, self._mailbox, self._over).start()
+        self._watch.start()
         if self._channel is not None:
             self._channel.start()
 
@@ -198,22 +198,38 @@ class Supervisor:
             lambda: usage.read(containers.members()),
         )
 
-    def _update(self, event: UpdateAsked, _: float) -> List[Action]:
+    def _update(self, event: UpdateAsked, now: float) -> List[Action]:
         """Do what an update asks for, and say how that went."""
         message, problem = event.message, ""
+        actions: List[Action] = []
         number = message.get("number")
         if not isinstance(number, int):
             return []  # it can't be answered
         try:
             seconds = deadline(message)
-            write_volumes(message.get("volumes") or {}, self._pod, self._sandbox)
+            added = additions.read(message.get("added"), self._pod, self._by_name)
+            if added.containers and self._state.phase in (ENDING, ENDED):
+                raise BadUpdate("the pod is ending")
+            grown = additions.with_volumes(added, self._pod, self._sandbox)
+            write_volumes(message.get("volumes") or {}, grown, self._sandbox)
+            self._pod = grown
+            self._watch.follow(grown)
+            actions = self._add(added.containers, now)
             if seconds is not None:
                 self._lifecycle.change_deadline(seconds)
         except BadUpdate as error:
             problem = str(error)
         if self._channel is not None:
             self._channel.answer(number, problem)
-        return []
+        return actions
+
+    def _add(self, containers: List[Container], now: float) -> List[Action]:
+        """Start ephemeral containers."""
+        actions: List[Action] = []
+        for container in containers:
+            self._by_name[container.name] = container
+            actions += self._lifecycle.add(container, now)
+        return actions
 
     def _act(self, actions: List[Action]) -> None:
         """Do what was decided, and what follows from it; publish the state if it changed."""

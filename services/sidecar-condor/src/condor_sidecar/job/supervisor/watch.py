@@ -6,12 +6,12 @@ As under a kubelet, a limit may be exceeded for a while before that is seen. How
 import threading
 import time
 import traceback
-from typing import Callable, Optional
+from typing import Callable, List, Optional
 
 from .containers import Containers, Running
 from .mailbox import Mailbox, MemoryFull, StorageFull
 from .memory import is_over
-from .plan import EMPTY, INIT, MAIN, SIDECAR, Pod
+from .plan import EMPTY, INIT, MAIN, SIDECAR, Pod, Volume
 from .sandbox import Sandbox, used_bytes
 from .words import quantity
 
@@ -27,15 +27,25 @@ class Watch:
     ) -> None:
         self._pod, self._sandbox, self._containers = pod, sandbox, containers
         self._mailbox, self._over = mailbox, over
-        self._limited = [volume for volume in pod.volumes if volume.size_limit is not None]
+        self._looks_at_storage = False
         self._whole = pod_storage_limit(pod)
 
     def start(self) -> None:
         """Begin to look."""
         if any(each.memory_limit is not None for each in self._pod.containers):
             self._repeat(MEMORY_PAUSE, self._look_at_memory)
-        if self._limited or any(each.storage_limit is not None for each in self._pod.containers):
+        self.follow(self._pod)
+
+    def follow(self, pod: Pod) -> None:
+        """The pod may have more volumes than before."""
+        self._pod = pod
+        limited = bool(self._limited()) or any(each.storage_limit is not None for each in pod.containers)
+        if limited and not self._looks_at_storage:
+            self._looks_at_storage = True
             self._repeat(STORAGE_PAUSE, self._look_at_storage)
+
+    def _limited(self) -> List[Volume]:
+        return [volume for volume in self._pod.volumes if volume.size_limit is not None]
 
     def _repeat(self, least: float, look: Callable[[], None]) -> None:
         def loop() -> None:
@@ -69,7 +79,7 @@ class Watch:
 
     def _too_much(self) -> Optional[str]:
         """What is too large, in a kubelet's words."""
-        for volume in self._limited:
+        for volume in self._limited():
             limit = volume.size_limit or 0
             if used_bytes(self._sandbox.volume(volume.name)) > limit:
                 return 'Usage of EmptyDir volume "%s" exceeds the limit "%s".' % (volume.name, quantity(limit))

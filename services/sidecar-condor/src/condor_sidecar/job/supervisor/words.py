@@ -40,6 +40,14 @@ def node_is_full(why: str) -> str:
     return "The node was low on resource: ephemeral-storage. The job's directory: %s" % why
 
 
+def not_shared(container: str, target: str) -> str:
+    """What of an ephemeral container's `targetContainerName` is not honoured."""
+    return (
+        "Container %s doesn't see the processes of container %s: in a job each container has its own. "
+        "`kubectl exec` reaches those of %s" % (container, target, target)
+    )
+
+
 def duration(seconds: float) -> str:
     """As Go writes it: `10s`, `2m40s`."""
     minutes, rest = divmod(int(seconds), 60)
