@@ -200,33 +200,32 @@ class Supervisor:
 
     def _update(self, event: UpdateAsked, now: float) -> List[Action]:
         """Do what an update asks for, and say how that went."""
-        message, problem = event.message, ""
-        actions: List[Action] = []
-        number = message.get("number")
-        if not isinstance(number, int):
+        number = event.message.get("number")
+        if self._channel is None or not isinstance(number, int):
             return []  # it can't be answered
+        problem = ""
+        actions: List[Action] = []
         try:
-            seconds = deadline(message)
-            added = additions.read(message.get("added"), self._pod, self._by_name)
-            if added.containers and self._state.phase in (ENDING, ENDED):
-                raise BadUpdate("the pod is ending")
-            grown = additions.with_volumes(added, self._pod, self._sandbox)
-            write_volumes(message.get("volumes") or {}, grown, self._sandbox)
-            self._pod = grown
-            self._watch.follow(grown)
-            actions = self._add(added.containers, now)
-            if seconds is not None:
-                self._lifecycle.change_deadline(seconds)
+            actions = self._carry_out(event.message, now)
         except BadUpdate as error:
             problem = str(error)
-        if self._channel is not None:
-            self._channel.answer(number, problem)
+        self._channel.answer(number, problem)
         return actions
 
-    def _add(self, containers: List[Container], now: float) -> List[Action]:
-        """Start ephemeral containers."""
+    def _carry_out(self, message: Dict[str, Any], now: float) -> List[Action]:
+        """All that an update has, or nothing of it. Raises BadUpdate."""
+        seconds = deadline(message)
+        added = additions.read(message.get("added"), self._pod, self._by_name)
+        if added.containers and self._state.phase in (ENDING, ENDED):
+            raise BadUpdate("the pod is ending")
+        grown = additions.with_volumes(added, self._pod, self._sandbox)
+        write_volumes(message.get("volumes") or {}, grown, self._sandbox)
+        self._pod = grown
+        self._watch.follow(grown)
+        if seconds is not None:
+            self._lifecycle.change_deadline(seconds)
         actions: List[Action] = []
-        for container in containers:
+        for container in added.containers:
             self._by_name[container.name] = container
             actions += self._lifecycle.add(container, now)
         return actions
