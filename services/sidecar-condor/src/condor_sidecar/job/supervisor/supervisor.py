@@ -200,6 +200,8 @@ class Supervisor:
 
     def _update(self, event: UpdateAsked, now: float) -> List[Action]:
         """Do what an update asks for, and say how that went."""
+        if event.message["type"] == "stop":
+            return self._stop(event.message, now)
         number = event.message.get("number")
         if self._channel is None or not isinstance(number, int):
             return []  # it can't be answered
@@ -211,6 +213,12 @@ class Supervisor:
             problem = str(error)
         self._channel.answer(number, problem)
         return actions
+
+    def _stop(self, message: Dict[str, Any], now: float) -> List[Action]:
+        """The pod was deleted, with a grace period of its own; the batch system's signal comes before or after that."""
+        seconds = message.get("grace_seconds")
+        grace = float(max(0, seconds)) if isinstance(seconds, int) else None
+        return self._lifecycle.stop(TOLD_TO_STOP, "the pod was deleted", now, grace)
 
     def _carry_out(self, message: Dict[str, Any], now: float) -> List[Action]:
         """All that an update has, or nothing of it. Raises BadUpdate."""
