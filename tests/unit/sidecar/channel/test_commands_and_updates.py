@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from condor_sidecar.app.channel import channels
+from condor_sidecar.app.channel.connection import Connection
 from condor_sidecar.app.channel.job_stream import JobStream
 from condor_sidecar.job.supervisor import plan
 from interlink.protocol.client import InterlinkClient
@@ -19,7 +20,7 @@ from tests.fakes.plugin_client import log_request, pod
 from tests.unit.sidecar.channel.conftest import Site
 from tests.unit.sidecar.channel.test_states_and_logs_come_at_once import gate
 from tests.unit.sidecar.conftest import Sidecar, created, settings_in
-from tests.unit.sidecar.supervisor.jobs import Job, shell
+from tests.unit.sidecar.supervisor.jobs import Job, by_name, shell
 
 MOUNTED = [{"name": "c", "image": "i", "command": ["true"], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]
 
@@ -159,6 +160,15 @@ async def test_a_deadline_that_is_set_later_ends_the_pod(site: Site) -> None:
     assert ended["message"] == "Pod was active on the node longer than the specified deadline"
 
 
+async def test_a_pod_that_is_deleted_has_the_grace_period_of_the_delete_if_that_is_shorter(site: Site) -> None:
+    _, job, wanted = await with_a_volume(site, before="trap '' TERM", grace_seconds=3600)
+    wanted["metadata"]["deletionGracePeriodSeconds"] = 1
+    assert (await site.sidecar.call("POST", "/delete", wanted))[0] == 200
+    result = await asyncio.to_thread(job.end)
+    assert (result.reason, result.message) == ("Terminated", "the pod was deleted")
+    assert by_name(result)["c"].exit_code == 137
+
+
 async def test_what_the_job_can_t_do_is_said_in_its_words(site: Site) -> None:
     _, _, wanted = await with_a_volume(
         site, volumes=[plan.Volume("v", plan.EMPTY)], before="mkdir -p {0}; echo old > {0}/key"
@@ -166,6 +176,36 @@ async def test_what_the_job_can_t_do_is_said_in_its_words(site: Site) -> None:
     code, words = await update(site, wanted, "new")
     assert code == 500
     assert "no volume 'v' of files" in str(words)
+
+
+@pytest.mark.parametrize(
+    ("forged", "words"),
+    [
+        ({"deadline_seconds": "soon", "volumes": {"v": {"key": [420, "bmV3Cg=="]}}}, "deadline_seconds"),
+        ({"deadline_seconds": 1, "volumes": ["v"]}, "AttributeError"),
+        ({"deadline_seconds": 1, "volumes": {"v": {"key": [420, "bmV3Cg=="]}, "w": {}}}, "no volume 'w' of files"),
+        (
+            {"deadline_seconds": 1, "volumes": {"v": {"key": [420, "bmV3Cg=="], "../x": [420, ""]}}},
+            "no file of a volume",
+        ),
+    ],
+)
+async def test_an_update_that_can_t_be_carried_out_whole_is_answered_and_changes_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, forged: dict[str, Any], words: str
+) -> None:
+    uid, job, wanted = await with_a_volume(site)
+    send = Connection.update
+
+    async def forge(self: Connection, seconds: float, **_: Any) -> str:
+        return await send(self, seconds, **forged)
+
+    monkeypatch.setattr(Connection, "update", forge)
+    code, answer = await update(site, wanted, "new")
+    assert (code, words in str(answer)) == (500, True), answer
+    assert (job.scratch / "pod/volumes/v/key").read_text() == "old\n"
+    monkeypatch.setattr(Connection, "update", send)
+    assert (await update(site, wanted, "new"))[0] == 200, "the pod was not ended"
+    await log_is(site, uid, "old\nnew\n")
 
 
 async def test_an_update_that_no_job_takes_is_rejected(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

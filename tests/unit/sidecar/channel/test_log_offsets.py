@@ -55,6 +55,7 @@ def test_an_update_changes_all_files_of_a_volume_at_once_and_no_other_volume(tmp
         {"config": {"../x": [0o644, ""]}},
         {"config": {"a": [0o644, "no base64"]}},
         {"config": {"a": 1}},
+        {"config": {"a": [0o644, ""]}, "scratch": {}},
     ]
     for bad in hostile:
         try:

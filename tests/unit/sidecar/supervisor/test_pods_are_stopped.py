@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from condor_sidecar.job.supervisor import plan
 from condor_sidecar.model.result import ContainerState, JobPhase, JobResult
 
-from tests.unit.sidecar.supervisor.jobs import Job, by_name, container, init, pod, shell, text
+from tests.unit.sidecar.supervisor.jobs import PATIENCE, Job, by_name, container, init, pod, shell, text
 
 POLITE = "trap 'echo told; exit 7' TERM; echo up; while :; do sleep 0.05; done"
 STUBBORN = "trap '' TERM; echo up; while :; do sleep 0.05; done"
@@ -105,7 +106,7 @@ def test_should_the_supervisor_be_killed_the_result_tells_what_was_known(tmp_pat
 def kill_all_of(job: Job) -> None:
     """What HTCondor does when a job is over: no process of it is left."""
     assert job.process is not None
-    job.process.wait()
+    job.process.wait(PATIENCE)
     own = f"_CONDOR_SCRATCH_DIR={job.scratch}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -118,10 +119,11 @@ def kill_all_of(job: Job) -> None:
 
 def saved(job: Job, phase: JobPhase) -> JobResult:
     """The result file once it tells of `phase`."""
-    while True:
-        result = job.saved()
-        if result.phase is phase:
-            return result
+    limit = time.monotonic() + PATIENCE
+    while (result := job.saved()).phase is not phase:
+        assert time.monotonic() < limit, result
+        time.sleep(0.02)
+    return result
 
 
 @pytest.mark.parametrize("memory", [False, True])

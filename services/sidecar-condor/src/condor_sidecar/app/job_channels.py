@@ -38,6 +38,9 @@ class JobChannels(Protocol):
         JobFailed.
         """
 
+    async def stop(self, uid: str, grace_seconds: int) -> None:
+        """Tell the pod's job that it has only so much time to end, if the job is connected: it may well be told too late."""
+
     def usage(self) -> Mapping[str, PodUsage]:
         """The latest word of each job on what its containers use."""
 
@@ -48,6 +51,9 @@ class NoChannels:
     async def update(self, uid: str, update: Update) -> None:
         """Raises NoChannel."""
         raise NoChannel(f"job channels are off at this site, so nothing reaches the running pod {uid}")
+
+    async def stop(self, uid: str, grace_seconds: int) -> None:
+        """It has the time that it was made with."""
 
     def usage(self) -> Mapping[str, PodUsage]:
         return {}

@@ -207,7 +207,8 @@ def _ended_last(pod: Pod, container: str) -> int | None:
     """Which run of a container ended last: that before the latest, or the latest where it waits to be started again; None: none."""
     seen = next((c for c in pod.view.containers if c.name == container), None) if pod.view is not None else None
     if seen is not None and isinstance(seen.state, Waiting) and seen.last is not None:
-        return LATEST
+        # while its next run is being made, that one's log is the latest
+        return PREVIOUS if seen.state.reason == "ContainerCreating" else LATEST
     return PREVIOUS if seen is not None and seen.restart_count > 0 else None
 
 

@@ -115,6 +115,9 @@ class Rest:
             await self._remover.delete(uid, serving.session_of(request))
         except JournalError as error:
             raise NotNow(f"the journal can't be written: {error}", 10) from error
+        grace = pod["metadata"].get("deletionGracePeriodSeconds")
+        if isinstance(grace, int):  # the job's own is that which its pod was made with
+            await self._channels.stop(uid, grace)
         return serving.json_response({"PodUID": uid, "message": "deletion is under way"})
 
     async def status(self, request: web.Request) -> web.Response:

@@ -72,6 +72,10 @@ class Channels:
         if problem:
             raise JobFailed(problem)
 
+    async def stop(self, uid: str, grace_seconds: int) -> None:
+        """End the pod within so many seconds, if it has more. Raises NoChannel, ChannelLost."""
+        await self._connection(uid).send(encode("stop", grace_seconds=grace_seconds))
+
     async def log(self, uid: str, container: str, place: LogPlace, *, follow: bool) -> AsyncGenerator[bytes]:
         """A container's log from `place` on, in pieces of whole CRI lines; `place` moves along, so that a reader can go on
         there. With `follow` until the run has ended. Raises NoChannel, CannotOpen, ChannelLost."""

@@ -1,6 +1,7 @@
 """The channels as the rest of the service uses them for pods that run: what is new for them, and what containers use."""
 
 import base64
+import contextlib
 from collections.abc import Mapping
 
 from interlink.protocol.types import PodUsage
@@ -9,7 +10,7 @@ from condor_sidecar.app.channel.channels import Channels, UpdateFailed
 from condor_sidecar.app.channel.connection import Connection
 from condor_sidecar.app.channel.job_stream import ChannelLost
 from condor_sidecar.app.channel.messages import Usage
-from condor_sidecar.app.job_channels import ChannelAway
+from condor_sidecar.app.job_channels import ChannelAway, NoChannel
 from condor_sidecar.core.compile.update import Update
 from condor_sidecar.core.usage import Measured, Sample, usage_of_job
 from condor_sidecar.job.supervisor import additions
@@ -32,6 +33,11 @@ class RunningPods:
             await self._channels.update(uid, volumes=volumes, deadline_seconds=update.deadline_seconds, added=added)
         except (ChannelLost, UpdateFailed) as error:
             raise ChannelAway(str(error)) from error
+
+    async def stop(self, uid: str, grace_seconds: int) -> None:
+        """Tell the job, if it is there."""
+        with contextlib.suppress(ChannelLost, NoChannel):
+            await self._channels.stop(uid, grace_seconds)
 
     def usage(self) -> Mapping[str, PodUsage]:
         """The latest word of each connected job."""

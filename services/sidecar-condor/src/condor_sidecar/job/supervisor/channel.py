@@ -124,7 +124,7 @@ class Channel:
             with self._changed:
                 self._bye = True
                 self._changed.notify_all()
-        elif kind == "update":
+        elif kind in ("update", "stop"):
             self._on_update(message)
 
     def _report_usage(self) -> None:

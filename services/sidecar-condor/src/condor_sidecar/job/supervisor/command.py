@@ -5,6 +5,7 @@ from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 from .image_config import DEFAULT_PATH, ImageConfig
 from .plan import Container
 
+TERMINAL = "xterm"  # what container runtimes call the terminals that they give
 GPU_LIBRARIES = "/.singularity.d/libs"  # where Apptainer puts the driver's libraries with --nv and --rocm
 
 
@@ -38,7 +39,7 @@ def environment(
     container: Container, image: ImageConfig, hostname: str, passwd: str, gpu_env: Mapping[str, str]
 ) -> Dict[str, str]:
     """The runtime's defaults, then the image's variables, then the pod's; a later one replaces an earlier in its place."""
-    env = {"PATH": DEFAULT_PATH, "HOSTNAME": hostname}
+    env = {"PATH": DEFAULT_PATH, **({"TERM": TERMINAL} if container.tty else {}), "HOSTNAME": hostname}
     env.update(gpu_env)
     env.update(image.env)
     env.update(container.env)

@@ -63,14 +63,17 @@ class Further(NamedTuple):
                 pass  # the container may have done that
 
 
-def further(inside: Inside, argv: Sequence[str]) -> Further:
+def further(inside: Inside, argv: Sequence[str], terminal: bool = False) -> Further:
     """Make `argv` ready to run in the container. Raises enter.CannotEnter (NotBegun where it's worth another try) and OSError."""
     if not start_folder.read(os.path.join(inside.folder, start_folder.STATUS), MOST_STATUS):
         raise NotBegun("it has not begun")
     first = enter.first_process(inside.apptainer)
     if first is None:
         raise enter.CannotEnter("its first process has ended")
-    paths = command.paths(argv[0], dict(inside.env))
+    env = dict(inside.env)
+    if terminal:
+        env["TERM"] = command.TERMINAL
+    paths = command.paths(argv[0], env)
     name = "further-" + os.urandom(8).hex()
     note = start_folder.NOTES + "/" + name
     path, status = os.path.join(inside.folder, name), os.path.join(inside.folder, note)
@@ -79,7 +82,7 @@ def further(inside: Inside, argv: Sequence[str]) -> Further:
         (mounts.START_FOLDER + "/" + note).encode("ascii"),
         command.encoded(paths),
         command.encoded(argv),
-        command.encoded(["%s=%s" % pair for pair in inside.env]),
+        command.encoded(["%s=%s" % pair for pair in env.items()]),
         [],
         inside.user,
     )

@@ -78,7 +78,7 @@ class Told(NamedTuple):
 
 
 class UpdateAsked(NamedTuple):
-    """The sidecar sent an update (channel_protocol.py)."""
+    """The sidecar sent an update, or ends the pod (channel_protocol.py)."""
 
     message: Dict[str, Any]
 

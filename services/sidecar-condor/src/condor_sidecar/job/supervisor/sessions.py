@@ -43,7 +43,7 @@ def opener(find: Find, runner: processes.Processes, environment: Mapping[str, st
         inside = find(name)
         if inside is None:
             raise CannotOpen("ContainerNotRunning", "container %s is not running" % name)
-        session = Exec(lambda: further(inside, argv), send, on_end)
+        session = Exec(lambda: further(inside, argv, bool(message.get("tty"))), send, on_end)
         session.start(message, runner, environment)
         return session
 

@@ -39,7 +39,7 @@ from .processes import Processes, outcome
 from .report import Reporter
 from .sandbox import Sandbox
 from .state import ENDED, ENDING, TOLD_TO_STOP, PodState
-from .update import BadUpdate, write_volumes
+from .update import BadUpdate, deadline, write_volumes
 from .usage import UsageReader
 from .watch import Watch
 
@@ -200,31 +200,40 @@ class Supervisor:
 
     def _update(self, event: UpdateAsked, now: float) -> List[Action]:
         """Do what an update asks for, and say how that went."""
-        message, problem = event.message, ""
+        if event.message["type"] == "stop":
+            return self._stop(event.message, now)
+        number = event.message.get("number")
+        if self._channel is None or not isinstance(number, int):
+            return []  # it can't be answered
+        problem = ""
         actions: List[Action] = []
         try:
-            number, deadline = int(message["number"]), message.get("deadline_seconds")
-            if deadline is not None:
-                self._lifecycle.change_deadline(int(deadline))
-            added = additions.read(message.get("added"), self._pod, self._by_name)
-            self._pod = additions.with_volumes(added, self._pod, self._sandbox)
-            self._watch.follow(self._pod)
-            write_volumes(message.get("volumes") or {}, self._pod, self._sandbox)
-            actions = self._add(added.containers, now)
-        except (KeyError, TypeError, ValueError):
-            return []  # an update without a number can't be answered
+            actions = self._carry_out(event.message, now)
         except BadUpdate as error:
             problem = str(error)
-        if self._channel is not None:
-            self._channel.answer(number, problem)
+        self._channel.answer(number, problem)
         return actions
 
-    def _add(self, containers: List[Container], now: float) -> List[Action]:
-        """Start ephemeral containers. Raises BadUpdate."""
-        if containers and self._state.phase in (ENDING, ENDED):
+    def _stop(self, message: Dict[str, Any], now: float) -> List[Action]:
+        """The pod was deleted, with a grace period of its own; the batch system's signal comes before or after that."""
+        seconds = message.get("grace_seconds")
+        grace = float(max(0, seconds)) if isinstance(seconds, int) else None
+        return self._lifecycle.stop(TOLD_TO_STOP, "the pod was deleted", now, grace)
+
+    def _carry_out(self, message: Dict[str, Any], now: float) -> List[Action]:
+        """All that an update has, or nothing of it. Raises BadUpdate."""
+        seconds = deadline(message)
+        added = additions.read(message.get("added"), self._pod, self._by_name)
+        if added.containers and self._state.phase in (ENDING, ENDED):
             raise BadUpdate("the pod is ending")
+        grown = additions.with_volumes(added, self._pod, self._sandbox)
+        write_volumes(message.get("volumes") or {}, grown, self._sandbox)
+        self._pod = grown
+        self._watch.follow(grown)
+        if seconds is not None:
+            self._lifecycle.change_deadline(seconds)
         actions: List[Action] = []
-        for container in containers:
+        for container in added.containers:
             self._by_name[container.name] = container
             actions += self._lifecycle.add(container, now)
         return actions

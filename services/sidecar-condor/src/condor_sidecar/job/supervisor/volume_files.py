@@ -9,7 +9,7 @@ import shutil
 import stat
 import tempfile
 import time
-from typing import Dict, Tuple
+from typing import Dict, Iterable, Tuple
 
 DATA = "..data"
 
@@ -21,11 +21,16 @@ class BadVolumeFile(Exception):
     """A path isn't that of a file in a volume."""
 
 
-def write_files(folder: str, files: Dict[str, VolumeFile]) -> None:
-    """Make these the volume's files, by path; in place of those that it has, if it has any. Raises BadVolumeFile, OSError."""
-    for path in files:
+def check(paths: Iterable[str]) -> None:
+    """Raises BadVolumeFile if one of them can't be the path of a file in a volume."""
+    for path in paths:
         if any(part in ("", ".", "..", DATA) for part in path.split("/")):
             raise BadVolumeFile("%r is no file of a volume" % path)
+
+
+def write_files(folder: str, files: Dict[str, VolumeFile]) -> None:
+    """Make these the volume's files, by path; in place of those that it has, if it has any. Raises BadVolumeFile, OSError."""
+    check(files)
     os.makedirs(folder, mode=0o755, exist_ok=True)
     dated = tempfile.mkdtemp(prefix=time.strftime("..%Y_%m_%d_%H_%M_%S.", time.gmtime()), dir=folder)
     os.chmod(dated, 0o755)
