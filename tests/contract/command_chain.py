@@ -14,6 +14,7 @@ from interlink.protocol.client import InterlinkClient
 from interlink.protocol.exec import STDERR, STDOUT, ExecRequest
 from interlink.protocol.exec_stream import ExecStream
 from interlink.protocol.features import EXEC, FEATURES_HEADER
+from interlink.protocol.serving import error_middleware
 from interlink.server.handlers import ApiServer
 from interlink.server.plugin import Plugin
 from interlink.server.settings import ServerSettings
@@ -63,8 +64,13 @@ def plugin_app(jobs: FakeChannels) -> web.Application:
     async def status(_request: web.Request) -> web.Response:
         return web.Response(text="{}", headers={FEATURES_HEADER: EXEC})
 
-    app = web.Application()
-    app.router.add_get("/exec", commands.handle)
+    async def run(request: web.Request) -> web.StreamResponse:
+        if jobs.refusal is not None:
+            raise jobs.refusal
+        return await commands.handle(request)
+
+    app = web.Application(middlewares=[error_middleware])
+    app.router.add_get("/exec", run)
     app.router.add_get("/status", status)
     return app
 

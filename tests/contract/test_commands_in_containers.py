@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 from interlink.protocol.client import InterlinkClient
-from interlink.protocol.errors import LostTrack
+from interlink.protocol.errors import LostTrack, NotNow
 from interlink.protocol.exec import STDERR, STDOUT, SUBPROTOCOL, WINDOW, ExecRequest, TerminalSize
 
 from tests.contract.command_chain import Way, command_chain, interlink_server, outputs, until
@@ -146,3 +146,12 @@ async def test_a_plugin_without_commands_is_said(tmp_path: Path) -> None:
             async with client.exec(ExecRequest("ns", "uid", "pod", "c", ["x"])):
                 pass
         assert refused.value.http_status == 501
+        assert refused.value.reason == "the plugin behind this server runs no commands in containers"
+
+
+async def test_the_plugin_s_words_for_a_refusal_reach_the_caller(way: Way) -> None:
+    words = "no: 100 % of its places are taken, says the site\nin Žilina"
+    way.jobs.refusal = NotNow(words, retry_after=7, http_status=503)
+    with pytest.raises(NotNow) as refused:
+        await way.run("cat")
+    assert (refused.value.reason, refused.value.retry_after, refused.value.http_status) == (words, 7, 503)

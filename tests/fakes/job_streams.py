@@ -77,6 +77,8 @@ class FakeChannels:
     """The job of the pod `uid` is connected, others' are not."""
 
     uid: str = "uid"
+    refusal: Exception | None = None
+    """What everybody is refused with before there is a connection."""
     commands: list[FakeCommand] = field(default_factory=list)
 
     async def exec(self, uid: str, message: Mapping[str, object]) -> JobStream:
