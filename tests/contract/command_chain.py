@@ -51,6 +51,11 @@ async def outputs(stream: ExecStream) -> tuple[dict[int, bytes], dict[str, Any]]
     return found, stream.status
 
 
+def waits_to_be_read(stream: ExecStream) -> bool:
+    """Whether more has arrived here than a caller who doesn't read is given: its connection takes nothing any more."""
+    return bool(stream._socket._reader._protocol._reading_paused)
+
+
 async def until(condition: Callable[[], bool]) -> None:
     limit = time.monotonic() + 10
     while not condition():

@@ -11,7 +11,8 @@ from interlink.protocol.client import InterlinkClient
 from interlink.protocol.errors import LostTrack, NotNow
 from interlink.protocol.exec import STDERR, STDOUT, SUBPROTOCOL, WINDOW, ExecRequest, TerminalSize
 
-from tests.contract.command_chain import Way, command_chain, interlink_server, outputs, until
+from tests.contract.command_chain import Way, command_chain, interlink_server, outputs, until, waits_to_be_read
+from tests.fakes.job_streams import SHOUTED
 
 
 @pytest.fixture
@@ -65,13 +66,16 @@ async def test_an_attachment_names_no_command(way: Way) -> None:
 
 
 async def test_a_caller_that_does_not_read_holds_the_command_up(way: Way) -> None:
-    async with way.exec("shout"):
+    async with way.exec("shout") as stream:
         await until(lambda: bool(way.jobs.commands))
-        job, before = way.jobs.commands[0], -1
-        while job.sent != before:  # it goes on as long as there is room on the way
-            before = job.sent
-            await asyncio.sleep(0.3)
-        assert job.sent < 32 << 20 >> 1
+        job = way.jobs.commands[0]
+        await until(lambda: waits_to_be_read(stream) and job.stands_still)
+        found = 0
+        async for _, data in stream.pieces():
+            found += len(data)
+            if found == SHOUTED:
+                break
+        assert not job.stands_still, "it said the rest when it was read"
     await asyncio.wait_for(job.closed.wait(), 10)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from condor_sidecar.job.supervisor import channel as supervisor_channel
@@ -18,6 +18,7 @@ from condor_sidecar.job.supervisor.state import RUNNING, PodState
 from interlink.protocol.client import InterlinkClient
 from interlink.protocol.exec import ExecRequest, TerminalSize
 
+from tests.contract.command_chain import waits_to_be_read
 from tests.fakes import plugin_client
 from tests.fakes.plugin_client import log_request, until
 from tests.unit.sidecar.channel.conftest import Site
@@ -35,8 +36,14 @@ class Shout(Session):
 
     def __init__(self, send: Send, on_end: OnEnd) -> None:
         self.sent = 0
+        self._stream = cast(Any, send).__self__  # its stream's own method
         self._send, self._on_end = send, on_end
         threading.Thread(target=self._run, daemon=True).start()
+
+    @property
+    def stands_still(self) -> bool:
+        """All that was granted is used up."""
+        return WINDOW <= self.sent < SHOUTED and int(self._stream._credit) < PIECE
 
     def resize(self, width: int, height: int) -> None:
         raise OSError("it has no size")
@@ -84,6 +91,7 @@ class Dialled:
         """Tell that the container was started again."""
         container = self.state.container("c")
         container.finish(1, None, "", "", 1.8e9)
+        container.begin()
         container.run(1.8e9)
         self.state.revision += 1
         self.channel.publish(self.state.record())
@@ -116,17 +124,8 @@ async def unread(site: Site, uid: str, made: Dialled) -> AsyncIterator[Any]:
     async with InterlinkClient(f"unix://{site.sidecar.socket}") as client:
         async with client.exec(ExecRequest("ns", uid, "pod", "c", ["shout"])) as stream:
             await until(lambda: len(made.shouts) == 1, "it shouts")
-            await stands_still(made.shouts[0])
+            await until(lambda: waits_to_be_read(stream) and made.shouts[0].stands_still, "it stands still", 20)
             yield stream
-
-
-async def stands_still(shout: Shout) -> None:
-    """Wait until it has not sent anything for a while."""
-    before = -1
-    async with asyncio.timeout(20):
-        while before != shout.sent or before < WINDOW:
-            before = shout.sent
-            await asyncio.sleep(0.3)
 
 
 async def test_a_command_that_shouts_is_stood_still_and_goes_on_when_it_is_read(site: Site) -> None:
