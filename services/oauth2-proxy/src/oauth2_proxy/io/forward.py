@@ -108,7 +108,9 @@ class Upstream:
                 upstream = await self._session.ws_connect(url, headers=headers, protocols=wanted)
         except aiohttp.WSServerHandshakeError as error:
             told = error.headers if error.headers is not None else {}
-            return web.Response(status=error.status, headers={name: told[name] for name in _OF_REFUSALS if name in told})
+            return web.Response(
+                status=error.status, headers={name: told[name] for name in _OF_REFUSALS if name in told}
+            )
         except (aiohttp.ClientError, OSError) as error:
             raise _fault(error) from error
         async with upstream:
