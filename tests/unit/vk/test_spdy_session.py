@@ -149,6 +149,25 @@ async def test_a_client_that_is_gone_ends_every_stream(client: Client) -> None:
             await stream.write(b"x")
 
 
+async def test_the_last_words_wait_for_a_client_who_reads_slowly(client: Client) -> None:
+    stream = await client.opened(1)
+    size = 16 << 20  # more than sockets hold
+    transport = client.session._transport
+    transport.set_write_buffer_limits(2 * size)
+    await stream.write(bytes(size))
+    closing = asyncio.create_task(client.session.close())
+    while transport.get_write_buffer_size() > 0 and not transport.is_closing() and not closing.done():
+        frame = await client.read()
+        if isinstance(frame, Data):
+            size -= len(frame.data)
+    assert transport.get_write_buffer_size() == 0, "it was not closed before"
+    while (frame := await client.read()) is not None:
+        if isinstance(frame, Data):
+            size -= len(frame.data)
+    assert size == 0
+    await closing
+
+
 async def test_a_client_that_lets_answers_pile_up_is_cut_off(client: Client) -> None:
     ping = client.frames.ping(1)
     while not client.session.closed.is_set():
