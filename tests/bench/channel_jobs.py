@@ -6,7 +6,7 @@ import json
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import aiohttp
 from condor_sidecar.job.supervisor.channel import USAGE_SECONDS
@@ -20,15 +20,28 @@ DIALLING = 50  # at the same time
 CONNECT_SECONDS = 60.0
 
 
+def running_pod(uid: str) -> PodState:
+    """The record of a pod whose one container, `c`, has just started."""
+    state = PodState(pod(shell("c", "true"), uid=uid), "wn", "")
+    state.phase = RUNNING
+    _run(state)
+    return state
+
+
+def _run(state: PodState) -> None:
+    container = state.container("c")
+    container.run(time.time())
+    container.started_up = container.ready = True
+    state.revision += 1
+
+
 class SimulatedJob:
     """One pod's job; its record is made by the supervisor's own code."""
 
     def __init__(self, uid: str, ticket: str) -> None:
         self.uid, self._ticket = uid, ticket
         self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self.state = PodState(pod(shell("c", "true"), uid=uid), "wn", "")
-        self.state.phase = RUNNING
-        self._run()
+        self.state = running_pod(uid)
 
     async def connect(self, session: aiohttp.ClientSession, url: str, context: ssl.SSLContext | bool) -> None:
         """Dial, say hello, and tell the record."""
@@ -44,14 +57,8 @@ class SimulatedJob:
     def restarted(self) -> int:
         """The container was started again; how often it has been by now."""
         self.state.container("c").finish(1, None, "", "", time.time())
-        self._run()
+        _run(self.state)
         return self.state.container("c").restart_count
-
-    def _run(self) -> None:
-        container = self.state.container("c")
-        container.run(time.time())
-        container.started_up = container.ready = True
-        self.state.revision += 1
 
     async def tell_state(self) -> None:
         record = self.state.record().decode()
@@ -91,9 +98,9 @@ class SimulatedJob:
 
 
 @contextlib.asynccontextmanager
-async def jobs_of(sidecar: SidecarProcess) -> AsyncIterator[dict[str, SimulatedJob]]:
-    """All pods' jobs, by UID, connected inside the context. The context ends with an error where a connection does."""
-    made = {uid: SimulatedJob(uid, sidecar.ticket(uid)) for uid in sidecar.uids}
+async def jobs_of(sidecar: SidecarProcess, uids: Iterable[str]) -> AsyncIterator[dict[str, SimulatedJob]]:
+    """The jobs of these pods, by UID, connected inside the context. The context ends with an error where a connection does."""
+    made = {uid: SimulatedJob(uid, sidecar.ticket(uid)) for uid in uids}
     gate = asyncio.Semaphore(DIALLING)
     async with _session(sidecar) as (session, url, context):
 

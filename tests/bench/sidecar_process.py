@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,11 @@ class SidecarProcess:
             for each in wanted[first : first + AT_ONCE]:
                 code, words = await self.client.create(each)
                 assert code == 200, words
-        uids = [str(each["metadata"]["uid"]) for each in wanted]
-        await until(lambda: len(self.schedd.jobs) == len(self.uids) + count, "all jobs are in the queue", 120)
+        await self.run([str(each["metadata"]["uid"]) for each in wanted])
+
+    async def run(self, uids: Collection[str]) -> None:
+        """Let the jobs of these pods run, which were created."""
+        await until(lambda: len(self.schedd.jobs) == len(self.uids) + len(uids), "all jobs are in the queue", 120)
         await until(lambda: all(job.attributes["JobStatus"] != 5 for job in self.schedd.jobs.values()), "input", 120)
         for uid in uids:
             self.schedd.run(uid)
@@ -59,7 +62,7 @@ class SidecarProcess:
 
 
 @contextlib.asynccontextmanager
-async def sidecar_process(folder: Path, *, tls: bool) -> AsyncIterator[SidecarProcess]:
+async def sidecar_process(folder: Path, *, tls: bool, node: str = NODE) -> AsyncIterator[SidecarProcess]:
     """A sidecar with its defaults, which ends TLS of the job channel itself, or listens on a unix socket behind who does."""
     authority, port = Authority.create(folder), free_port()
     files = authority.server(folder)
@@ -73,7 +76,7 @@ async def sidecar_process(folder: Path, *, tls: bool) -> AsyncIterator[SidecarPr
     config = folder / "sidecar.yaml"
     endpoint = {"collector": "fake:9618", "auth": {"methods": ["IDTOKENS"], "token_directory": str(folder)}}
     whole = {
-        "instance": NODE,
+        "instance": node,
         "listen": f"unix://{folder}/plugin.sock",
         "data": str(folder / "data"),
         "metrics": "127.0.0.1:0",

@@ -7,7 +7,6 @@ brings a job's attribute to it, which is not in these figures.
 import asyncio
 import json
 import random
-import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -20,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.channel_jobs import SimulatedJob, jobs_of
-from tests.bench.figures import RESULTS, Figure, report
+from tests.bench.figures import RESULTS, at_p50_and_p95, report
 from tests.bench.processes import cpu_seconds, resident_mib
 from tests.bench.sidecar_process import NODE, SidecarProcess, sidecar_process
 
@@ -41,7 +40,7 @@ async def _rest(folder: Path, *, tls: bool) -> list[tuple[str, float, str]]:
             ("CPU at rest, without a connection", await _cpu_of_a_minute(sidecar), "s a minute"),
         ]
         before, began = cpu_seconds(sidecar.pid), time.monotonic()
-        async with jobs_of(sidecar):
+        async with jobs_of(sidecar, sidecar.uids):
             found += [
                 (f"until {IDLE} are connected", time.monotonic() - began, "s"),
                 ("CPU for that", cpu_seconds(sidecar.pid) - before, "s"),
@@ -78,7 +77,7 @@ async def _delays(folder: Path, count: int) -> dict[str, list[float]]:
     """Seconds from a change in a job to the line of the sidecar's watch that shows it: by the channel, and by polls alone."""
     async with sidecar_process(folder, tls=True) as sidecar:
         await sidecar.run_pods(count)
-        async with jobs_of(sidecar) as jobs:
+        async with jobs_of(sidecar, sidecar.uids) as jobs:
             channel = await _changes(sidecar, jobs, SimulatedJob.tell_state)
         # the same pods, whose jobs have no connection any more: only the schedd tells of them
         return {"channel": channel, "polls": await _changes(sidecar, jobs, _by_attribute(sidecar))}
@@ -122,8 +121,5 @@ async def _shown(changes: AsyncIterator[Change], uid: str, restarts: int) -> Non
 @pytest.mark.parametrize("count", [1, 50, 500])
 def test_from_a_change_in_a_job_to_the_watch(tmp_path: Path, count: int) -> None:
     found = uvloop.run(_delays(tmp_path, count))
-    figures = []
-    for name, cut in (("p50", 49), ("p95", 94)):
-        channel, polls = (statistics.quantiles(found[way], n=100, method="inclusive")[cut] for way in found)
-        figures.append(Figure(f"a change in a job → watch, {count} pods, {name}", channel, "polls alone", polls))
-    report(figures, "job-channel-changes")
+    what = f"a change in a job → watch, {count} pods"
+    report(at_p50_and_p95(what, found["channel"], "polls alone", found["polls"]), "job-channel-changes")

@@ -1,17 +1,18 @@
 """How soon a change at the site is a pod's status: told by a watch, beside polls alone.
 
-A real API server and a real virtual kubelet; the site is a fake, so that the way alone is measured, not a batch system.
+A real API server and a real virtual kubelet with its defaults; the site is a fake, so that the way alone is measured, not a batch
+system. Something changes every few seconds, so polls keep the quick half of their pace; after a long rest they come every 10 s.
 """
 
 import asyncio
 import random
-import statistics
 import time
 
 import msgspec
 import pytest
 
-from tests.bench.figures import Figure, report
+from tests.bench.figures import at_p50_and_p95, report
+from tests.bench.node_pace import DEFAULTS, running
 from tests.cluster.vk.conftest import api, plane, site, vk
 from tests.cluster.vk.virtual_node import VirtualNode, eventually
 from tests.fakes.interlink_server import ALL_FEATURES, WATCHED
@@ -19,7 +20,7 @@ from tests.fakes.interlink_server import ALL_FEATURES, WATCHED
 __all__ = ["api", "plane", "site", "vk"]
 
 CHANGES = 40
-PAUSE = (0.5, 1.5)  # seconds between two changes, at random, so that they meet polls at any time of their period
+PAUSE = (0.5, 4.0)  # seconds between two changes, at random, so that they meet polls at any time of their period
 
 
 @pytest.mark.timeout(900)
@@ -28,24 +29,20 @@ async def test_from_a_change_to_the_status(vk: VirtualNode, count: int) -> None:
     told = {
         name: await _delays(vk, count, features) for name, features in (("watch", WATCHED), ("polls", ALL_FEATURES))
     }
-    figures = []
-    for name, cut in (("p50", 49), ("p95", 94)):
-        watched, polled = (statistics.quantiles(told[way], n=100)[cut] for way in ("watch", "polls"))
-        figures.append(Figure(f"a change → pod status, {count} pods, {name}", watched, "polls alone", polled))
-    report(figures, "state-changes")
+    what = f"a change → pod status, {count} pods"
+    report(at_p50_and_p95(what, told["watch"], "polls alone", told["polls"]), "state-changes")
 
 
 async def _delays(vk: VirtualNode, count: int, features: str) -> list[float]:
     """Seconds from a change at the site to the watch event of the API server that shows it, for single changes."""
     vk.site.features = features
-    await vk.start(StatusPoll={"Min": 1.0, "Max": 10.0})
+    await vk.start(**DEFAULTS)
     names = [f"{features.count(',')}-{number}" for number in range(count)]
     for name in names:
         await vk.create(f"p-{name}", restartPolicy="Always")
     await eventually(lambda: _all(vk, count), 120)
     vk.site.running()
-    await eventually(lambda: _running(vk, count), 120)
-    await asyncio.sleep(12)  # at rest, polls are at their slowest
+    await eventually(lambda: running(vk, count), 120)
     delays = [await _one(vk, random.choice(list(vk.site.jobs))) for _ in range(CHANGES)]
     for name in names:
         await vk.delete(f"p-{name}", grace=0)
@@ -58,14 +55,9 @@ async def _all(vk: VirtualNode, count: int) -> bool:
     return len(vk.site.jobs) == count
 
 
-async def _running(vk: VirtualNode, count: int) -> bool:
-    pods = (await vk.api.get(vk.pods))["items"]
-    return bool(sum(pod["status"].get("phase") == "Running" for pod in pods) == count)
-
-
 async def _one(vk: VirtualNode, uid: str) -> float:
     job = vk.site.jobs[uid]
-    version = (await vk.api.get(vk.pods))["metadata"]["resourceVersion"]
+    version = (await vk.api.get(vk.pods, limit=1))["metadata"]["resourceVersion"]
     count = job.restarts + 1
     shown = asyncio.create_task(_restarts_shown(vk, job.name, count, version))
     await asyncio.sleep(random.uniform(*PAUSE))

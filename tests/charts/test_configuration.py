@@ -23,8 +23,7 @@ MODELS: dict[str, tuple[type[Section], Mapping[str, str]]] = {
     "token-refresher": (token_refresher.model.settings.Settings, {}),
 }
 CONFIG = "/etc/highrate/config"
-SET_BY_THE_CHART = {"instance", "node", "listen", "tls", "data", "metrics", "max_body_bytes", "resources"}
-CHANNEL_SET_BY_THE_CHART = {"url", "listen", "tls", "authorities", "secret_file"}
+REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
 CLUSTER = read_values(VIRTUAL_NODE / "ci" / "cluster-schedd-values.yaml")
 EVERYTHING = read_values(VIRTUAL_NODE / "ci" / "remote-everything-values.yaml")
 
@@ -103,6 +102,40 @@ def test_the_node_offers_what_the_values_say(chart: Chart, tmp_path: Path) -> No
     ]
     assert not settings.no_schedule_taint
     assert settings.not_ready_after == 3600
+    assert settings.service_links
+    assert (settings.status_poll.minimum, settings.status_poll.maximum) == (0.5, 20)
+    assert (settings.refresh_interval, settings.log_streams) == (60, 50)
+
+
+def test_what_nobody_asked_for_stays_off(chart: Chart, tmp_path: Path) -> None:
+    settings = virtual_kubelet.settings.load(_vk_file(chart, REMOTE, tmp_path), {"NODENAME": "n"})
+    assert not settings.service_links
+    assert not settings.deliver_api_token
+    assert (settings.kubernetes_api_addr, settings.kubernetes_api_port, settings.kubernetes_api_ca_crt) == ("", "", "")
+
+
+def test_the_charts_own_intervals_are_those_of_the_virtual_kubelet(chart: Chart, tmp_path: Path) -> None:
+    settings = virtual_kubelet.settings.load(_vk_file(chart, REMOTE, tmp_path), {"NODENAME": "n"})
+    for name in ("status_poll", "refresh_interval", "log_streams", "not_ready_after", "no_schedule_taint"):
+        assert getattr(settings, name) == virtual_kubelet.settings.Settings.model_fields[name].default, name
+
+
+def test_a_pods_default_token_gets_to_its_job_where_node_and_site_say_so(chart: Chart, tmp_path: Path) -> None:
+    allowed = {
+        "node": {"apiToken": True, "kubernetesApi": EVERYTHING["node"]["kubernetesApi"]},
+        "condor": {"settings": {"policy": {"keep_service_account_token": True, "user_annotations": ["keep-sa-token"]}}},
+    }
+    objects = chart.render(merged(CLUSTER, allowed))
+    path = tmp_path / "virtual-kubelet.yaml"
+    path.write_text(one(objects, "ConfigMap", "-vk")["data"]["virtual-kubelet.yaml"])
+    node = virtual_kubelet.settings.load(path, {"NODENAME": "n"})
+    assert node.deliver_api_token
+    assert (node.kubernetes_api_addr, node.kubernetes_api_port) == ("api.example.org", "6443")
+    assert node.kubernetes_api_ca_crt.strip() == EVERYTHING["node"]["kubernetesApi"]["certificates"].strip()
+    path.write_text(one(objects, "ConfigMap", "-edge")["data"]["condor-sidecar.yaml"])
+    rules = sidecar.site_policy(sidecar.load(path, {}))
+    assert rules.keep_service_account_token
+    assert rules.user_annotations == {"keep-sa-token"}
 
 
 def test_large_numbers_keep_all_their_digits(chart: Chart, tmp_path: Path) -> None:
@@ -157,14 +190,6 @@ def test_what_the_values_say_about_the_volume_counts(chart: Chart, tmp_path: Pat
 def test_a_volume_of_no_known_size_is_refused(chart: Chart) -> None:
     with pytest.raises(Refused, match=r'edge.storage.size "ten" is not a size'):
         chart.render(merged(CLUSTER, {"edge": {"storage": {"size": "ten"}}}))
-
-
-def test_condor_settings_may_hold_every_key_that_the_chart_does_not_set() -> None:
-    schema = yaml.safe_load((VIRTUAL_NODE / "values.schema.json").read_text())
-    keys = schema["properties"]["condor"]["properties"]["settings"]["properties"]
-    assert keys.keys() == sidecar.Settings.model_fields.keys() - SET_BY_THE_CHART
-    assert keys["endpoint"]["properties"].keys() < sidecar.Endpoint.model_fields.keys()
-    assert keys["channel"]["properties"].keys() == sidecar.Channel.model_fields.keys() - CHANNEL_SET_BY_THE_CHART
 
 
 def test_namespaces_are_the_ones_that_have_a_role(objects: list[Object], values: Values) -> None:

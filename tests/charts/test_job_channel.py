@@ -5,17 +5,13 @@ from pathlib import Path
 import pytest
 from condor_sidecar import settings as sidecar
 
+from tests.charts.channel_values import BALANCER, INGRESS, NODE_PORT
 from tests.charts.navigation import Workload, of_kind, one, workloads
 from tests.charts.rendering import VIRTUAL_NODE, Chart, Object, Values, merged, read_values
 from tests.schemas import validate
 
 CLUSTER = merged(
     read_values(VIRTUAL_NODE / "ci" / "cluster-schedd-values.yaml"), {"edge": {"existingTlsSecret": "edge-tls"}}
-)
-INGRESS = read_values(VIRTUAL_NODE / "ci" / "cluster-channel-ingress-values.yaml")
-BALANCER = read_values(VIRTUAL_NODE / "ci" / "cluster-channel-balancer-values.yaml")
-NODE_PORT = merged(
-    read_values(VIRTUAL_NODE / "ci" / "cluster-ce-values.yaml"), {"metrics": {"podMonitor": {"enabled": False}}}
 )
 EACH_WAY = pytest.mark.parametrize("values", [INGRESS, BALANCER, NODE_PORT], ids=["ingress", "balancer", "node port"])
 

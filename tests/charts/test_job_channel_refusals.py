@@ -2,12 +2,11 @@
 
 import pytest
 
+from tests.charts.channel_values import BALANCER, INGRESS
 from tests.charts.refusals import assert_impossible_value, assert_unknown_key, remedies, the_only_problem
 from tests.charts.rendering import VIRTUAL_NODE, Chart, Values, merged, read_values
 
 REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
-INGRESS = read_values(VIRTUAL_NODE / "ci" / "cluster-channel-ingress-values.yaml")
-BALANCER = read_values(VIRTUAL_NODE / "ci" / "cluster-channel-balancer-values.yaml")
 CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 
 

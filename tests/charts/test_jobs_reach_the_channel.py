@@ -14,19 +14,15 @@ from condor_sidecar.job.supervisor import plan
 from condor_sidecar.job.supervisor.channel_protocol import SUBPROTOCOL, TEXT_LIMIT
 from condor_sidecar.job.supervisor.websocket import Broken, connect
 
+from tests.charts.channel_values import INGRESS, NODE_PORT
 from tests.charts.highrate.mounted import Given, mount
 from tests.charts.navigation import Workload, one, workloads
-from tests.charts.rendering import VIRTUAL_NODE, Chart, Values, merged, read_values
+from tests.charts.rendering import Chart, Values, merged
 from tests.fakes.certificates import Authority
 from tests.fakes.condor_schedd import FakeSchedd
 from tests.fakes.relay_member import free_port
 from tests.unit.sidecar.conftest import Sidecar, created, settings_in
 
-INGRESS = read_values(VIRTUAL_NODE / "ci" / "cluster-channel-ingress-values.yaml")
-# a certificate, authorities and a secret that others made
-NODE_PORT = merged(
-    read_values(VIRTUAL_NODE / "ci" / "cluster-ce-values.yaml"), {"metrics": {"podMonitor": {"enabled": False}}}
-)
 SECRET = "0123456789abcdef" * 2
 
 

@@ -145,7 +145,8 @@ def test_a_delete_is_kept_until_it_is_done(pods: Pods, hello: str, platform: Pla
     pods.wait_for_phase(pod, "Running")
     with platform.site.machine.without(program_name(MODE, INTERLINK)):
         pod.delete()
-        time.sleep(5)
+        tried = "the delete was tried in vain"
+        pods.wait(pod, lambda _: any("ProviderDeleteFailed" in event for event in pods.events(pod)), tried)
         assert pod.exists(), "the object went before the site took the delete"
         assert platform.jobs_of(uid(pod))
     pods.wait_until_gone(pod, 120)

@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from condor_sidecar.core.compile import compile_pod
 from condor_sidecar.core.payload import pack
-from condor_sidecar.core.policy import HostPathRule, ImagePolicy, Policy
+from condor_sidecar.core.policy import HostPathRule, ImagePolicy, Policy, VolumeRule
 from condor_sidecar.core.result import parse_out_tar, parse_stream
 from condor_sidecar.job.executable import executable
 from condor_sidecar.job.supervisor import plan as job
@@ -32,7 +32,15 @@ SCRATCH = "/scratch"
 PATIENCE = 60.0
 POLICY = Policy(
     images=ImagePolicy(unpacked_roots=(IMAGES,), path_prefixes=(IMAGES,), docker_fallback=False),
-    host_paths=(HostPathRule("/opt/site"), HostPathRule("/data", f"{SCRATCH}/data", read_only=False)),
+    host_paths=(
+        HostPathRule("/opt/site"),
+        HostPathRule("/data", f"{SCRATCH}/data", read_only=False),
+        HostPathRule("/tmp", f"{SCRATCH}/everybody", read_only=False),
+    ),
+    volumes=(
+        VolumeRule(f"{SCRATCH}/eos/{{namespace}}/{{claim}}", storage_class="eos", read_only=False, create=True),
+        VolumeRule("/opt/site", driver="site.example.org"),
+    ),
 )
 CONFIG = {
     "Entrypoint": ["/bin/printf", "%s\\n"],
@@ -81,12 +89,18 @@ def shell(name: str, script: str, **fields: Any) -> dict[str, Any]:
     return container(name, "/bin/sh", "-c", script, **fields)
 
 
-def planned(of: dict[str, Any], config_maps: dict[str, dict[str, str]] | None = None) -> Plan:
+def planned(
+    of: dict[str, Any],
+    config_maps: dict[str, dict[str, str]] | None = None,
+    *,
+    claims: Sequence[dict[str, Any]] = (),
+    secrets: Sequence[dict[str, Any]] = (),
+    policy: Policy = POLICY,
+) -> Plan:
     """The plan of a pod that must be accepted."""
     maps = [{"metadata": {"name": name}, "data": data} for name, data in (config_maps or {}).items()]
-    plan = compile_pod(
-        RetrievedPodData(of, [RetrievedContainer(of["spec"]["containers"][0]["name"], configMaps=maps)]), POLICY
-    )
+    first = RetrievedContainer(of["spec"]["containers"][0]["name"], configMaps=maps)
+    plan = compile_pod(RetrievedPodData(of, [first], claims=list(claims), pullSecrets=list(secrets)), policy)
     assert isinstance(plan, Plan), plan
     return plan
 
@@ -103,13 +117,14 @@ def changed(plan: Plan, **fields: Any) -> Plan:
 class ApptainerJob:
     """One job in a directory of its own."""
 
-    def __init__(self, machine: Machine, scratch: Path, plan: Plan) -> None:
+    def __init__(self, machine: Machine, scratch: Path, uid: str, payload: bytes, names: Sequence[str]) -> None:
+        """`names` are those of the pod's containers, of which logs come back."""
         self.machine = machine
-        self._names = [each.name for each in plan.containers]
-        self.folder = scratch / plan.uid
-        self.inside = f"{SCRATCH}/{plan.uid}"
+        self._names = names
+        self.folder = scratch / uid
+        self.inside = f"{SCRATCH}/{uid}"
         self.folder.mkdir(mode=0o700)
-        (self.folder / "payload.tar").write_bytes(pack(plan))
+        (self.folder / "payload.tar").write_bytes(payload)
         run = self.folder / "run.sh"
         run.write_bytes(executable())
         run.chmod(0o755)
@@ -156,7 +171,10 @@ class Worker:
     scratch: Path
 
     def start(self, plan: Plan) -> ApptainerJob:
-        return ApptainerJob(self.machine, self.scratch, plan)
+        return self.start_payload(plan.uid, pack(plan), [each.name for each in plan.containers])
+
+    def start_payload(self, uid: str, payload: bytes, names: Sequence[str]) -> ApptainerJob:
+        return ApptainerJob(self.machine, self.scratch, uid, payload, names)
 
     def run(self, plan: Plan) -> JobResult:
         return self.start(plan).end()

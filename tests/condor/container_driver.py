@@ -17,10 +17,10 @@ from typing import Any
 sys.path.insert(0, sys.argv[1])
 sys.argv[0] = sys.argv[1]
 
-from supervisor import apptainer, enter, launcher, sessions  # type: ignore[import-not-found]  # noqa: E402
+from supervisor import apptainer, enter, launcher, sessions, start_folder  # type: ignore[import-not-found]  # noqa: E402
 from supervisor.channel_streams import CannotOpen  # type: ignore[import-not-found]  # noqa: E402
 from supervisor.inside import Inside  # type: ignore[import-not-found]  # noqa: E402
-from supervisor.mounts import START_FOLDER, Bind  # type: ignore[import-not-found]  # noqa: E402
+from supervisor.mounts import START_FOLDER  # type: ignore[import-not-found]  # noqa: E402
 from supervisor.processes import Processes, kill_tree  # type: ignore[import-not-found]  # noqa: E402
 
 FOLDER, IMAGE = sys.argv[2:]
@@ -30,16 +30,15 @@ processes = Processes()
 
 
 def run_container() -> Any:
-    for name in ("start", "overlay/upper", "overlay/work", "runtime"):
+    for name in ("overlay/upper", "overlay/work", "runtime"):
         Path(FOLDER, name).mkdir(parents=True)
+    start_folder.make(str(START))
     inside = START_FOLDER.encode()
     argv = [b"/bin/sleep", b"1000"]
-    program = START / "launch"
-    program.write_bytes(launcher.build(os.uname().machine, inside + b"/status", argv[:1], argv, [], []))
-    program.chmod(0o500)
-    (START / "status").touch()
+    program = launcher.build(os.uname().machine, inside + b"/status", argv[:1], argv, [], [])
+    start_folder.create(str(START / start_folder.LAUNCHER), program, 0o500)
     command = apptainer.command(
-        apptainer.find_program({}), IMAGE, FOLDER + "/overlay", [Bind(str(START), START_FOLDER, False)], "pod", "/srv/work",
+        apptainer.find_program({}), IMAGE, FOLDER + "/overlay", start_folder.binds(str(START)), "pod", "/srv/work",
         "", START_FOLDER + "/launch",
     )  # fmt: skip
     pid = processes.start(command, apptainer.environment(FOLDER + "/runtime", {}), lambda status: None)

@@ -1,7 +1,6 @@
 """`kubectl exec` at its far end: commands in a container that real Apptainer runs for an ordinary account."""
 
 import json
-import os
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -10,11 +9,9 @@ from typing import Any
 
 import pytest
 from condor_sidecar.job.executable import executable
-from devcluster.machine import Bind, Machine, running
-from devcluster.paths import Checkout, cache_root
+from devcluster.machine import Machine
 
-from devcluster import rootfs
-from tests.condor.apptainer_jobs import ACCOUNT, IMAGES, SCRATCH, make_image
+from tests.condor.apptainer_jobs import ACCOUNT, IMAGES, SCRATCH, working
 
 pytestmark = pytest.mark.alone  # two workers of a run, each with this machine, disturb each other
 DRIVER = Path(__file__).with_name("container_driver.py")
@@ -43,20 +40,10 @@ class Container:
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    if os.geteuid() != 0:
-        pytest.fail("needs root, for a machine of its own")
-    folder = tmp_path_factory.mktemp("worker")
-    folder.chmod(0o755)
-    for parent in list(folder.parents)[:2]:
-        parent.chmod(0o755)
-    tree = rootfs.ensure(rootfs.MACHINE, cache_root(), folder / "rootfs.log")
-    binds = (Bind(folder / "images", IMAGES), Bind(folder / "scratch", SCRATCH))
-    with running(Machine(Checkout(folder), "worker", tree, "worker", binds=binds)) as machine:
-        make_image(machine, folder / "images")
-        (folder / "scratch").chmod(0o777)
-        (folder / "scratch/job").write_bytes(executable())
-        (folder / "scratch/driver.py").write_bytes(DRIVER.read_bytes())
-        yield machine
+    with working(tmp_path_factory.mktemp("worker")) as made:
+        (made.scratch / "job").write_bytes(executable())
+        (made.scratch / "driver.py").write_bytes(DRIVER.read_bytes())
+        yield made.machine
 
 
 @pytest.fixture

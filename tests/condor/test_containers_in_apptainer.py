@@ -1,15 +1,9 @@
 """Containers of a pod are what containers are, in real Apptainer as an unprivileged account."""
 
-import io
-import json
-import tarfile
 from collections.abc import Iterator
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
-from condor_sidecar.job.supervisor import plan as job
 from condor_sidecar.model.result import JobPhase
 
 from tests.condor.apptainer_jobs import (
@@ -161,6 +155,24 @@ def test_the_termination_message_comes_back(worker: Worker, path: str) -> None:
     assert (ends(result)["a"].exit_code, ends(result)["a"].message) == (2, "done\n")
 
 
+@pytest.mark.parametrize("image", ["tools:1", "bare:1"])
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_container_can_t_change_what_it_was_started_from(worker: Worker, image: str, read_only: bool) -> None:
+    """`bare:1` has no directory of the name."""
+    worker.machine.run(["sh", "-c", "cd /images; [ -e bare:1 ] || { cp -a tools:1 bare:1; rm -r bare:1/.highrate; }"])
+    script = """
+    cd /.highrate
+    for name in launch status termination-message notes new; do rm -rf $name 2> /dev/null && echo removed $name; done
+    for name in launch new; do { echo x >> $name; } 2> /dev/null && echo wrote $name; done
+    echo note > notes/mine; cat notes/mine; echo last > termination-message
+    """
+    main = shell("a", script, image=image)
+    main["securityContext"] = {"readOnlyRootFilesystem": read_only}
+    result = worker.run(planned(pod(main)))
+    assert (ends(result)["a"].exit_code, ends(result)["a"].message) == (0, "last\n"), text(result, "a", "stderr")
+    assert text(result, "a") == "removed new\nnote\n", "there was none of that name"
+
+
 def test_names_are_found_in_hosts(worker: Worker) -> None:
     aliases = [{"ip": "10.0.0.1", "hostnames": ["db", "db.local"]}]
     lines = text(
@@ -212,59 +224,3 @@ def test_nothing_that_a_container_started_survives_it(worker: Worker) -> None:
     result = worker.run(planned(pod(shell("a", f"sleep {mark} & echo left"))))
     assert text(result, "a") == "left\n"
     assert worker.machine.run(["pgrep", "-f", mark], check=False).stdout == ""
-
-
-def test_an_image_of_a_registry_is_unpacked_with_its_configuration(worker: Worker) -> None:
-    folder = worker.scratch / "registry"
-    oci_layout(folder, worker.scratch.parent / "images/tools:1")
-    worker.machine.run(["chown", "-R", "pilot:", f"{SCRATCH}/registry"])
-    image = job.Image("far/away:1", [], f"oci:{SCRATCH}/registry")
-    plan = planned(pod(container("a"), shell("b", "pwd; echo $GREETING; touch /usr/bin/x && echo written")))
-    with_image = changed(
-        plan, containers=[each._replace(image=image) for each in job.decode(plan.files[0].content).containers]
-    )
-    result = worker.run(with_image)
-    assert text(result, "a") == "it's $0\n"
-    assert text(result, "b") == '/work\nsaid "hi" $USER\nwritten\n'
-
-
-def oci_layout(folder: Path, tree: Path) -> None:
-    """An OCI image of `tree`, in a directory as registries' tools read and write it."""
-    layer = io.BytesIO()
-    with tarfile.open(fileobj=layer, mode="w") as archive:
-        archive.add(tree / "usr", "usr", filter=harmless)
-        archive.add(tree / "bin", "bin", filter=harmless)
-        for name in ("lib", "lib64", "etc"):
-            if (tree / name).exists():
-                archive.add(tree / name, name, filter=harmless)
-    config = {
-        "Entrypoint": ["/bin/printf", "%s\\n", "it's $0"], "Env": ["PATH=/bin", 'GREETING=said "hi" $USER'], "WorkingDir": "/work",
-    }  # fmt: skip
-    blobs = folder / "blobs/sha256"
-    blobs.mkdir(parents=True)
-
-    def blob(kind: str, data: bytes) -> dict[str, Any]:
-        digest = sha256(data).hexdigest()
-        (blobs / digest).write_bytes(data)
-        return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": f"sha256:{digest}", "size": len(data)}
-
-    content = blob("layer.v1.tar", layer.getvalue())
-    described = {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": config,
-        "rootfs": {"type": "layers", "diff_ids": [content["digest"]]},
-    }
-    manifest = {
-        "schemaVersion": 2,
-        "config": blob("config.v1+json", json.dumps(described).encode()),
-        "layers": [content],
-    }
-    index = {"schemaVersion": 2, "manifests": [blob("manifest.v1+json", json.dumps(manifest).encode())]}
-    (folder / "index.json").write_text(json.dumps(index))
-    (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
-
-
-def harmless(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = 0
-    return member

@@ -9,14 +9,11 @@ from typing import Any
 import pytest
 from condor_sidecar.job.supervisor import plan as job_plan
 from condor_sidecar.model.plan import Plan
-from devcluster.machine import Bind, Machine, running
-from devcluster.paths import Checkout, cache_root
 from interlink.protocol.client import InterlinkClient
 from interlink.protocol.exec import STDERR, STDOUT, ExecRequest, TerminalSize
 from interlink.protocol.exec_stream import ExecStream
 
-from devcluster import rootfs
-from tests.condor.apptainer_jobs import IMAGES, SCRATCH, ApptainerJob, changed, make_image, planned, pod, shell
+from tests.condor.apptainer_jobs import Worker, changed, planned, pod, shell, working
 from tests.fakes.certificates import Authority
 from tests.fakes.condor_schedd import FakeSchedd
 from tests.fakes.cutter import Cutter
@@ -27,19 +24,9 @@ LIVES = "echo begun; while read word; do echo got $word; done; sleep 1000"
 
 
 @pytest.fixture(scope="module")
-def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Path]]:
-    if os.geteuid() != 0:
-        pytest.fail("needs root, for a machine of its own")
-    folder = tmp_path_factory.mktemp("worker")
-    folder.chmod(0o755)
-    for parent in list(folder.parents)[:2]:
-        parent.chmod(0o755)
-    tree = rootfs.ensure(rootfs.MACHINE, cache_root(), folder / "rootfs.log")
-    binds = (Bind(folder / "images", IMAGES), Bind(folder / "scratch", SCRATCH))
-    with running(Machine(Checkout(folder), "worker", tree, "worker", binds=binds)) as machine:
-        make_image(machine, folder / "images")
-        (folder / "scratch").chmod(0o777)
-        yield machine, folder / "scratch"
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    with working(tmp_path_factory.mktemp("worker")) as machine:
+        yield machine
 
 
 @pytest.fixture
@@ -86,13 +73,13 @@ async def outputs(stream: ExecStream, until: bytes | None = None) -> dict[int, b
 
 
 @pytest.fixture
-async def job(site: Site, worker: tuple[Machine, Path]) -> AsyncIterator[Running]:
+async def job(site: Site, worker: Worker) -> AsyncIterator[Running]:
     uid = await site.pod()
-    (machine, scratch), sent = worker, site.sent_plan(uid)
+    sent = site.sent_plan(uid)
     container = shell("c", LIVES, env=[{"name": "GIVEN", "value": "a b\n"}])
     plan = planned(pod(container, terminationGracePeriodSeconds=1))
     containers = [each._replace(stdin=True, tty=True) for each in decoded(plan)]
-    started = ApptainerJob(machine, scratch, changed(plan, uid=uid, channel=sent.channel, containers=containers))
+    started = worker.start(changed(plan, uid=uid, channel=sent.channel, containers=containers))
     try:
         await site.sidecar.wait_for(uid, "running")
         async with InterlinkClient(f"unix://{site.folder}/s.sock") as client:

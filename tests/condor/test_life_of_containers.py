@@ -1,8 +1,10 @@
 """Containers live in real Apptainer as they do under a kubelet: restarted, probed, hooked, watched, with sidecars beside them."""
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
+from condor_sidecar.job.supervisor.grpc_health import DATA, END_HEADERS, END_STREAM, HEADERS, SETTINGS, frame
 from condor_sidecar.model.result import ContainerState, JobPhase, JobResult
 
 from tests.condor.apptainer_jobs import Worker, container, ends, planned, pod, shell, text, working
@@ -61,7 +63,9 @@ def test_a_command_probes_from_inside_the_container(worker: Worker) -> None:
 def test_a_liveness_command_that_fails_ends_the_container_which_comes_again(worker: Worker) -> None:
     script = f"[ -e /v/once ] && exit 0; touch /v/once /v/alive; {POLITE}"
     failing = command("[ -e /v/alive ] && rm /v/alive || { echo is dead; exit 1; }")
-    main = shell("a", script, livenessProbe={**failing, **OFTEN, "initialDelaySeconds": 1}, **MOUNT)
+    main = shell(
+        "a", script, livenessProbe={**failing, **OFTEN, "initialDelaySeconds": 1, "timeoutSeconds": 30}, **MOUNT
+    )
     result = worker.run(planned(pod(main, restartPolicy="OnFailure", **VOLUME)))
     assert (ends(result)["a"].exit_code, ends(result)["a"].restart_count) == (0, 1)
     assert text(result, "a.previous") == "up\ntold\n"
@@ -70,11 +74,16 @@ def test_a_liveness_command_that_fails_ends_the_container_which_comes_again(work
 
 
 def test_a_command_that_takes_too_long_is_killed_in_the_container(worker: Worker) -> None:
-    slow = command("echo $$ > /v/pid; exec sleep 4321")
-    main = shell("a", POLITE, livenessProbe={**slow, **OFTEN}, **MOUNT)
-    result = worker.run(planned(pod(main, **VOLUME)))
-    assert any(message.endswith("timed out after 1s") for reason, message in told(result) if reason == "Unhealthy")
-    assert worker.machine.run(["sh", "-c", "ps -ef | grep '[s]leep 4321' || true"]).stdout.strip() in ("", b"")
+    """The container itself goes on, so that nothing else ends what the command left."""
+    slow = command("[ -e /v/once ] && exit 0; touch /v/once; sleep 4321 & exec sleep 4321")
+    job = worker.start(planned(pod(shell("a", POLITE, readinessProbe={**slow, **OFTEN}, **MOUNT), **VOLUME)))
+    seen = job.wait_until(lambda result: ends(result)["a"].ready)
+    (words,) = {message for reason, message in told(seen) if reason == "Unhealthy"}
+    assert words.endswith("timed out after 1s")
+    left = worker.machine.run(["sh", "-c", "pgrep -f '^sleep 432[1]' || true"]).stdout.split()
+    assert left == []
+    job.terminate()
+    assert ends(job.end())["a"].exit_code == 0
 
 
 @pytest.mark.parametrize("kind", ["httpGet", "tcpSocket", "grpc"])
@@ -88,6 +97,48 @@ def test_probes_that_find_nobody_leave_the_container_unready(worker: Worker, kin
     job.end()
 
 
+# answers whoever connects with these bytes, for as long as its standard input is open
+_SERVER = """
+import socket, sys, threading
+answer = bytes.fromhex(sys.argv[1])
+def serve(server):
+    while True:
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(10)
+            if answer:
+                connection.recv(65536)
+                connection.sendall(answer)
+server = socket.create_server(("0.0.0.0", 0))
+threading.Thread(target=serve, args=(server,), daemon=True).start()
+print(server.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+SERVING = b"\x00\x00\x00\x00\x02\x08\x01"  # HealthCheckResponse of SERVING, as a message of gRPC
+ANSWERS = {
+    "httpGet": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "tcpSocket": b"",
+    "grpc": frame(SETTINGS, 0, 0, b"") + frame(HEADERS, END_HEADERS, 1, b"\x88") + frame(DATA, END_STREAM, 1, SERVING),
+}
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_probes_that_are_answered_make_the_container_ready(worker: Worker, kind: str) -> None:
+    """What answers stands beside the container: the job's network is its machine's, so that is the same to a probe."""
+    argv = worker.machine.command(["python3", "-c", _SERVER, ANSWERS[kind].hex()])
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        probe = {kind: {"port": int(server.stdout.readline())}, "periodSeconds": 1}
+        job = worker.start(planned(pod(shell("a", POLITE, readinessProbe=probe))))
+        seen = job.wait_until(lambda result: ends(result)["a"].ready)
+        assert "Unhealthy" not in [reason for reason, _ in told(seen)]
+        job.terminate()
+        job.end()
+        server.stdin.close()
+        assert server.wait(30) == 0
+
+
 def test_hooks_run_inside_and_in_order(worker: Worker) -> None:
     main = shell(
         "a",
@@ -98,8 +149,8 @@ def test_hooks_run_inside_and_in_order(worker: Worker) -> None:
         },
         **MOUNT,
     )
-    beside = shell("b", "while [ ! -e /v/order ]; do sleep 0.1; done; trap 'sleep 2; cat /v/order; exit 0' TERM; echo up; "
-                   "while :; do sleep 0.1; done", **MOUNT)  # fmt: skip
+    beside = shell("b", "while [ ! -e /v/order ]; do sleep 0.1; done; trap 'until grep -q TERM /v/order; do sleep 0.1; done; "
+                   "cat /v/order; exit 0' TERM; echo up; while :; do sleep 0.1; done", **MOUNT)  # fmt: skip
     job = worker.start(planned(pod(main, beside, **VOLUME)))
     job.wait_until(lambda result: b"up" in result.logs.get("b", b""))
     job.terminate()

@@ -12,11 +12,18 @@ async def test_a_vacated_pod_ends_once_and_for_all(sidecar: CondorSidecar) -> No
     uid = wanted["metadata"]["uid"]
     await sidecar.create(wanted)
     await sidecar.wait_for(uid, "running")
-    while "up" not in await sidecar.logs(uid):
-        await asyncio.sleep(0.5)
+    async with asyncio.timeout(60):
+        while "up" not in await sidecar.logs(uid):
+            await asyncio.sleep(0.5)
     sidecar.site.run(["condor_vacate_job", "-constraint", f'InterlinkPodUID == "{uid}"'])
     ended = await sidecar.wait_for(uid, "terminated")
     assert ended["exitCode"] == 7
+    status = await sidecar.status(uid)
+    assert status is not None
+    # the container's own end is its own; the pod's is the site's doing
+    assert "lost its worker node" in status["disruption"]
+    told = {event["reason"]: event["message"] for event in status["events"]}
+    assert told["Evicted"] == status["disruption"]
     # through a compute element the end may be known before the log has come back
     async with asyncio.timeout(60):
         while await sidecar.logs(uid) != "up\ntold\n":
@@ -35,3 +42,7 @@ async def test_a_pod_past_its_deadline_is_told_to_stop(sidecar: CondorSidecar) -
     await sidecar.create(wanted)
     assert (await sidecar.wait_for(uid, "terminated"))["exitCode"] == 7
     assert await sidecar.logs(uid) == "up\ntold\n"
+    status = await sidecar.status(uid)
+    assert status is not None
+    assert status["reason"] == "DeadlineExceeded"
+    assert "disruption" not in status

@@ -70,21 +70,29 @@ def plugin_app(jobs: FakeChannels) -> web.Application:
 
 
 @contextlib.asynccontextmanager
-async def command_chain(folder: Path) -> AsyncIterator[Way]:
-    """All of it, on real sockets in `folder`."""
-    socket, jobs = f"unix://{folder}/plugin.sock", FakeChannels()
+async def interlink_server(socket: str) -> AsyncIterator[str]:
+    """The API server in front of the plugin at `socket`, whether one is there or not; its address."""
     settings = ServerSettings.model_validate(
         {"InterlinkAddress": "http://127.0.0.1", "InterlinkPort": "1", "SidecarURL": socket}
     )
     async with (
-        serve_app(plugin_app(jobs), Listen.parse(socket), drain_seconds=0.1),
         Plugin(settings.plugin_url()) as plugin,
         serve_app(
             ApiServer(settings, plugin).application(), Listen.parse("http://127.0.0.1:0"), drain_seconds=0.1
         ) as at,
     ):
         assert at is not None
-        url = f"http://{at[0]}:{at[1]}"
-        async with InterlinkClient(url) as client:
-            assert EXEC in (await client.ping()).features
-            yield Way(client, url, jobs)
+        yield f"http://{at[0]}:{at[1]}"
+
+
+@contextlib.asynccontextmanager
+async def command_chain(folder: Path) -> AsyncIterator[Way]:
+    """All of it, on real sockets in `folder`."""
+    socket, jobs = f"unix://{folder}/plugin.sock", FakeChannels()
+    async with (
+        serve_app(plugin_app(jobs), Listen.parse(socket), drain_seconds=0.1),
+        interlink_server(socket) as url,
+        InterlinkClient(url) as client,
+    ):
+        assert EXEC in (await client.ping()).features
+        yield Way(client, url, jobs)

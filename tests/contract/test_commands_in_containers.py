@@ -10,12 +10,8 @@ import pytest
 from interlink.protocol.client import InterlinkClient
 from interlink.protocol.errors import LostTrack
 from interlink.protocol.exec import STDERR, STDOUT, SUBPROTOCOL, WINDOW, ExecRequest, TerminalSize
-from interlink.server.handlers import ApiServer
-from interlink.server.plugin import Plugin
-from interlink.server.settings import ServerSettings
-from service_runtime.listen import Listen, serve_app
 
-from tests.contract.command_chain import Way, command_chain, outputs, until
+from tests.contract.command_chain import Way, command_chain, interlink_server, outputs, until
 
 
 @pytest.fixture
@@ -151,18 +147,8 @@ async def test_a_connection_that_breaks_is_no_end_of_the_command(way: Way) -> No
 
 
 async def test_a_plugin_without_commands_is_said(tmp_path: Path) -> None:
-    settings = ServerSettings.model_validate(
-        {"InterlinkAddress": "http://127.0.0.1", "InterlinkPort": "1", "SidecarURL": f"unix://{tmp_path}/none.sock"}
-    )
-    async with (
-        Plugin(settings.plugin_url()) as plugin,
-        serve_app(
-            ApiServer(settings, plugin).application(), Listen.parse("http://127.0.0.1:0"), drain_seconds=0.1
-        ) as at,
-    ):
-        assert at is not None
-        async with InterlinkClient(f"http://{at[0]}:{at[1]}") as client:
-            with pytest.raises(LostTrack) as refused:
-                async with client.exec(ExecRequest("ns", "uid", "pod", "c", ["x"])):
-                    pass
-            assert refused.value.http_status == 501
+    async with interlink_server(f"unix://{tmp_path}/none.sock") as url, InterlinkClient(url) as client:
+        with pytest.raises(LostTrack) as refused:
+            async with client.exec(ExecRequest("ns", "uid", "pod", "c", ["x"])):
+                pass
+        assert refused.value.http_status == 501

@@ -52,6 +52,32 @@ async def test_a_pod_with_a_claim_is_updated_from_the_virtual_kubelet_to_the_sit
     assert made == Update({"v": {"a": (0o644, b"b")}}, None)
 
 
+async def test_claims_and_credentials_reach_the_plugin(chain: Chain) -> None:
+    """With an update as with a create."""
+    claims, secrets = [{"volume": "v", "claim": "data"}], [{"metadata": {"name": "login"}, "data": {"k": "eA=="}}]
+    whole = msgspec.structs.replace(request(), claims=claims, pullSecrets=secrets)
+    async with InterlinkClient(chain.url) as client:
+        await client.create(whole)
+        await client.update(whole)
+        await client.update(request())
+    created, updated, without = chain.plugin.calls
+    for call in (created, updated):
+        assert (call.body["claims"], call.body["pullSecrets"]) == (claims, secrets)
+    assert without.body.keys() == {"pod", "container"}
+
+
+async def test_an_update_has_what_ephemeral_containers_mount(chain: Chain) -> None:
+    wanted = request()
+    wanted.pod["spec"]["ephemeralContainers"] = [{"name": "d", "volumeMounts": [{"name": "v"}]}]
+    async with InterlinkClient(chain.url) as client:
+        await client.update(wanted)
+        await client.create(wanted)
+    updated, created = chain.plugin.calls
+    assert [entry["name"] for entry in updated.body["container"]] == ["c", "d"]
+    assert updated.body["container"][1]["configMaps"][0]["data"] == {"a": "b"}
+    assert [entry["name"] for entry in created.body["container"]] == ["c"], "as the Go server sends it"
+
+
 @pytest.mark.parametrize(("status", "kind"), [(501, LostTrack), (503, NotNow), (404, NotNow)])
 async def test_why_an_update_can_t_be_done_comes_back(chain: Chain, status: int, kind: type[Exception]) -> None:
     chain.plugin.replies["/update"] = lambda _: (status, "the plugin's words", {})

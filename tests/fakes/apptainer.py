@@ -89,7 +89,7 @@ def execute(words: list[str]) -> NoReturn:
 def enter(program: str) -> NoReturn:
     """Run a program that was laid into a container's folder, as one does that enters a container."""
     start = next((Path(os.environ["HOME"]).parent / "containers").glob(f"*/start/{program}")).parent
-    run(start / program, start / f"{program}.status")
+    run(start / program, start / "notes" / program)
 
 
 def become(words: list[str]) -> NoReturn:

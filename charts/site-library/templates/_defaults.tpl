@@ -19,6 +19,15 @@ node:
   noScheduleTaint: true
   notReadyAfter: 0
   serviceLinks: false
+  apiToken: false
+  kubernetesApi:
+    address: ''
+    port: 443
+    certificates: ''
+  statusPoll:
+    min: 1
+    max: 10
+  refreshInterval: 30
 namespaces: []
 allNamespaces: false
 edge:
@@ -69,6 +78,7 @@ caBundle:
   certificates: ''
   existingConfigMap: ''
 kubelet:
+  logStreams: 200
   port: 10250
   existingTlsSecret: ''
   clientCa: ''

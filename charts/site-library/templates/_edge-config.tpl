@@ -30,7 +30,10 @@ job-authorities.crt: |
 {{ include "site.token.settings" . }}
 {{- end -}}
 
-{{/* What the chart itself decides; condor.settings can add to it, but has no names in common with it. */}}
+{{/*
+What the chart itself decides. The schema lets condor.settings add to it and, where the two have a key in common (how much of the
+volume the journal and the logs take), win over it.
+*/}}
 {{- define "site.edge.sidecarSettings" -}}
 # the name under which this sidecar finds its jobs again in the schedd's queue
 instance: {{ .values.condor.instance | default .values.nodeName | quote }}

@@ -35,6 +35,16 @@ caBundle.certificates and caBundle.existingConfigMap contradict each other: one 
       certificates: ""
       existingConfigMap: {{ $values.caBundle.existingConfigMap }}
 {{ end }}
+{{- with $values.node.statusPoll }}
+{{- if gt (float64 .min) (float64 .max) }}
+node.statusPoll.min and node.statusPoll.max contradict each other: at rest nothing is polled more often than while things change.
+
+    node:
+      statusPoll:
+        min: {{ .max }}
+        max: {{ .min }}
+{{ end }}
+{{- end }}
 {{- if and $values.metrics.podMonitor.enabled (not (.root.Capabilities.APIVersions.Has "monitoring.coreos.com/v1")) }}
 metrics.podMonitor.enabled needs the Prometheus operator, and this cluster doesn't know its monitoring.coreos.com/v1.
 

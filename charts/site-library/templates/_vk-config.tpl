@@ -50,11 +50,24 @@ virtual-kubelet.yaml: |
   NoScheduleTaint: {{ .noScheduleTaint }}
   NotReadyAfter: {{ int64 .notReadyAfter }}
   ServiceLinks: {{ .serviceLinks }}
+  DeliverApiToken: {{ .apiToken }}
+  {{- with .kubernetesApi }}
+  {{- if .address }}
+  KubernetesApiAddr: {{ .address | quote }}
+  KubernetesApiPort: {{ int64 .port | quote }}
+  {{- end }}
+  {{- with .certificates }}
+  KubernetesApiCaCrt: {{ . | quote }}
+  {{- end }}
+  {{- end }}
+  StatusPoll: { Min: {{ .statusPoll.min }}, Max: {{ .statusPoll.max }} }
+  RefreshInterval: {{ int64 .refreshInterval }}
   {{- end }}
   {{- if not .values.allNamespaces }}
   Namespaces: {{ .values.namespaces | default (list .root.Release.Namespace) | toJson }}
   {{- end }}
   KubeletPort: {{ .values.kubelet.port }}
+  LogStreams: {{ int64 .values.kubelet.logStreams }}
   {{- if .values.kubelet.existingTlsSecret }}
   KubeletCertFile: /etc/highrate/kubelet-tls/tls.crt
   KubeletKeyFile: /etc/highrate/kubelet-tls/tls.key

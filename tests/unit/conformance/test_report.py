@@ -42,7 +42,7 @@ def test_a_test_that_passed_has_no_failure() -> None:
             "Downward API volume should update labels on modification",
             "Timed out after 180.000s: Expected <string>: content of file",
         ),
-        ("Pods should get a host IP", "Interrupted by User"),
+        ("Pods should get a host IP", "index out of range"),
         # the suite leaves it out by itself: it has not passed
         ("PodOSRejection Kubelet should reject pod", "skipped - Could not find any Linux nodes"),
         # the pod's own words, not those of a condition
@@ -86,9 +86,69 @@ def test_a_suite_that_wrote_no_report_is_an_error(content: str | None, tmp_path:
         report.read(place)
 
 
+NEVER_REACHED = '<testcase name="[It] Pods run" status="skipped"><skipped message="skipped"/></testcase>'
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (
+            '<testcase name="[SynchronizedBeforeSuite]" status="failed"><failure message="nodes not ready"/></testcase>',
+            r"\[SynchronizedBeforeSuite\] nodes not ready",
+        ),
+        ('<testcase name="[BeforeSuite]" status="skipped"><skipped message="skipped"/></testcase>', "BeforeSuite"),
+        (
+            '<properties><property name="SpecialSuiteFailureReason" value="Suite Timeout Elapsed"/></properties>',
+            "Suite Timeout Elapsed",
+        ),
+    ],
+)
+def test_a_run_that_was_cut_is_no_run(content: str, why: str, tmp_path: Path) -> None:
+    place = tmp_path / "report.xml"
+    place.write_text(f"<testsuites><testsuite>{content}{NEVER_REACHED}</testsuite></testsuites>")
+    with pytest.raises(NoReport, match=why):
+        report.read(place)
+
+
+def test_a_run_that_went_to_its_end_may_say_so(tmp_path: Path) -> None:
+    place = tmp_path / "report.xml"
+    ends = '<property name="SpecialSuiteFailureReason" value=""/><testcase name="[BeforeSuite]" status="passed"/>'
+    after = '<testcase name="[SynchronizedAfterSuite]" status="failed"><failure message="late"/></testcase>'
+    case = '<testcase name="[It] Pods run" status="passed"/>'
+    place.write_text(f"<testsuites>{ends}{case}{after}</testsuites>")
+    assert report.read(place) == [Outcome("Pods run", 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("ran", "wanted", "problem"),
+    [
+        (["a", "b"], {"a", "b"}, None),
+        (["a"], None, None),
+        ([], None, "ran no test"),
+        ([], {"a", "b"}, "2 of 2 tests were not run: a, b"),
+        (["c"], {"a", "b", "c", "d", "e"}, "4 of 5 tests were not run: a, b, d and 1 more"),
+        (["a", "b"], {"a"}, r"1 tests were run that .*tests\.txt lacks: b"),
+    ],
+)
+def test_a_run_is_of_all_that_was_asked_for(ran: list[str], wanted: set[str] | None, problem: str | None) -> None:
+    outcomes = [Outcome(title, 1.0) for title in ran]
+    if problem is None:
+        report.demand(outcomes, wanted)
+        return
+    with pytest.raises(NoReport, match=problem):
+        report.demand(outcomes, wanted)
+
+
 def test_a_run_is_kept_as_it_was(tmp_path: Path) -> None:
-    run = Run("site", "2026-11-29 02:16", 235.2, "make", {"Kubernetes": "v1"}, list(OUTCOMES.values()))
+    versions, images = {"Kubernetes": "v1"}, {"pause": "9f"}
+    run = Run("site", "2026-11-29 02:16", 235.2, "make", "1f", versions, images, list(OUTCOMES.values()))
     place = tmp_path / "runs" / "virtual.json"
     assert report.kept(place) is None
     report.keep(run, place)
     assert report.kept(place) == run
+
+
+def test_a_run_that_an_older_program_kept_counts_as_none(tmp_path: Path) -> None:
+    place = tmp_path / "virtual.json"
+    place.write_text('{"node": "site", "outcomes": []}')
+    assert report.kept(place) is None

@@ -30,3 +30,12 @@ def test_a_whole_run_is_without_a_focus_and_a_focus_is_one_argument() -> None:
 def test_a_selection_says_what_it_is() -> None:
     selections = (Selection(), Selection(names=["a", "b"]), Selection(focus="Pods"))
     assert [str(selection) for selection in selections] == ["all tests", "2 chosen tests", "tests that match Pods"]
+
+
+def test_what_a_run_must_have_run_follows_from_its_selection(tmp_path: Path) -> None:
+    (tmp_path / suite.TESTS).write_text(
+        "[sig-node] Pods run [NodeConformance]\n[sig-node] Pods fly [NodeConformance]\n"
+    )
+    assert suite.titles_of(Selection(), tmp_path) == {"Pods run", "Pods fly"}
+    assert suite.titles_of(Selection(names=["[sig-node] Pods fly [NodeConformance]"]), tmp_path) == {"Pods fly"}
+    assert suite.titles_of(Selection(focus="Pods"), tmp_path) is None

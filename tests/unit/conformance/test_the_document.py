@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from devcluster.conformance.document import area
@@ -11,13 +12,14 @@ from devcluster.conformance.report import Outcome, Run
 from devcluster.conformance import document
 
 REASONS = [
-    Reason(re.compile("Sysctls .*"), "A job may not set kernel settings.", within_reach=False),
-    Reason(re.compile("Probing .*"), "Probes are not run.", within_reach=True),
+    Reason(re.compile("Sysctls .*"), re.compile("no"), "A job may not set kernel settings.", within_reach=False),
+    Reason(re.compile("Probing .*"), re.compile("no"), "Probes are not run.", within_reach=True),
 ]
 
 
 def run(node: str, outcomes: Sequence[Outcome]) -> Run:
-    return Run(node, "2026-11-29 02:16", 720.0, f"make {node}", {"Kubernetes": "v1.34.4"}, outcomes)
+    versions, images = {"Kubernetes": "v1.34.4", "Apptainer": "1.4"}, {"pause": "9f", "nginx": "2a"}
+    return Run(node, "2026-11-29 02:16", 720.0, f"make {node}", f"c0de-{node}", versions, images, outcomes)
 
 
 def passed(title: str) -> Outcome:
@@ -122,5 +124,26 @@ def test_an_area_is_what_precedes_the_sentence(title: str, group: str) -> None:
 
 def test_both_commands_and_the_versions_are_there() -> None:
     ran = section(PAGE, "What ran")
-    assert "Kubernetes v1.34.4" in ran
+    assert "| node | commit | Kubernetes | Apptainer |\n" in ran
+    assert "| virtual | c0de-site-schedd | v1.34.4 | 1.4 |\n| ordinary | c0de-hub | v1.34.4 | 1.4 |\n" in ran
+    assert "pause 9f, nginx 2a." in ran
     assert "make site-schedd\nmake hub\n" in ran
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (replace(ORDINARY, versions={"Kubernetes": "v1.33.1", "Apptainer": "1.4"}), "another Kubernetes v1.33.1: no"),
+        (replace(ORDINARY, images={"pause": "9f"}), "another image nginx: no"),
+        (replace(ORDINARY, versions={"Kubernetes": "v1.34.4", "Apptainer": "1.3"}), None),
+    ],
+)
+def test_a_measure_of_something_else_is_left_out_with_a_word(other: Run, said: str | None) -> None:
+    page = document.write(VIRTUAL, other, REASONS)
+    if said is None:
+        assert page.count("ordinary node too") == PAGE.count("ordinary node too") == 1
+        return
+    assert said in page
+    assert "| Secrets | 1 | 1 |  |" in section(page, "By area")
+    assert "ordinary node too" not in page
+    assert "make hub" not in page

@@ -1,7 +1,11 @@
 """Jobs' connections pass by ticket on one path, and nothing else does."""
 
+import asyncio
+import contextlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -15,7 +19,7 @@ GOOD = "Bearer good"
 
 
 async def sidecar(request: web.Request) -> web.StreamResponse:
-    """Takes one ticket, and answers each message with itself."""
+    """Takes one ticket, and answers each message with itself, but for `hush`."""
     if request.headers["Authorization"] != GOOD:
         return web.Response(status=403)
     socket = web.WebSocketResponse(protocols=(SUBPROTOCOL,))
@@ -23,23 +27,53 @@ async def sidecar(request: web.Request) -> web.StreamResponse:
     async for message in socket:
         if message.data == "leave":
             await socket.close(code=4000, message=b"replaced")
-        elif message.type is aiohttp.WSMsgType.TEXT:
-            await socket.send_str(message.data)
-        else:
+        elif message.type is aiohttp.WSMsgType.BINARY:
             await socket.send_bytes(message.data)
+        elif message.data != "hush":
+            await socket.send_str(message.data)
     return socket
 
 
-@pytest.fixture
-async def edge() -> AsyncIterator[str]:
+@contextlib.asynccontextmanager
+async def edge_with(**settings: Any) -> AsyncIterator[str]:
     upstream = web.Application()
     upstream.router.add_get("/job-channel", sidecar)
     async with served(upstream) as behind:
-        channels = JobChannels(JobChannel(upstream=behind, connections=1))
+        channels = JobChannels(JobChannel(upstream=behind, **settings))
         app = web.Application()
         app.router.add_route("*", "/job-channel", channels.handle)
         async with channels.running(), served(app) as url:
             yield f"{url}/job-channel"
+
+
+@pytest.fixture
+async def edge() -> AsyncIterator[str]:
+    async with edge_with(connections=1) as url:
+        yield url
+
+
+@pytest.mark.parametrize("pings", [False, True])
+async def test_a_sidecar_may_be_silent_while_its_job_is_not(pings: bool) -> None:
+    async with edge_with(silence=1) as url, aiohttp.ClientSession() as session:
+        async with session.ws_connect(
+            url, headers={"Authorization": GOOD}, protocols=(SUBPROTOCOL,), autoping=False
+        ) as socket:
+            began = time.monotonic()
+            while time.monotonic() < began + 2.5:
+                await (socket.ping(b"there?") if pings else socket.send_str("hush"))
+                if pings:
+                    answer = await socket.receive(timeout=5)
+                    assert (answer.type, bytes(answer.data)) == (aiohttp.WSMsgType.PONG, b"there?"), "the sidecar's"
+                await asyncio.sleep(0.05)
+            await socket.send_str("still there")
+            assert (await socket.receive(timeout=5)).data == "still there"
+
+
+async def test_a_connection_that_nobody_uses_is_ended() -> None:
+    async with edge_with(silence=0.2) as url, aiohttp.ClientSession() as session:
+        async with session.ws_connect(url, headers={"Authorization": GOOD}, protocols=(SUBPROTOCOL,)) as socket:
+            ended = await socket.receive(timeout=5)
+            assert (ended.type, ended.extra) == (aiohttp.WSMsgType.CLOSE, "nothing was said for too long")
 
 
 async def test_messages_pass_both_ways_and_a_close_keeps_its_code(edge: str) -> None:

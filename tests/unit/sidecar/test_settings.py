@@ -109,7 +109,14 @@ def test_htcondor_is_told_where_the_credentials_are() -> None:
         ({"resources": {"pods": "1.5"}}, "resources.pods", "whole number"),
         ({"resources": {"accelerators": {"no good name!": "1"}}}, "resources.accelerators", "name of a resource"),
         ({"resources": {"accelerators": {"nvidia.com/gpu": "x"}}}, "resources.accelerators", "quantity"),
+        (
+            {"policy": {"require_gpus": {"intel.com/gpu": "true"}}},
+            "policy.require_gpus",
+            "nvidia.com/gpu or amd.com/gpu",
+        ),
+        ({"policy": {"require_gpus": {"amd.com/gpu": "$(x)"}}}, "policy.require_gpus", "require_gpus"),
         ({"wall_time": {"default_seconds": 80, "margin_seconds": 60}}, "wall_time", "margin_seconds"),
+        ({"wall_time": {"default_seconds": 600, "max_seconds": 660}}, "", r"policy.max_grace_seconds \(600\)"),
     ],
 )
 def test_what_would_only_fail_at_a_create_is_refused_at_the_start(

@@ -221,6 +221,15 @@ def test_a_container_that_waits_to_be_started_again_has_its_end_at_its_side() ->
     assert (status["restartCount"], status["ready"], status["started"]) == (2, False, False)
 
 
+def test_a_status_says_which_image_a_container_runs() -> None:
+    record = result(i=0, a="r", b="r")
+    named = [replace(c, image="web:1", image_id=f"docker://web@{c.name}") for c in record.containers if c.name != "b"]
+    view = seen(ad=ad(2), live=replace(record, containers=(*named, record.containers[2])))
+    status = pod_status("u", "ns", "n", "il-u", view)
+    shown = {c["name"]: c["imageID"] for c in (*(status.initContainers or ()), *(status.containers or ()))}
+    assert shown == {"i": "docker://web@i", "a": "docker://web@a", "b": ""}
+
+
 def test_each_run_of_a_container_has_an_identity_of_its_own() -> None:
     def identity(view: PodView) -> object:
         _, b = mains_of(view)
@@ -342,7 +351,9 @@ def test_success_needs_a_record_of_success(evidence: Evidence) -> None:
 def test_what_was_shown_stays(history: list[Evidence]) -> None:
     shown: PodView | None = None
     for evidence in history:
-        after = latch(shown, look(evidence))
+        view = look(evidence)
+        after = latch(shown, view)
+        assert after.ended or not view.ended, "a pod whose end is known has ended"
         if shown is not None:
             assert [c.name for c in after.containers] == [c.name for c in shown.containers]
             for before, now in zip(shown.containers, after.containers, strict=True):
@@ -356,6 +367,16 @@ def test_what_was_shown_stays(history: list[Evidence]) -> None:
                 if waits_again(before):
                     assert waits_again(now) or isinstance(now.state, Terminated)
         shown = after
+
+
+def test_an_end_that_knows_nothing_of_the_restarts_ends_the_pod_all_the_same() -> None:
+    shown = seen(ad=ad(2), live=again(2, ContainerState.RUNNING, ready=True))
+    view = latch(shown, seen(ad=ad(3), end=lost_end(NOW, "7.1")))
+    assert words(view) == ["0 Completed", "137 JobLost", "137 JobLost"]
+    b = view.containers[2]
+    assert (b.restart_count, b.last, b.ready) == (2, shown.containers[2].last, False)
+    waiting = latch(seen(ad=ad(2), live=again(2)), seen(ad=ad(3), end=lost_end(NOW, "7.1")))
+    assert words(waiting)[2] == "137 JobLost"
 
 
 @given(_evidence)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from condor_sidecar.app.job_channels import ChannelAway, Files, JobFailed, NoChannel, TooLarge
+from condor_sidecar.app.job_channels import ChannelAway, JobFailed, NoChannel, TooLarge
 from condor_sidecar.app.pods import PodTable
 from condor_sidecar.app.updates import AT_ONCE, Updates
 from condor_sidecar.core.compile.update import Update, compile_update
@@ -79,7 +79,10 @@ def test_what_can_t_be_mounted_is_rejected_as_at_a_create() -> None:
     assert isinstance(made, Rejection) and "../x" in made.reasons[0]
 
 
-TOKEN = {"name": "kube-api-access-x", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+TOKEN = {
+    "name": "kube-api-access-x",
+    "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}, {"configMap": {"name": "kube-root-ca.crt"}}]},
+}
 
 
 @pytest.mark.parametrize(
@@ -119,17 +122,17 @@ class Channels:
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure = failure
-        self.given: list[tuple[str, Mapping[str, Files], int | None]] = []
+        self.given: list[tuple[str, Update]] = []
         self.at_once = self.most = 0
 
-    async def update(self, uid: str, volumes: Mapping[str, Files], deadline_seconds: int | None) -> None:
+    async def update(self, uid: str, update: Update) -> None:
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         await asyncio.sleep(0)
         self.at_once -= 1
         if self.failure is not None:
             raise self.failure
-        self.given.append((uid, volumes, deadline_seconds))
+        self.given.append((uid, update))
 
     def usage(self) -> Mapping[str, PodUsage]:
         return {}
@@ -160,8 +163,8 @@ async def test_a_running_pod_gets_its_new_content_one_update_at_a_time(tmp_path:
     updates = Updates(table(tmp_path), channels, POLICY)
     await asyncio.gather(*(updates.apply(message(activeDeadlineSeconds=50)) for _ in range(5)))
     assert len(channels.given) == 5 and channels.most == 1
-    uid, volumes, deadline = channels.given[0]
-    assert (uid, set(volumes), deadline) == (UID, {"settings", "keys"}, 50)
+    uid, given = channels.given[0]
+    assert (uid, set(given.volumes), given.deadline_seconds) == (UID, {"settings", "keys"}, 50)
 
 
 @pytest.mark.parametrize(
@@ -186,10 +189,10 @@ async def test_jobs_that_don_t_answer_hold_up_no_other(tmp_path: Path) -> None:
     held, answers = table(tmp_path), asyncio.Event()
 
     class Silent(Channels):
-        async def update(self, uid: str, volumes: Mapping[str, Files], deadline_seconds: int | None) -> None:
+        async def update(self, uid: str, update: Update) -> None:
             if uid != UID:
                 await answers.wait()
-            await super().update(uid, volumes, deadline_seconds)
+            await super().update(uid, update)
 
     channels = Silent()
     updates = Updates(held, channels, POLICY)
@@ -202,7 +205,7 @@ async def test_jobs_that_don_t_answer_hold_up_no_other(tmp_path: Path) -> None:
         entry.enter(Stage.PRESENT)
         waiting.append(asyncio.create_task(updates.apply(other)))
     await asyncio.wait_for(updates.apply(message()), 30)
-    assert [uid for uid, _, _ in channels.given] == [UID]
+    assert [uid for uid, _ in channels.given] == [UID]
     answers.set()
     await asyncio.gather(*waiting)
 

@@ -144,8 +144,20 @@ def test_the_api_token_is_left_out_with_its_mounts_and_needs_nothing() -> None:
 
 
 def test_a_volume_that_only_looks_like_the_api_token_is_sent() -> None:
-    thing = pod(volumes=[{"name": "kube-api-access-mine", "emptyDir": {}}])
-    assert request(thing)["pod"]["spec"]["volumes"] == thing["spec"]["volumes"]
+    token, *others = API_TOKEN["projected"]["sources"]
+    for_vault = {"serviceAccountToken": {"path": "token", "audience": "vault"}}
+    sources: list[Json] = [
+        {"emptyDir": {}},
+        {"projected": {"sources": [for_vault, *others]}},
+        {"projected": {"sources": [token]}},
+    ]
+    for source in sources:
+        thing = pod(volumes=[{"name": "kube-api-access-mine", **source}])
+        objects: dict[ObjectName, Json | None] = {
+            ObjectName("configmap", "kube-root-ca.crt"): {"data": {"ca.crt": "CA"}}
+        }
+        sent = request(thing, objects, tokens={("kube-api-access-mine", "token"): "t"})
+        assert sent["pod"]["spec"]["volumes"] == thing["spec"]["volumes"]
 
 
 def test_an_allowed_api_token_has_the_configured_authority() -> None:

@@ -13,7 +13,7 @@ from virtual_kubelet.core.object_store import MissingObjectError, ObjectName, Ob
 
 from tests.unit.vk.pods import UID, Json, container, pod
 
-NODE = NodeFacts("node", "10.0.0.9", {"cpu": "96", "memory": "384Gi"})
+NODE = NodeFacts("node", "10.0.0.9", {"cpu": "96", "memory": "384Gi", "ephemeral-storage": "500Gi"})
 
 
 def store(**objects: dict[str, str]) -> ObjectStore:
@@ -145,6 +145,7 @@ def test_fields(path: str, expected: str) -> None:
     ("selector", "expected"),
     [
         ({"resource": "limits.cpu"}, "96"),  # the node's, where the container has none
+        ({"resource": "limits.ephemeral-storage", "divisor": "1Gi"}, "500"),  # so where its limit is 0
         ({"resource": "requests.cpu"}, "2"),  # 1500m, rounded up
         ({"resource": "requests.cpu", "divisor": "1m"}, "1500"),
         ({"resource": "limits.memory", "divisor": "1Mi"}, "1025"),
@@ -154,7 +155,7 @@ def test_fields(path: str, expected: str) -> None:
     ],
 )
 def test_resources(selector: Json, expected: str) -> None:
-    resources = {"requests": {"cpu": "1500m"}, "limits": {"memory": str(1024 * 2**20 + 1)}}
+    resources = {"requests": {"cpu": "1500m"}, "limits": {"memory": str(1024 * 2**20 + 1), "ephemeral-storage": "0"}}
     one, other = container("a", resources=resources), container("b", resources={"requests": {"cpu": "7"}})
     assert resource_value(pod([one, other]), one, selector, NODE) == expected
 

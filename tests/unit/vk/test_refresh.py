@@ -94,9 +94,11 @@ class Site:
 class Told:
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []
+        self.parts: list[str] = []
 
-    def pod(self, _pod: KnownPod, _kind: str, reason: str, message: str) -> None:
+    def pod(self, _pod: KnownPod, _kind: str, reason: str, message: str, part: str = "") -> None:
         self.events.append((reason, message))
+        self.parts.append(part)
 
 
 WEB, KEYS = "/api/v1/namespaces/ns/configmaps/web", "/api/v1/namespaces/ns/secrets/keys"
@@ -113,7 +115,11 @@ class World:
         self.reader = ObjectReader(api, [])
         parts: tuple[Any, ...] = (self.registry, self.site, self.reader, self.told)
         self.refresher = Refresher(
-            *parts, translation=TRANSLATION, node=lambda: NODE, interval=INTERVAL, clock=lambda: self.now
+            *parts,
+            translation=TRANSLATION,
+            node=lambda: NODE,
+            interval=INTERVAL,
+            clock=lambda: self.now,
         )
         self.api.put(WEB, {"a": "1"})
 

@@ -1,5 +1,6 @@
 """``python -m devcluster.conformance build|run|write|titles``: Kubernetes' own tests, on the virtual or the ordinary node."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -47,12 +48,12 @@ def run_suite(
     checkout = find_checkout()
     selection = suite.chosen(folder(checkout)) if selected else Selection(focus=focus)
     wanted = Wanted(node, selection, processes)
-    with changing(checkout, console):
-        found = _run(checkout, wanted)
-    if out is not None:
-        report.keep(found, out)
+    places = [out] if out is not None else []
     if selection == Selection():
-        report.keep(found, kept_at(Platform(checkout).cache, node))
+        places.append(kept_at(Platform(checkout).cache, node))
+    with changing(checkout, console):
+        found = _run(checkout, wanted, places)
+    if selection == Selection():
         _write(checkout)
     _show(checkout, found)
 
@@ -76,13 +77,20 @@ def _build(checkout: Checkout, log: StepLog) -> None:
     build(Platform(checkout), log)
 
 
-def _run(checkout: Checkout, wanted: Wanted) -> Run:
+def _run(checkout: Checkout, wanted: Wanted, places: Sequence[Path]) -> Run:
+    """What was found is kept at ``places`` at once."""
     platform = Platform(checkout)
     provider = Embedded(platform)
     found: list[Run] = []
+
+    def keep(one: Run) -> None:
+        found.append(one)
+        for place in places:
+            report.keep(one, place)
+
     bring_up(provider)
     title = f"the suite on the {wanted.judged} node: {wanted.selection}"
-    step = Step("conformance", title, lambda log: found.append(run(platform, wanted, log)))
+    step = Step("conformance", title, lambda log: run(platform, wanted, log, keep))
     run_steps([step], checkout.logs / "up", console)
     return found[0]
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 
 from devcluster import release
+from devcluster.conformance.undoing import Undo, undoing
 from devcluster.kubernetes.certificates import NODE
 from devcluster.kubernetes.cluster import wait_until
 from devcluster.platform import Platform
@@ -28,10 +29,18 @@ _NODE: Object = {
     "serviceLinks": True,
 }
 OPEN: Object = {"sites": {ENDPOINT.mode: {"allNamespaces": True, "namespaces": [], "node": _NODE}}}
+SCRATCH = "/srv/scratch"
+"""Everybody's folder on the worker machines, as /tmp of a node is."""
 LETS: Object = {
     # each worker machine has an address of its own in a run, and they reach each other
     "policy": {"tell_pod_address": True},
-    "hostpath": [{"path": "/cvmfs"}, {"path": "/etc/hosts", "read_only": False}],
+    "hostpath": [
+        {"path": "/cvmfs"},
+        # a test wants it made where it is missing; it is root's all the same
+        {"path": "/etc/hosts", "read_only": False},
+        # a job's own /tmp is its own alone
+        {"path": "/tmp", "target": SCRATCH, "read_only": False},  # noqa: S108 - a path of worker machines
+    ],
 }
 """What the site lets pods do in a run, beyond what it lets them do otherwise."""
 MACHINES = Slots(machines=20)
@@ -51,40 +60,35 @@ class Judged(StrEnum):
 
 @contextmanager
 def arena(platform: Platform, judged: Judged, log: StepLog) -> Iterator[None]:
-    """Around a run. Raises CommandFailed, NotReady, PoolNotReady."""
-    if judged is Judged.ORDINARY:
-        yield
-        return
-    with _many_machines(platform), _open_node(platform, log):
+    """Around a run. Raises CommandFailed, NotReady, PoolNotReady; NotUndone when it ends."""
+    with undoing(log) as undo:
+        if judged is Judged.VIRTUAL:
+            _many_machines(platform, undo)
+            _open_node(platform, log, undo)
         yield
 
 
-@contextmanager
-def _many_machines(platform: Platform) -> Iterator[None]:
+def _many_machines(platform: Platform, undo: Undo) -> None:
     machine = site.site_machine(platform)
-    try:
-        pool.start(machine, platform.network, MACHINES)
-        site.start_edge(platform, LETS)
-        yield
-    finally:
-        site.start_edge(platform)
-        pool.start(machine, platform.network, Slots())
+    undo("the worker machines' folder", lambda: machine.run(["rm", "-rf", SCRATCH]))
+    undo("the pool", lambda: pool.start(machine, platform.network, Slots()))
+    undo("the edge", lambda: site.start_edge(platform))
+    machine.run(["install", "-d", "-m", "1777", SCRATCH])
+    pool.start(machine, platform.network, MACHINES)
+    site.start_edge(platform, LETS)
 
 
-@contextmanager
-def _open_node(platform: Platform, log: StepLog) -> Iterator[None]:
-    try:
-        release.install(platform, log, OPEN)
-        release.wait_for_virtual_node(platform, ENDPOINT.node_name, log)
-        wait_until(_untainted(platform), 60, f"node {ENDPOINT.node_name} without its taint")
-        platform.kubectl("cordon", NODE)
-        yield
-    finally:
-        # as it is now, the node would take the pod of its own virtual kubelet that the release brings back
-        platform.kubectl("cordon", ENDPOINT.node_name)
-        platform.kubectl("uncordon", NODE)
-        release.install(platform, log)
-        platform.kubectl("uncordon", ENDPOINT.node_name)
+def _open_node(platform: Platform, log: StepLog, undo: Undo) -> None:
+    kubectl = platform.kubectl
+    # as it is now, the node would take the pod of its own virtual kubelet that the release brings back
+    undo("the virtual node", lambda: kubectl("uncordon", ENDPOINT.node_name))
+    undo("the release", lambda: release.install(platform, log))
+    undo("the ordinary node", lambda: kubectl("uncordon", NODE))
+    undo("the virtual node", lambda: kubectl("cordon", ENDPOINT.node_name))
+    release.install(platform, log, OPEN)
+    release.wait_for_virtual_node(platform, ENDPOINT.node_name, log)
+    wait_until(_untainted(platform), 60, f"node {ENDPOINT.node_name} without its taint")
+    kubectl("cordon", NODE)
 
 
 def _untainted(platform: Platform) -> Callable[[], bool]:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from devcluster.conformance.arena import MACHINES
+from devcluster.conformance.arena import MACHINES, SCRATCH
 from devcluster.conformance.reasons import Reason, explanation
 from devcluster.conformance.report import Outcome, Run
 
@@ -19,7 +19,7 @@ Written by `make conformance`; change `devcluster/conformance/reasons.yaml` or t
 The tests are those of Kubernetes' conformance suite that say what a node does for a pod (label NodeConformance, without Slow,
 Serial and Disruptive). Each pod of theirs is a job of the development cluster's HTCondor pool, handed over and reported back
 the way that every pod goes ([architecture](architecture.md)). The same tests with the same images on the ordinary node of the
-same cluster are the measure: what fails there fails for a reason of this set-up.
+same cluster are the measure of what this set-up lets a node do.
 """
 SETTING = """\
 ## How the cluster is set for a run
@@ -31,8 +31,10 @@ SETTING = """\
   they are unpacked, as on CVMFS. The test that must be able to pull its image fails on the ordinary node for that reason.
 - Jobs run as one unprivileged account, in Apptainer.
 - The site lets pods have more than usual: it tells Kubernetes the worker machine's address as the pod's
-  (`policy.tell_pod_address`), and offers `/etc/hosts` of worker machines (`hostpath`). Pods are told of Services by
-  variables (`node.serviceLinks`), though they reach none of them.
+  (`policy.tell_pod_address`), and offers (`hostpath`) `/etc/hosts` of worker machines, writable since a test asks for it to be made
+  where it is missing, though the file is root's and no job can change it; and as `/tmp` a folder of theirs that is everybody's
+  (`{scratch}`), since HTCondor gives each job a `/tmp` of its own. Pods are told of Services by variables
+  (`node.serviceLinks`), though they reach none of them.
 - A job has no network of its own, it shares that of its machine. So two pods that listen on one port can't run on one machine at
   the same time, at no site. For a run the pool is one of {machines} worker machines, each with an address of its own and one job at
   a time; they reach each other. On them unprivileged programs may listen on every port (`net.ipv4.ip_unprivileged_port_start = 0`),
@@ -51,29 +53,43 @@ _BEYOND = "No unprivileged job at a site can pass these."
 
 
 def write(virtual: Run, ordinary: Run | None, reasons: Sequence[Reason]) -> str:
-    """The whole page."""
-    parts = [INTRODUCTION, _counts(virtual, ordinary), _areas(virtual, ordinary)]
+    """The whole page. An ordinary node's run of other tests or other images is no measure, and is left out with a word."""
+    differing = _differing(virtual, ordinary) if ordinary else []
+    parts = [INTRODUCTION, _counts(virtual, ordinary, differing)]
+    ordinary = None if differing else ordinary
+    parts.append(_areas(virtual, ordinary))
     parts += _failures(virtual, ordinary, reasons)
     parts += [
         _passed_without_a_pod(virtual),
         _only_there(virtual, ordinary),
-        SETTING.format(machines=MACHINES.machines),
+        SETTING.format(machines=MACHINES.machines, scratch=SCRATCH),
         _versions(virtual, ordinary),
     ]
     return "\n".join(part for part in parts if part)
 
 
 def unexplained(run: Run, reasons: Iterable[Reason]) -> list[Outcome]:
-    """Failures that no row of the table is about."""
+    """Failures that no row of the table is about, or that happened otherwise than the row says."""
     rows = list(reasons)
-    return [outcome for outcome in run.failed() if explanation(outcome.title, rows) is None]
+    return [outcome for outcome in run.failed() if explanation(outcome, rows) is None]
 
 
-def _counts(virtual: Run, ordinary: Run | None) -> str:
+def _differing(virtual: Run, ordinary: Run) -> list[str]:
+    """What makes tests of the two runs others: the suite, which is Kubernetes' own, and the images of its pods."""
+    kubernetes = [run.versions["Kubernetes"] for run in (virtual, ordinary)]
+    names = sorted({*virtual.images, *ordinary.images})
+    images = [f"image {name}" for name in names if virtual.images.get(name) != ordinary.images.get(name)]
+    return [f"Kubernetes {kubernetes[1]}", *images] if kubernetes[0] != kubernetes[1] else images
+
+
+def _counts(virtual: Run, ordinary: Run | None, differing: Sequence[str]) -> str:
     rows = ["| node | tests | passed | failed | begun (UTC) | minutes |", "|---|---|---|---|---|---|"]
     for kind, run in (("virtual", virtual), ("ordinary", ordinary)):
         if run is None:
             rows.append(f"| {kind} | not run on this machine | | | | |")
+            continue
+        if run is ordinary and differing:
+            rows.append(f"| {kind} | last run with another {', '.join(differing)}: no measure of this | | | | |")
             continue
         bad = len(run.failed())
         total = len(run.outcomes)
@@ -105,7 +121,7 @@ def _failures(virtual: Run, ordinary: Run | None, reasons: Sequence[Reason]) -> 
     there = ordinary.by_title() if ordinary else {}
     groups: dict[Reason, list[Outcome]] = {}
     for outcome in virtual.failed():
-        reason = explanation(outcome.title, reasons)
+        reason = explanation(outcome, reasons)
         if reason is not None:
             groups.setdefault(reason, []).append(outcome)
     for heading, words, within in (("Within reach", _REACHABLE, True), ("Out of reach", _BEYOND, False)):
@@ -157,9 +173,15 @@ def _only_there(virtual: Run, ordinary: Run | None) -> str:
 
 
 def _versions(virtual: Run, ordinary: Run | None) -> str:
-    names = " | ".join(f"{name} {version}" for name, version in virtual.versions.items())
-    lines = ["## What ran\n", f"| {names} |", f"|{'---|' * len(virtual.versions)}", ""]
-    lines += ["```", virtual.command, *([ordinary.command] if ordinary else []), "```"]
+    runs = [("virtual", virtual), *([("ordinary", ordinary)] if ordinary else [])]
+    lines = ["## What ran\n", f"| node | commit | {' | '.join(virtual.versions)} |"]
+    lines.append(f"|---|---|{'---|' * len(virtual.versions)}")
+    for kind, run in runs:
+        versions = " | ".join(run.versions.get(name, "") for name in virtual.versions)
+        lines.append(f"| {kind} | {run.code} | {versions} |")
+    images = ", ".join(f"{name} {key}" for name, key in virtual.images.items())
+    lines += ["", f"Images of the suite's pods, by what they are made of: {images}.\n"]
+    lines += ["```", *(run.command for _, run in runs), "```"]
     return "\n".join(lines) + "\n"
 
 

@@ -64,8 +64,8 @@ def recipes(platform: Platform, suite: Path) -> dict[str, Recipe]:
     return made
 
 
-def provide(platform: Platform, suite: Path, site: Machine, log: StepLog) -> None:
-    """Build the images and give them to node and site under their names. Raises CommandFailed."""
+def provide(platform: Platform, suite: Path, site: Machine, log: StepLog) -> dict[str, str]:
+    """Build the images and give them to node and site under their names; returns their keys. Raises CommandFailed."""
     made = recipes(platform, suite)
     buildah.ensure([*platform.recipes.values(), *made.values()], platform.checkout, platform.cache, log)
     cluster.import_images(platform.node, [recipe.image for recipe in made.values()], log)
@@ -83,6 +83,7 @@ def provide(platform: Platform, suite: Path, site: Machine, log: StepLog) -> Non
             platform.node.run(tag)
     ours = [recipe.image for recipe in platform.recipes.values() if recipe.runs_at_sites]
     cvmfs.publish(site, ours, {name: made[source.name].image for source in SOURCES for name in source.references})
+    return {name: recipe.image.tag for name, recipe in made.items()}
 
 
 def _adding(program: Path) -> AddToContext:

@@ -6,8 +6,8 @@ A test is known by its title: the suite's text without the tags in brackets, whi
 import json
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, parse
@@ -15,12 +15,14 @@ from xml.etree.ElementTree import Element, parse
 from devcluster.conformance.shown_pods import pods_words
 
 _LEAF = "[It] "  # what precedes the name of a test; set-up of the whole suite has other words there
+_SET_UP = re.compile(r"\[(?:Synchronized|Report)?BeforeSuite\]")
 _LABELS = re.compile(r" \[[^\]]*\]$")  # all of them once more, at the end
 _TAG = re.compile(r"\[[^\]]*\]")
 _NAMESPACE = re.compile(r'Destroying namespace "([^"]+)"')
 # pods' names and addresses in memory say nothing, and differ in every run
 _CHANGING = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|0x[0-9a-f]+")
 _LENGTH = 300
+_MISSING_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the suite. ``began`` is UTC; ``versions`` are of the programs that took part."""
+    """One run of the suite. ``began`` is UTC; ``code`` is of this repository (origin.py).
+
+    ``versions`` are of the programs that took part, ``images`` the keys of the suite's pods' images: what an image is made of.
+    """
 
     node: str
     began: str
     seconds: float
     command: str
+    code: str
     versions: Mapping[str, str]
+    images: Mapping[str, str]
     outcomes: Sequence[Outcome]
 
     def failed(self) -> list[Outcome]:
@@ -59,7 +66,7 @@ class Run:
 
 
 class NoReport(Exception):
-    """The suite wrote no report that can be read; the message says where one was expected."""
+    """The suite wrote no report that can be read, or of a part of what was asked for; the message says where and what."""
 
 
 def title(name: str) -> str:
@@ -68,8 +75,29 @@ def title(name: str) -> str:
 
 
 def read(place: Path, refused: Mapping[str, str] | None = None) -> list[Outcome]:
-    """The tests that were run, by title. ``refused`` has reasons by namespace (refusals.py). Raises NoReport."""
-    return sorted(_outcomes(_root(place), refused or {}), key=lambda outcome: outcome.title)
+    """The tests that were run, by title. ``refused`` has reasons by namespace (refusals.py).
+
+    Raises NoReport, also for a run that was cut: in a report, tests that were not reached look as if nobody had asked for them.
+    """
+    root = _root(place)
+    problems = list(_cut_short(root))
+    if problems:
+        raise NoReport(f"the suite did not run to its end: {'; '.join(problems)} ({place})")
+    return sorted(_outcomes(root, refused or {}), key=lambda outcome: outcome.title)
+
+
+def demand(outcomes: Sequence[Outcome], titles: Collection[str] | None) -> None:
+    """Just ``titles`` were run; without them, anything at all. Raises NoReport."""
+    ran = {outcome.title for outcome in outcomes}
+    if titles is None:
+        if not ran:
+            raise NoReport("the suite ran no test: none matches")
+        return
+    missing, foreign = sorted(set(titles) - ran), sorted(ran - set(titles))
+    if missing:
+        raise NoReport(f"{len(missing)} of {len(titles)} tests were not run: {_some(missing)}")
+    if foreign:
+        raise NoReport(f"{len(foreign)} tests were run that devcluster/conformance/tests.txt lacks: {_some(foreign)}")
 
 
 def names(place: Path) -> list[str]:
@@ -88,11 +116,13 @@ def keep(run: Run, place: Path) -> None:
 
 
 def kept(place: Path) -> Run | None:
-    """The last whole run on a node, if there was one."""
+    """The last whole run on a node, if there was one. One that an older program kept doesn't say enough."""
     if not place.is_file():
         return None
-    fields: dict[str, Any] = json.loads(place.read_text())
-    return Run(**{**fields, "outcomes": [Outcome(**each) for each in fields["outcomes"]]})
+    stored: dict[str, Any] = json.loads(place.read_text())
+    if set(stored) != {field.name for field in fields(Run)}:
+        return None
+    return Run(**{**stored, "outcomes": [Outcome(**each) for each in stored["outcomes"]]})
 
 
 def _root(place: Path) -> Element:
@@ -109,6 +139,22 @@ def _outcomes(root: Element, refused: Mapping[str, str]) -> Iterator[Outcome]:
             namespaces = _NAMESPACE.findall(case.findtext("system-err", ""))
             reasons = "; ".join(sorted({refused[each] for each in namespaces if each in refused}))
             yield Outcome(title(name), round(float(case.get("time", "0")), 1), _failure(case), reasons)
+
+
+def _cut_short(root: Element) -> Iterator[str]:
+    """Why the suite ended before its time: ginkgo's own reason, or a set-up that failed."""
+    for each in root.iter("property"):
+        if each.get("name") == "SpecialSuiteFailureReason" and each.get("value"):
+            yield each.get("value", "")
+    for case in root.iter("testcase"):
+        name = case.get("name", "")
+        if _SET_UP.match(name) and case.get("status") != "passed":
+            yield f"{name} {_failure(case)}"
+
+
+def _some(titles: Sequence[str]) -> str:
+    more = f" and {len(titles) - _MISSING_NAMED} more" if len(titles) > _MISSING_NAMED else ""
+    return ", ".join(titles[:_MISSING_NAMED]) + more
 
 
 def _left_out(case: Element) -> bool:

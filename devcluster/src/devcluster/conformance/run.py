@@ -2,14 +2,15 @@
 
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from devcluster import golang
-from devcluster.conformance import pod_images, programs, refusals, report, suite
+from devcluster.conformance import origin, pod_images, programs, refusals, report, suite
 from devcluster.conformance.arena import ENDPOINT, Judged, arena
-from devcluster.conformance.report import Run
+from devcluster.conformance.report import Outcome, Run
 from devcluster.conformance.suite import Selection
 from devcluster.kubernetes.programs import pinned_version
 from devcluster.leash import mark
@@ -51,29 +52,36 @@ def list_tests(platform: Platform, log: StepLog) -> None:
     (folder(platform.checkout) / suite.TESTS).write_text("".join(f"{name}\n" for name in found))
 
 
-def run(platform: Platform, wanted: Wanted, log: StepLog) -> Run:
-    """Run the tests on the platform, which is up. Raises CommandFailed, NotReady, NoReport."""
+def run(platform: Platform, wanted: Wanted, log: StepLog, found: Callable[[Run], None]) -> None:
+    """Run the tests on the platform, which is up.
+
+    ``found`` gets what they found before the platform is brought back, which may fail. Raises CommandFailed, NotReady, NoReport,
+    NotUndone.
+    """
     built = build(platform, log)
-    pod_images.provide(platform, built, site.site_machine(platform), log)
+    images = pod_images.provide(platform, built, site.site_machine(platform), log)
     out = platform.checkout.logs / "conformance" / wanted.judged
     out.mkdir(parents=True, exist_ok=True)
     (out / suite.REPORT).unlink(missing_ok=True)
+    code = origin.look(platform.checkout)
     argv = suite.argv(built, platform.checkout.kubeconfig, out, wanted.selection, wanted.processes)
     with arena(platform, wanted.judged, log):
         log.note("tests")
         began, start = datetime.now(UTC), time.monotonic()
         _tests(argv, out, platform)
         seconds = round(time.monotonic() - start, 1)
-        virtual = wanted.judged is Judged.VIRTUAL
-        refused = refusals.of_site(platform.kubectl, ENDPOINT.mode) if virtual else {}
-    return Run(
-        node=wanted.judged.node,
-        began=f"{began:%Y-%m-%d %H:%M}",
-        seconds=seconds,
-        command=_command(wanted),
-        versions=_versions(platform),
-        outcomes=report.read(out / suite.REPORT, refused),
-    )
+        outcomes = _outcomes(platform, wanted, out)
+        command, versions = _command(wanted), _versions(platform)
+        moment = f"{began:%Y-%m-%d %H:%M}"
+        found(Run(wanted.judged.node, moment, seconds, command, code, versions, images, outcomes))
+
+
+def _outcomes(platform: Platform, wanted: Wanted, out: Path) -> list[Outcome]:
+    """What was found, if it is of all that was asked for."""
+    refused = refusals.of_site(platform.kubectl, ENDPOINT.mode) if wanted.judged is Judged.VIRTUAL else {}
+    outcomes = report.read(out / suite.REPORT, refused)
+    report.demand(outcomes, suite.titles_of(wanted.selection, folder(platform.checkout)))
+    return outcomes
 
 
 def _tests(argv: list[str], out: Path, platform: Platform) -> None:
@@ -96,4 +104,5 @@ def _versions(platform: Platform) -> dict[str, str]:
         "containerd": platform.node.run(["containerd", "--version"]).stdout.split()[2],
         "HTCondor": condor[condor.index("$CondorVersion:") + 1],
         "Apptainer": machine.run(["apptainer", "--version"]).stdout.split()[-1],
+        "services' image": platform.image("services").tag,
     }

@@ -38,6 +38,13 @@ class Selection:
         return self.focus or "|".join(_SPECIAL.sub(r"\\\1", name) for name in self.names)
 
 
+def titles_of(selection: Selection, folder: Path) -> set[str] | None:
+    """What a run of it must have run; None where only ginkgo knows."""
+    if selection.focus:
+        return None
+    return {title(name) for name in selection.names} or set(tests(folder))
+
+
 class UnknownTest(Exception):
     """A chosen title is none of the suite's; the message says which."""
 

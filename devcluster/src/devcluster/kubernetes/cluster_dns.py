@@ -1,9 +1,12 @@
 """CoreDNS as the cluster's DNS, and the manifests that install it."""
 
 from devcluster.addresses import AddressPlan
+from devcluster.kubernetes.deployment import deployment
 from devcluster.kubernetes.node import CLUSTER_DNS
+from devcluster.kubernetes.rights import binding, role, rule
 
 _META = {"name": "coredns", "namespace": "kube-system"}
+_ROLE = {"name": "system:coredns"}
 _LABELS = {"k8s-app": "kube-dns"}
 _PORTS = (("dns", "UDP"), ("dns-tcp", "TCP"))
 
@@ -33,39 +36,24 @@ def corefile(plan: AddressPlan) -> str:
 
 
 def manifests(plan: AddressPlan, image: str) -> list[dict[str, object]]:
+    found = ("list", "watch")
+    rules = [
+        rule("", ["endpoints", "services", "pods", "namespaces"], found),
+        rule("discovery.k8s.io", ["endpointslices"], found),
+    ]
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _META},
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRole",
-            "metadata": {"name": "system:coredns"},
-            "rules": [
-                {
-                    "apiGroups": [""],
-                    "resources": ["endpoints", "services", "pods", "namespaces"],
-                    "verbs": ["list", "watch"],
-                },
-                {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
-            ],
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": "system:coredns"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:coredns"},
-            "subjects": [{"kind": "ServiceAccount", **_META}],
-        },
+        role("ClusterRole", _ROLE, rules),
+        binding("ClusterRoleBinding", _ROLE, ("ClusterRole", _ROLE["name"]), _META),
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _META, "data": {"Corefile": corefile(plan)}},
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {**_META, "labels": _LABELS},
-            "spec": {
-                "replicas": 1,
-                "selector": {"matchLabels": _LABELS},
-                "template": {"metadata": {"labels": _LABELS}, "spec": _pod(image)},
-            },
-        },
+        deployment(
+            _META,
+            _LABELS,
+            _container(image),
+            [{"name": "configuration", "configMap": {"name": "coredns"}}],
+            priorityClassName="system-cluster-critical",
+            dnsPolicy="Default",
+        ),
         {
             "apiVersion": "v1",
             "kind": "Service",
@@ -79,11 +67,10 @@ def manifests(plan: AddressPlan, image: str) -> list[dict[str, object]]:
     ]
 
 
-def _pod(image: str) -> dict[str, object]:
-    container = {
+def _container(image: str) -> dict[str, object]:
+    return {
         "name": "coredns",
         "image": image,
-        "imagePullPolicy": "Never",
         "args": ["-conf", "/etc/coredns/Corefile"],
         "resources": {"requests": {"cpu": "20m", "memory": "40Mi"}, "limits": {"memory": "170Mi"}},
         "ports": [{"name": name, "containerPort": 53, "protocol": protocol} for name, protocol in _PORTS],
@@ -95,13 +82,4 @@ def _pod(image: str) -> dict[str, object]:
             "capabilities": {"add": ["NET_BIND_SERVICE"], "drop": ["ALL"]},
         },
         "volumeMounts": [{"name": "configuration", "mountPath": "/etc/coredns", "readOnly": True}],
-    }
-    return {
-        "serviceAccountName": "coredns",
-        "priorityClassName": "system-cluster-critical",
-        "dnsPolicy": "Default",
-        # Never on a virtual node: their pods are jobs.
-        "nodeSelector": {"kubernetes.io/hostname": "hub"},
-        "containers": [container],
-        "volumes": [{"name": "configuration", "configMap": {"name": "coredns"}}],
     }

@@ -5,6 +5,9 @@ A claim's size is no quota here: a volume is as large as the node's disk.
 
 import json
 
+from devcluster.kubernetes.deployment import WITHOUT_RIGHTS, deployment
+from devcluster.kubernetes.rights import READ, binding, role, rule
+
 NAMESPACE = "local-path-storage"
 NAME = "local-path"
 FOLDER = "/opt/volumes"
@@ -33,53 +36,31 @@ def manifests(image: str, helper_image: str) -> list[dict[str, object]]:
             "reclaimPolicy": "Delete",
         },
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _META, "data": _configuration(helper_image)},
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {**_META, "labels": _LABELS},
-            "spec": {
-                "replicas": 1,
-                "selector": {"matchLabels": _LABELS},
-                "template": {"metadata": {"labels": _LABELS}, "spec": _pod(image)},
-            },
-        },
-    ]
-
-
-def _rights() -> list[dict[str, object]]:
-    watch = ["get", "list", "watch"]
-    change = [*watch, "create", "patch", "update", "delete"]
-    return [
-        *_role("Role", [{"apiGroups": [""], "resources": ["pods"], "verbs": change}]),
-        *_role(
-            "ClusterRole",
-            [
-                {
-                    "apiGroups": [""],
-                    "resources": ["nodes", "persistentvolumeclaims", "configmaps", "pods", "pods/log"],
-                    "verbs": watch,
-                },
-                {"apiGroups": [""], "resources": ["persistentvolumes"], "verbs": change},
-                {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
-                {"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": watch},
-            ],
+        deployment(
+            _META, _LABELS, _container(image), [{"name": "configuration", "configMap": {"name": _META["name"]}}]
         ),
     ]
 
 
-def _role(kind: str, rules: list[dict[str, object]]) -> list[dict[str, object]]:
-    metadata: dict[str, object] = dict(_META) if kind == "Role" else {"name": PROGRAM}
-    group = "rbac.authorization.k8s.io"
-    return [
-        {"apiVersion": f"{group}/v1", "kind": kind, "metadata": metadata, "rules": rules},
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": f"{kind}Binding",
-            "metadata": metadata,
-            "roleRef": {"apiGroup": group, "kind": kind, "name": metadata["name"]},
-            "subjects": [{"kind": "ServiceAccount", **_META}],
-        },
-    ]
+def _rights() -> list[dict[str, object]]:
+    change = (*READ, "create", "patch", "update", "delete")
+    rules = {
+        "Role": [rule("", ["pods"], change)],
+        "ClusterRole": [
+            rule("", ["nodes", "persistentvolumeclaims", "configmaps", "pods", "pods/log"], READ),
+            rule("", ["persistentvolumes"], change),
+            rule("", ["events"], ["create", "patch"]),
+            rule("storage.k8s.io", ["storageclasses"], READ),
+        ],
+    }
+    metadata = {"Role": _META, "ClusterRole": {"name": PROGRAM}}
+    made = []
+    for kind, place in metadata.items():
+        made += [
+            role(kind, place, rules[kind]),
+            binding(f"{kind}Binding", place, (kind, place["name"]), _META),
+        ]
+    return made
 
 
 def _configuration(helper_image: str) -> dict[str, str]:
@@ -103,11 +84,10 @@ def _configuration(helper_image: str) -> dict[str, str]:
     }
 
 
-def _pod(image: str) -> dict[str, object]:
-    container = {
+def _container(image: str) -> dict[str, object]:
+    return {
         "name": "provisioner",
         "image": image,
-        "imagePullPolicy": "Never",
         "args": [
             *("start", "--config", f"{_CONFIGURATION}/config.json"),
             *("--configmap-name", _META["name"], "--service-account-name", _META["name"]),
@@ -117,19 +97,6 @@ def _pod(image: str) -> dict[str, object]:
             {"name": "CONFIG_MOUNT_PATH", "value": f"{_CONFIGURATION}/"},
         ],
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "runAsUser": 65534,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": WITHOUT_RIGHTS,
         "volumeMounts": [{"name": "configuration", "mountPath": _CONFIGURATION, "readOnly": True}],
-    }
-    return {
-        "serviceAccountName": _META["name"],
-        # Never on a virtual node: their pods are jobs.
-        "nodeSelector": {"kubernetes.io/hostname": "hub"},
-        "containers": [container],
-        "volumes": [{"name": "configuration", "configMap": {"name": _META["name"]}}],
     }

@@ -7,7 +7,7 @@ from service_runtime.settings import Section
 
 from condor_sidecar.core import policy
 from condor_sidecar.core.compile.wall_time import DEFAULT_GRACE
-from condor_sidecar.setting_values import AbsolutePath, Annotation, Positive, SitePath, SubmitLines
+from condor_sidecar.setting_values import AbsolutePath, Annotation, GpuLines, Positive, SitePath, SubmitLines
 
 
 class JobDefaults(Section):
@@ -106,6 +106,9 @@ class PodPolicy(Section):
     """ClassAd expressions, by the names that pods choose them by with `requirements`."""
     apptainer_options: tuple[Annotated[str, Field(pattern=r"^--?[A-Za-z][A-Za-z0-9-]*(=[^\s,]+)?$")], ...] = ()
     """Options of `apptainer exec` that pods may choose by `singularity-options`, each one word as it is written there."""
+    require_gpus: GpuLines = {}
+    """By `nvidia.com/gpu` and `amd.com/gpu`, what a GPU's properties must be (`require_gpus` of a submit description): a site with
+    both needs it, as HTCondor counts them together."""
     max_grace_seconds: Positive = 600
     user_ids: bool = True
     """Run containers as the user that the pod or the image names, in a user namespace; false: as the job's account, and pods that

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 
 from condor_sidecar.core.compile import quantity
 from condor_sidecar.core.compile.annotations import READERS
+from condor_sidecar.core.compile.resources import GPUS
 from condor_sidecar.core.compile.site_volume import PLACEHOLDERS
 from condor_sidecar.core.compile.submit import UnsafeSubmit, checked
 
@@ -73,6 +74,14 @@ def _submit(lines: Mapping[str, str]) -> Mapping[str, str]:
     return lines
 
 
+def _gpus(lines: Mapping[str, str]) -> Mapping[str, str]:
+    for name, expression in lines.items():
+        if name not in GPUS:
+            raise ValueError(f'"{name}" is no GPU that pods may ask for: use {" or ".join(GPUS)}')
+        _submit({"require_gpus": expression})
+    return lines
+
+
 def _channel_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "wss" or not parts.hostname or parts.username or parts.fragment:
@@ -87,6 +96,7 @@ Count = Annotated[str, AfterValidator(_count)]
 ResourceName = Annotated[str, AfterValidator(_resource)]
 Positive = Annotated[int, Field(gt=0)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+GpuLines = Annotated[Mapping[str, str], AfterValidator(_gpus)]
 SubmitLines = Annotated[Mapping[str, str], AfterValidator(_submit)]
 ChannelUrl = Annotated[str, AfterValidator(_channel_url)]
 Annotation = Annotated[str, AfterValidator(_annotation)]

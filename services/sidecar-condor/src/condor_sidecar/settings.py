@@ -202,6 +202,20 @@ class Settings(Section):
             raise ValueError("listen is https: tls.cert and tls.key are needed")
         return self
 
+    @model_validator(mode="after")
+    def _leaves_pods_time(self) -> Self:
+        grace, margin, longest = (
+            self.policy.max_grace_seconds,
+            self.wall_time.margin_seconds,
+            self.wall_time.max_seconds,
+        )
+        if grace + margin >= longest:
+            raise ValueError(
+                f"policy.max_grace_seconds ({grace}) and wall_time.margin_seconds ({margin}) together must be less than "
+                f"wall_time.max_seconds ({longest}): a pod with the longest grace period would have no time to run"
+            )
+        return self
+
 
 def load(path: Path, _environment: Mapping[str, str]) -> Settings:
     """Read the file. Raises SettingsError with every problem in it."""
@@ -225,6 +239,7 @@ def site_policy(settings: Settings, channel: policy.ChannelAccess | None = None)
         accounting_groups=settings.policy.accounting_groups,
         requirements=dict(settings.policy.requirements),
         apptainer_options=settings.policy.apptainer_options,
+        require_gpus=dict(settings.policy.require_gpus),
         max_grace_seconds=settings.policy.max_grace_seconds,
         user_ids=settings.policy.user_ids,
         ignore_groups=settings.policy.ignore_groups,

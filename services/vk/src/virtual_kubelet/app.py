@@ -19,6 +19,7 @@ from service_runtime.metrics import serve_observability
 from service_runtime.settings import warn_without_effect
 
 from virtual_kubelet import __version__, metrics
+from virtual_kubelet.control.ephemeral_containers import EphemeralContainers
 from virtual_kubelet.control.handover import Handover
 from virtual_kubelet.control.hearing import Hearing
 from virtual_kubelet.control.node_controller import NodeController
@@ -67,6 +68,7 @@ class _Parts:
     watcher: Watcher
     sweeper: Sweeper
     refresher: Refresher
+    ephemeral: EphemeralContainers
     watch: PodWatch
     port: KubeletPort
 
@@ -177,6 +179,7 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
         translation=translation,
         node=node.facts,
     )
+    pods = PodController(registry, Hands(api, remote, events, handover, writer), wanted.set, address)
     refresher = Refresher(
         registry,
         remote,
@@ -186,7 +189,9 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
         node=node.facts,
         interval=settings.refresh_interval,
     )
-    pods = PodController(registry, Hands(api, remote, events, handover, writer), wanted.set, address)
+    ephemeral = EphemeralContainers(
+        registry, remote, reader, events, translation=translation, node=node.facts, show=pods.queue.add
+    )
     cadence = Cadence(settings.status_poll.minimum, settings.status_poll.maximum)
     hearing = Hearing(remote, pods.queue, events)
     watcher = Watcher(registry, remote, hearing, wanted.set)
@@ -200,6 +205,7 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
         watcher=watcher,
         sweeper=Sweeper(api, registry, remote, settings.sweep_interval),
         refresher=refresher,
+        ephemeral=ephemeral,
         watch=PodWatch(api, name, registry, pods.queue.add),
         port=KubeletPort(
             registry, client, KubeletAccess(api, name), NodeStats(name, registry, remote), lambda: remote.executes
@@ -253,6 +259,7 @@ async def _run(parts: _Parts, stop: asyncio.Event) -> None:
         "watcher": lambda: _after(parts.watch.synced, parts.watcher.run),
         "sweeper": lambda: _after(parts.watch.synced, parts.sweeper.run),
         "refresher": lambda: _after(parts.watch.synced, parts.refresher.run),
+        "ephemeral containers": lambda: _after(parts.watch.synced, parts.ephemeral.run),
         "gauges": lambda: _count(parts),
     }
     try:
@@ -265,6 +272,7 @@ async def _run(parts: _Parts, stop: asyncio.Event) -> None:
     finally:
         await parts.pods.queue.drain(0)
         await parts.refresher.queue.drain(0)
+        await parts.ephemeral.queue.drain(0)
     await parts.events.drain(2.0)
 
 

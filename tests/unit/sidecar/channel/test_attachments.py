@@ -94,6 +94,17 @@ async def test_a_container_with_a_terminal_has_one(site: Site) -> None:
     (site.folder / "end").touch()
 
 
+async def test_a_size_for_a_container_without_a_terminal_disturbs_nobody(site: Site) -> None:
+    uid = await running(site, "while read word; do echo got $word; done", stdin=True)
+    async with attached(site, uid) as one, attached(site, uid) as other:
+        await one.stream.resize(TerminalSize(80, 24))
+        for reader in (one, other):
+            await reader.stream.write(b"word\n")
+            await reader.sees(b"got word\n")
+    assert site.cutter.made == 1, "the connection stands"
+    (site.folder / "end").touch()
+
+
 async def test_an_attachment_ends_with_its_container(site: Site) -> None:
     uid = await running(site, "read word; exit 3", stdin=True)
     async with attached(site, uid) as reader:

@@ -16,7 +16,7 @@ from condor_sidecar.job.supervisor.channel_streams import Gone, OnEnd, Send, Ses
 from condor_sidecar.job.supervisor.logs import LogFile
 from condor_sidecar.job.supervisor.state import RUNNING, PodState
 from interlink.protocol.client import InterlinkClient
-from interlink.protocol.exec import ExecRequest
+from interlink.protocol.exec import ExecRequest, TerminalSize
 
 from tests.fakes import plugin_client
 from tests.fakes.plugin_client import log_request, until
@@ -37,6 +37,9 @@ class Shout(Session):
         self.sent = 0
         self._send, self._on_end = send, on_end
         threading.Thread(target=self._run, daemon=True).start()
+
+    def resize(self, width: int, height: int) -> None:
+        raise OSError("it has no size")
 
     def _run(self) -> None:
         with contextlib.suppress(Gone):
@@ -152,6 +155,16 @@ async def test_states_usage_updates_and_logs_pass_by_one_who_does_not_read(site:
                 await asyncio.sleep(0.02)
         assert (await update(site, plugin_client.pod(uid), "new"))[0] == 200
         assert made.shouts[0].sent < BUFFERS, "it still stands"
+
+
+async def test_a_stream_that_breaks_is_no_trouble_of_the_others(site: Site) -> None:
+    async with dialled(site) as (uid, made), unread(site, uid, made) as stream:
+        await stream.resize(TerminalSize(80, 24))
+        async with asyncio.timeout(20):
+            async for _ in stream.pieces():
+                pass
+        assert stream.status["message"] == "resize: it has no size"
+        assert site.cutter.made == 1, "the connection stands"
 
 
 async def restarts(site: Site, uid: str) -> int:

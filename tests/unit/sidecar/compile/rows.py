@@ -19,6 +19,7 @@ SITE = Policy(
     accounting_groups=("group_lab",),
     requirements={"eos": "TARGET.HasEos"},
     apptainer_options=("--no-privs",),
+    require_gpus={"amd.com/gpu": 'regexp("AMD", DeviceName)'},
 )
 AUTH = "eyJhdXRocyI6eyJxdWF5LmlvIjp7ImF1dGgiOiJkVHB3In19fQ=="  # {"auths":{"quay.io":{"auth":"dTpw"}}}
 
@@ -204,6 +205,47 @@ ROWS = {
             os={"name": "windows"},
             runtimeClassName="kata",
             overhead={"cpu": "1"},
+        ),
+    ),
+    "containers": Row(
+        pod(
+            container(
+                ports=[{"name": "web", "containerPort": 80}],
+                startupProbe={"httpGet": {"port": "web", "path": "a b#c", "httpHeaders": [{"name": "X", "value": "y"}]}},
+                readinessProbe={"tcpSocket": {"port": "web", "host": "h"}, "periodSeconds": 5},
+                livenessProbe={"grpc": {"port": 9, "service": "s"}, "terminationGracePeriodSeconds": 3},
+                lifecycle={"postStart": {"exec": {"command": ["a"]}}, "preStop": {"sleep": {"seconds": 3}}, "stopSignal": "SIGHUP"},
+                terminationMessagePath="/m",
+                terminationMessagePolicy="FallbackToLogsOnError",
+            ),
+            initContainers=[
+                container("proxy", restartPolicy="Always", startupProbe={"exec": {"command": ["up"]}}),
+                container("once"),
+            ],
+            terminationGracePeriodSeconds=60,
+        ),
+        pod(
+            container(
+                restartPolicy="Always",
+                restartPolicyRules=[{"action": "Restart"}],
+                ports=[{"containerPort": 80, "hostPort": 81, "hostIP": "127.0.0.1"}],
+                startupProbe={"httpGet": {"port": "web", "scheme": "FTP", "httpHeaders": [{"name": "a b", "value": "\n"}]}},
+                readinessProbe={"tcpSocket": {"port": 0}, "periodSeconds": -1},
+                livenessProbe={"exec": {"command": ["a"]}, "grpc": {"port": 9}},
+                lifecycle={
+                    "postStart": {"tcpSocket": {"port": 80}}, "preStop": {"sleep": {"seconds": -1}}, "stopSignal": "SIGRTMIN+3",
+                },
+                terminationMessagePath="m",
+                terminationMessagePolicy="Always",
+                imagePullPolicy="Sometimes",
+            ),
+            container("probed", livenessProbe={"exec": {"command": ["a"]}, "terminationGracePeriodSeconds": 10**6}),
+            initContainers=[
+                container("i", restartPolicy="OnFailure"),
+                container("j", readinessProbe={"exec": {"command": ["a"]}}, lifecycle={"preStop": {"exec": {"command": ["a"]}}}),
+            ],
+            restartPolicy="Sometimes",
+            terminationGracePeriodSeconds=-1,
         ),
     ),
     "images": Row(

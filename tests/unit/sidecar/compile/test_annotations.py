@@ -21,7 +21,9 @@ ALL = replace(
     apptainer_options=("--no-privs", "--dns=1.1.1.1"),
 )
 GPU = container(resources={"limits": {"nvidia.com/gpu": "1"}})
-TOKEN: Json = {"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+TOKEN: Json = {
+    "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}, {"configMap": {"name": "kube-root-ca.crt"}}]}
+}
 
 
 def annotated(of: Json | None = None, **annotations: str) -> Json:

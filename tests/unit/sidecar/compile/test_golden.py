@@ -51,7 +51,15 @@ RICH = pod(
         {"name": "keys", "secret": {"secretName": "web", "defaultMode": 256}},
         {"name": "shared", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}},
         {"name": "cvmfs", "hostPath": {"path": "/cvmfs", "type": "Directory"}},
-        {"name": "kube-api-access-abcde", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}},
+        {
+            "name": "kube-api-access-abcde",
+            "projected": {
+                "sources": [
+                    {"serviceAccountToken": {"path": "token"}},
+                    {"configMap": {"name": "kube-root-ca.crt"}},
+                ]
+            },
+        },
     ],
     activeDeadlineSeconds=3600,
     hostAliases=[{"ip": "10.1.2.3", "hostnames": ["db", "db.local"]}],

@@ -58,10 +58,24 @@ def test_variables_and_what_refers_to_them_hold_the_job_s_address() -> None:
     assert main.mounts[0].sub_path == f"of-{ADDRESS}"
 
 
-@given(TEXT, TEXT, TEXT)
-def test_all_comes_out_as_if_the_address_had_been_known(before: str, text: str, argument: str) -> None:
+def test_a_later_variable_of_the_same_name_leaves_what_was_said_before_it() -> None:
+    env = [
+        reference(),
+        {"name": "A", "value": "$(IP):80"},
+        {"name": "IP", "value": "x"},
+        {"name": "B", "value": "$(IP)$(A)"},
+    ]
+    main = all_the_way(pod(container(env=env, args=["$(IP)"])))
+    assert (dict(main.env), main.args) == ({"A": f"{ADDRESS}:80", "IP": "x", "B": f"x{ADDRESS}:80"}, ["x"])
+
+
+@given(TEXT, TEXT, TEXT, st.lists(st.tuples(st.sampled_from(["IP", "X", "Y"]), TEXT), max_size=3))
+def test_all_comes_out_as_if_the_address_had_been_known(
+    before: str, text: str, argument: str, more: list[tuple[str, str]]
+) -> None:
     def made(ip: Json) -> Container:
         env = [{"name": "A", "value": before}, ip, {"name": "X", "value": text}, {"name": "Y", "value": "$(X)-$(IP)$$"}]
+        env += [{"name": name, "value": value} for name, value in more]
         return all_the_way(pod(container(env=env, command=["c"], args=[argument, "$(Y)"])))
 
     assert made(reference()) == made({"name": "IP", "value": ADDRESS})

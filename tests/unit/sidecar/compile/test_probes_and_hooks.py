@@ -36,6 +36,31 @@ def test_probes_of_each_kind(probe: Json, action: Action) -> None:
     assert found == Probe(action)
 
 
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("", "/"),
+        ("healthz", "/healthz"),
+        ("/a b/ä?q=a b&ü#part", "/a%20b/%C3%A4?q=a%20b&%C3%BC"),
+        ("/a%2Fb'(1)*[2]!", "/a%2Fb'(1)*[2]!"),
+        ("/a%2Fb c", "/a/b%20c"),  # one thing to encode, and Go encodes all of it anew
+        ("/50%", "/50%25"),
+        ("/50%?q#f", "/50%25%3Fq%23f"),
+        ("/a\nb?c", "/a%0Ab%3Fc"),
+        ("/x?", "/x?"),
+        ("/x?100%", "/x?100%"),
+        ("//host/x", "/x"),
+        ("///x", "///x"),
+        ("http://host/x?y", "/x?y"),
+        ("a:b/c", "/a:b/c"),
+        ('/"<>\\^`{|}', "/%22%3C%3E%5C%5E%60%7B%7C%7D"),
+    ],
+)
+def test_a_path_is_asked_for_as_a_kubelet_does(path: str, asked: str) -> None:
+    found = taken(livenessProbe={"httpGet": {"port": 80, "path": path}}).liveness
+    assert found is not None and found.action.path == asked
+
+
 def test_dollars_of_a_probe_s_command_are_as_a_kubelet_takes_them_also_without_variables() -> None:
     found = taken(livenessProbe={"exec": {"command": ["$$(A) $(B)"]}}).liveness
     assert found is not None and found.action.command == ["$(A) $(B)"]
@@ -54,8 +79,11 @@ def test_a_probe_s_numbers_and_kubernetes_defaults_for_them() -> None:
 
 def test_a_probe_doesn_t_know_the_pod_s_own_address() -> None:
     address = {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
-    found = taken(livenessProbe={"exec": {"command": ["$(IP)"]}}, env=[address]).liveness
-    assert found is not None and found.action.command == ["$(IP)"]
+    referring = {**address, "name": "URL", "value": "http://$(IP)"}
+    found = taken(
+        livenessProbe={"exec": {"command": ["-$(IP)-", "$(URL)", "$(NONE)"]}}, env=[address, referring]
+    ).liveness
+    assert found is not None and found.action.command == ["--", "$(URL)", "$(NONE)"]
 
 
 @pytest.mark.parametrize(
@@ -103,11 +131,16 @@ def test_the_signal_that_asks_a_container_to_end() -> None:
         ),
         (
             {"readinessProbe": {**TRUE, "periodSeconds": -1}},
-            "-1 is negative: correct it (containers[0].readinessProbe.periodSeconds)",
+            "-1 is not between 0 and 2147483647: correct it (containers[0].readinessProbe.periodSeconds)",
         ),
         (
             {"livenessProbe": {"httpGet": {"port": 1, "httpHeaders": [{"name": "a", "value": "b\r\nc: d"}]}}},
             "a header can't hold control characters: remove them (containers[0].livenessProbe.httpGet.httpHeaders[0])",
+        ),
+        (
+            {"livenessProbe": {"httpGet": {"port": 1, "httpHeaders": [{"name": "ä b", "value": "c"}]}}},
+            '"ä b" is not the name of a header: use letters, digits and hyphens'
+            " (containers[0].livenessProbe.httpGet.httpHeaders[0].name)",
         ),
         (
             {"livenessProbe": {"httpGet": {"port": 1, "scheme": "FTP"}}},

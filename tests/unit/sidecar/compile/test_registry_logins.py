@@ -17,17 +17,13 @@ def secret(entries: Json, kind: str = ".dockerconfigjson") -> Json:
     return {"metadata": {"name": "s"}, "data": {kind: base64.b64encode(json.dumps(content).encode()).decode()}}
 
 
-def given(image: str, *secrets: Json) -> Json | None:
-    """What the job's pull of `image` is told."""
+def given(image: str, *secrets: Json) -> list[Json]:
+    """What the job's pulls of `image` are told, one after the other."""
     plan = compiled(pod(container(image=image)), pull_secrets=list(secrets))
-    path = job_of(plan).containers[0].image.auth
-    if not path:
-        assert files(plan) == {}
-        return None
-    content, mode = files(plan)[path]
-    assert (path, mode) == ("registry/0.json", 0o600)
-    found: Json = json.loads(content)
-    return found
+    paths = job_of(plan).containers[0].image.auths
+    assert paths == [f"registry/{number}.json" for number in range(len(files(plan)))]
+    assert all(mode == 0o600 for _, mode in files(plan).values())
+    return [json.loads(files(plan)[path][0]) for path in paths]
 
 
 @pytest.mark.parametrize(
@@ -53,23 +49,34 @@ def given(image: str, *secrets: Json) -> Json | None:
 )
 def test_the_entry_for_an_image_is_found_by_a_kubelet_s_rules(image: str, key: str, expected: str | None) -> None:
     found = given(image, secret({key: {"auth": "dTpw"}}))
-    assert found == ({"auths": {expected: {"auth": "dTpw"}}} if expected else None)
+    assert found == ([{"auths": {expected: {"auth": "dTpw"}}}] if expected else [])
 
 
-def test_the_most_specific_entry_counts() -> None:
+def test_the_most_specific_entry_is_tried_first_and_the_others_after_it() -> None:
     entries = {"quay.io": {"auth": "d2lkZQ=="}, "quay.io/a": {"auth": "bmFycm93"}, "*.io": {"auth": "c3Rhcg=="}}
-    assert given("quay.io/a/b", secret(entries)) == {"auths": {"quay.io": {"auth": "bmFycm93"}}}
+    assert given("quay.io/a/b", secret(entries)) == [
+        {"auths": {"quay.io": {"auth": auth}}} for auth in ("bmFycm93", "d2lkZQ==", "c3Rhcg==")
+    ]
+
+
+def test_of_two_secrets_for_one_host_both_are_tried_in_their_order() -> None:
+    expired, good = secret({"quay.io": {"auth": "b2xk"}}), secret({"quay.io": {"auth": "bmV3"}})
+    assert given("quay.io/a", expired, good, expired) == [
+        {"auths": {"quay.io": {"auth": "b2xk"}}},
+        {"auths": {"quay.io": {"auth": "bmV3"}}},
+    ]
+    assert given("quay.io/a", secret({"quay.io": {}}), good) == [{"auths": {"quay.io": {"auth": "bmV3"}}}]
 
 
 def test_user_and_password_of_the_old_form_become_one_field() -> None:
     old = secret({"quay.io": {"username": "u", "password": "p:w", "email": "x"}}, ".dockercfg")
-    assert given("quay.io/a", old) == {"auths": {"quay.io": {"auth": base64.b64encode(b"u:p:w").decode()}}}
+    assert given("quay.io/a", old) == [{"auths": {"quay.io": {"auth": base64.b64encode(b"u:p:w").decode()}}}]
 
 
 def test_images_with_the_same_login_share_its_file() -> None:
     images = [container("a", image="quay.io/a"), container("b", image="quay.io/b"), container("c", image="busybox")]
     plan = compiled(pod(*images), pull_secrets=[secret({"quay.io": {"auth": "dTpw"}})])
-    assert [each.image.auth for each in job_of(plan).containers] == ["registry/0.json", "registry/0.json", ""]
+    assert [each.image.auths for each in job_of(plan).containers] == [["registry/0.json"], ["registry/0.json"], []]
     assert len(files(plan)) == 1
 
 

@@ -69,6 +69,28 @@ def test_gpus_are_asked_for_and_shown_to_the_containers_that_want_them(resource:
     assert first(plan).gpu == kind
 
 
+VENDORS = Policy(require_gpus={"nvidia.com/gpu": 'Vendor == "NVIDIA" || true', "amd.com/gpu": "isAmd"})
+
+
+@pytest.mark.parametrize(
+    ("resource", "model", "policy", "expression"),
+    [
+        ("nvidia.com/gpu", "", VENDORS, '(Vendor == "NVIDIA" || true)'),
+        ("amd.com/gpu", "", VENDORS, "(isAmd)"),
+        ("amd.com/gpu", "AMD Instinct MI250X", VENDORS, '(isAmd) && DeviceName == "AMD Instinct MI250X"'),
+        ("amd.com/gpu", "", Policy(), None),
+        ("cpu", "", VENDORS, None),
+    ],
+)
+def test_a_site_says_by_what_it_tells_one_vendor_s_gpus_from_another_s(
+    resource: str, model: str, policy: Policy, expression: str | None
+) -> None:
+    asking = pod(asks(limits={resource: "1"}))
+    if model:
+        asking["metadata"]["annotations"]["htcondor-job.vk.io/gpu-model"] = model
+    assert compiled(asking, policy).submit.get("require_gpus") == expression
+
+
 def test_the_annotation_asks_for_disk() -> None:
     asking = pod(asks(requests={"ephemeral-storage": "1Gi"}))
     asking["metadata"]["annotations"]["htcondor-job.vk.io/request-disk"] = "50Gi"
@@ -133,6 +155,13 @@ def test_limits_of_single_containers_are_handed_on() -> None:
     assert (found.memory_limit, found.storage_limit) == (1 << 30, 1_000_000)
     found = first(compiled(pod(asks(requests={"memory": "1Gi"}))))
     assert (found.memory_limit, found.storage_limit) == (None, None)
+
+
+def test_a_limit_of_nothing_is_none_and_a_part_of_a_byte_is_a_byte() -> None:
+    found = first(compiled(pod(asks(limits={"memory": "0", "ephemeral-storage": "0Gi"}))))
+    assert (found.memory_limit, found.storage_limit) == (None, None)
+    found = first(compiled(pod(asks(limits={"memory": "100m", "ephemeral-storage": "1500m"}))))
+    assert (found.memory_limit, found.storage_limit) == (1, 2)
 
 
 @pytest.mark.parametrize(

@@ -33,27 +33,29 @@ def made(volume: Json, claims: Any = None) -> tuple[job.Volume, bool]:
 
 
 @pytest.mark.parametrize(
-    ("volume", "claims", "path", "kind", "read_only"),
+    ("volume", "claims", "path", "kind", "read_only", "root"),
     [
-        (CLAIM, told(storageClass="eos"), "/eos/default/c", "DirectoryOrCreate", False),
-        (CLAIM, told(storageClass="eos", accessModes=["ReadOnlyMany"]), "/eos/default/c", "DirectoryOrCreate", True),
+        (CLAIM, told(storageClass="eos"), "/eos/default/c", "DirectoryOrCreate", False, "/eos/default"),
+        (CLAIM, told(storageClass="eos", accessModes=["ReadOnlyMany"]), "/eos/default/c", "DirectoryOrCreate", True,
+         "/eos/default"),
         ({"persistentVolumeClaim": {"claimName": "c", "readOnly": True}}, told(storageClass="eos"), "/eos/default/c",
-         "DirectoryOrCreate", True),
-        (CLAIM, told(driver="cvmfs.csi.cern.ch"), "/cvmfs", "Directory", True),
-        (CLAIM, told(driver="cvmfs.csi.cern.ch", attributes={"repository": "a.cern.ch"}), "/cvmfs/a.cern.ch", "Directory", True),
-        (CLAIM, told(storageClass="fast", driver="d"), "/fast", "Directory", False),
-        ({"persistentVolumeClaim": {"claimName": "data-1"}}, None, "/data/data-1/v", "Directory", True),
-        ({"csi": {"driver": "cvmfs.csi.cern.ch"}}, None, "/cvmfs", "Directory", True),
+         "DirectoryOrCreate", True, "/eos/default"),
+        (CLAIM, told(driver="cvmfs.csi.cern.ch"), "/cvmfs", "Directory", True, ""),
+        (CLAIM, told(driver="cvmfs.csi.cern.ch", attributes={"repository": "a.cern.ch"}), "/cvmfs/a.cern.ch", "Directory", True,
+         "/cvmfs"),
+        (CLAIM, told(storageClass="fast", driver="d"), "/fast", "Directory", False, ""),
+        ({"persistentVolumeClaim": {"claimName": "data-1"}}, None, "/data/data-1/v", "Directory", True, "/data"),
+        ({"csi": {"driver": "cvmfs.csi.cern.ch"}}, None, "/cvmfs", "Directory", True, ""),
         ({"csi": {"driver": "cvmfs.csi.cern.ch", "volumeAttributes": {"repository": "a.b"}}}, None, "/cvmfs/a.b",
-         "Directory", True),
+         "Directory", True, "/cvmfs"),
         ({"ephemeral": {"volumeClaimTemplate": {}}}, told(claim="hello-v", storageClass="eos"), "/eos/default/hello-v",
-         "DirectoryOrCreate", False),
+         "DirectoryOrCreate", False, "/eos/default"),
     ],
 )  # fmt: skip
 def test_a_volume_is_where_the_first_fitting_row_says(
-    volume: Json, claims: Any, path: str, kind: str, read_only: bool
+    volume: Json, claims: Any, path: str, kind: str, read_only: bool, root: str
 ) -> None:
-    assert made(volume, claims) == (job.Volume("v", job.HOST, path, kind), read_only)
+    assert made(volume, claims) == (job.Volume("v", job.HOST, path, kind, root=root), read_only)
 
 
 OFFERS = (
@@ -76,6 +78,13 @@ OFFERS = (
          '"../etc" is not the name of a CVMFS repository: correct it (volumes[0].csi)'),
         ({"csi": {"driver": "cvmfs.csi.cern.ch", "volumeAttributes": {"tag": "old"}}}, None,
          'the site mounts CVMFS as it is, attribute "tag" can\'t be honoured: remove it (volumes[0].csi)'),
+        ({"csi": {"driver": "cvmfs.csi.cern.ch", "volumeAttributes": {"sharedMountID": "x", "proxy": "p"}}}, None,
+         'nothing at this site honours attribute "proxy" of the driver "cvmfs.csi.cern.ch": remove it'
+         ' (volumes[0].csi.volumeAttributes["proxy"])'),
+        ({"csi": {"driver": "cvmfs.csi.cern.ch", "fsType": "ext4"}}, None,
+         "the site has the volume with the file system that it has: remove it (volumes[0].csi.fsType)"),
+        ({"csi": {"driver": "cvmfs.csi.cern.ch", "nodePublishSecretRef": {"name": "s"}}}, None,
+         "no driver is there at this site to be given a Secret: remove it (volumes[0].csi.nodePublishSecretRef)"),
         ({"persistentVolumeClaim": {"claimName": "data-/../.."}}, None,
          '"data-/../.." can\'t be the claim in the site\'s path /data/{claim}/{volume}: correct it'
          " (volumes[0].persistentVolumeClaim)"),

@@ -1,13 +1,11 @@
 """The strangest manifests: each does what a kubelet would do, or is told why not; none is half done and none is a crash."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from condor_sidecar.core.compile import compile_pod
 from condor_sidecar.job.supervisor import plan as job
 
-from tests.unit.sidecar.compile.pods import Json, compiled, container, files, job_of, pod, reasons, request
+from tests.unit.sidecar.compile.pods import Json, compiled, container, files, job_of, pod, reasons
 from tests.unit.sidecar.compile.rows import SITE
 
 Seen = Callable[[job.Pod], object]
@@ -219,38 +217,6 @@ def test_a_secret_volume_over_a_config_map_over_a_scratch_directory() -> None:
         secrets={"s": {"k": b"K"}},
     )
     assert len(said) == 1 and said[0].startswith('"..hidden" can\'t be the path of a file in a volume')
-
-
-VALUES: list[Any] = [None, [], {}, "", "x", 0, -1, True, [None], [{}], {"a": None}, "\0", "\ud800", 2**70, ["x"], [[]]]
-
-
-@pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_any_value_of_any_field_is_taken_or_told_never_a_crash(value: Any) -> None:
-    fields = [*pod()["spec"], "volumes", "initContainers", "dnsConfig", "hostAliases", "imagePullSecrets", "os"]
-    fields += ["resources", "activeDeadlineSeconds", "hostname", "subdomain", "setHostnameAsFQDN", "securityContext"]
-    for field in fields:
-        asking = pod()
-        asking["spec"][field] = value
-        compile_pod(request_of(asking), SITE)
-    for field in [
-        *container(),
-        "env",
-        "envFrom",
-        "command",
-        "args",
-        "volumeMounts",
-        "securityContext",
-        "ports",
-        "workingDir",
-    ]:
-        compile_pod(request_of(pod({**container(), field: value})), SITE)
-
-
-def request_of(asking: Json) -> Any:
-    """Like `request`, for pods whose containers may be anything."""
-    made = request(pod())
-    made.pod = asking
-    return made
 
 
 def test_a_file_that_nobody_may_read_comes_with_its_mode() -> None:

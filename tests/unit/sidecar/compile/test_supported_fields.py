@@ -82,7 +82,7 @@ def test_what_asks_nothing_of_a_job_is_accepted(spec: Json) -> None:
         ({"os": {"name": "windows"}}, "only Linux pods run at this site: remove it (os)"),
         (
             {"ephemeralContainers": [{"name": "d"}]},
-            "containers can't be added to a job: remove them (ephemeralContainers)",
+            "they are started in pods that run: hand them over by an update (`/update`) (ephemeralContainers)",
         ),
         (
             {"resourceClaims": [{"name": "g"}]},
@@ -130,6 +130,14 @@ def test_what_a_job_can_t_do_for_a_pod_is_rejected(spec: Json, reason: str) -> N
         (
             {"ports": [{"containerPort": 80, "hostPort": 8080}]},
             "a port of the machine can't be mapped to another at this site: remove it (containers[0].ports[0].hostPort)",
+        ),
+        (
+            {"ports": [{"containerPort": 80, "hostPort": 80, "hostIP": "127.0.0.1"}]},
+            "a port can't be kept to one of the machine's addresses at this site: remove it (containers[0].ports[0].hostIP)",
+        ),
+        (
+            {"env": [{"name": "A", "value": "1", "readOnly": True}]},
+            "this field is not supported at this site: remove it (containers[0].env[0].readOnly)",
         ),
         (
             {"terminationMessagePath": "/dev/a/b"},

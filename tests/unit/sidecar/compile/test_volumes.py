@@ -75,6 +75,26 @@ def test_projected_files_come_as_delivered_with_the_pod_s_modes() -> None:
     assert files(plan) == {"volumes/all/labels": (b'a="b"\n', 0o400), "volumes/all/dir/token": (b"T", 0o440)}
 
 
+@pytest.mark.parametrize(
+    ("source", "objects"),
+    [
+        (
+            {"configMap": {"name": "c", "items": [{"key": "k", "path": "x/y/z"}, {"key": "l", "path": "x"}]}},
+            {"config_maps": {"c": {"data": {"k": "v", "l": "w"}}}},
+        ),
+        (
+            {"projected": {"sources": [{"secret": {"name": "s"}}, {"serviceAccountToken": {"path": "x/y/z"}}]}},
+            {"projected": {"v": {"x": "v", "x/y/z": "T"}}},
+        ),
+    ],
+)
+def test_no_path_is_a_file_and_a_directory_at_once(source: Json, objects: Json) -> None:
+    (kind,) = source
+    assert reasons(mounting(source), **objects) == (
+        f'"x" can\'t be a file of the volume beside "x/y/z": rename one (volumes[0].{kind})',
+    )
+
+
 def test_a_downward_api_volume_comes_like_a_projected_one() -> None:
     items = [{"path": "labels", "mode": 0o600, "fieldRef": {"fieldPath": "metadata.labels"}}]
     plan = compiled(mounting({"downwardAPI": {"items": items}}, name="d"), projected={"d": {"labels": "x"}})
@@ -82,7 +102,8 @@ def test_a_downward_api_volume_comes_like_a_projected_one() -> None:
 
 
 def test_the_default_service_account_token_stays_in_the_cluster() -> None:
-    source = {"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+    authority = {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}}
+    source = {"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}, authority]}}
     carrying = mounting(source, name="kube-api-access-x2b4q")
     plan = compiled(carrying)
     assert (job_of(plan).volumes, first(plan).mounts, files(plan)) == ([], [], {})
@@ -92,11 +113,18 @@ def test_the_default_service_account_token_stays_in_the_cluster() -> None:
     assert files(kept) == {"volumes/kube-api-access-x2b4q/token": (b"T", 0o644)}
 
 
-def test_a_token_that_the_pod_asks_for_itself_is_delivered() -> None:
-    source = {"projected": {"sources": [{"serviceAccountToken": {"path": "token", "audience": "x"}}]}}
-    assert files(compiled(mounting(source, name="mine"), projected={"mine": {"token": "T"}})) == {
-        "volumes/mine/token": (b"T", 0o644)
-    }
+@pytest.mark.parametrize("name", ["mine", "kube-api-access-mine"])
+@pytest.mark.parametrize(
+    "sources",
+    [
+        [{"serviceAccountToken": {"path": "token", "audience": "x"}}, {"configMap": {"name": "kube-root-ca.crt"}}],
+        [{"serviceAccountToken": {"path": "token"}}],
+    ],
+)
+def test_a_token_that_the_pod_asks_for_itself_is_delivered(name: str, sources: list[Json]) -> None:
+    plan = compiled(mounting({"projected": {"sources": sources}}, name=name), projected={name: {"token": "T"}})
+    assert files(plan) == {f"volumes/{name}/token": (b"T", 0o644)}
+    assert [mount.volume for mount in first(plan).mounts] == [name]
 
 
 @pytest.mark.parametrize(
@@ -106,6 +134,8 @@ def test_a_token_that_the_pod_asks_for_itself_is_delivered() -> None:
         ({"medium": "Memory"}, job.Volume("v", job.EMPTY, memory=True)),
         ({"sizeLimit": "1Mi"}, job.Volume("v", job.EMPTY, size_limit=1048576)),
         ({"sizeLimit": "0"}, job.Volume("v", job.EMPTY)),
+        ({"sizeLimit": "1500m"}, job.Volume("v", job.EMPTY, size_limit=2)),
+        ({"medium": "Memory", "sizeLimit": "1Mi"}, job.Volume("v", job.EMPTY, memory=True, size_limit=1048576)),
     ],
 )
 def test_scratch_directories(source: Json, expected: job.Volume) -> None:
@@ -115,15 +145,15 @@ def test_scratch_directories(source: Json, expected: job.Volume) -> None:
 @pytest.mark.parametrize(
     ("source", "expected", "read_only"),
     [
-        ({"path": "/cvmfs"}, ("/cvmfs", ""), True),
-        ({"path": "/cvmfs/atlas.cern.ch/", "type": "Directory"}, ("/cvmfs/atlas.cern.ch", "Directory"), True),
-        ({"path": "/data/x/y", "type": "File"}, ("/storage/data/x/y", "File"), False),
-        ({"path": "/data/public/z"}, ("/data/public/z", ""), True),
-        ({"path": "/data"}, ("/storage/data", ""), False),
+        ({"path": "/cvmfs"}, ("/cvmfs", "", "/cvmfs"), True),
+        ({"path": "/cvmfs/atlas.cern.ch/", "type": "Directory"}, ("/cvmfs/atlas.cern.ch", "Directory", "/cvmfs"), True),
+        ({"path": "/data/x/y", "type": "File"}, ("/storage/data/x/y", "File", "/storage/data"), False),
+        ({"path": "/data/public/z"}, ("/data/public/z", "", "/data/public"), True),
+        ({"path": "/data"}, ("/storage/data", "", "/storage/data"), False),
     ],
 )
 def test_the_site_s_paths_are_mounted_where_the_site_allows(
-    source: Json, expected: tuple[str, str], read_only: bool
+    source: Json, expected: tuple[str, str, str], read_only: bool
 ) -> None:
     rules = (
         HostPathRule("/cvmfs"),
@@ -131,7 +161,8 @@ def test_the_site_s_paths_are_mounted_where_the_site_allows(
         HostPathRule("/data/public"),
     )
     plan = compiled(mounting({"hostPath": source}), Policy(host_paths=rules))
-    assert job_of(plan).volumes == [job.Volume("v", job.HOST, *expected)]
+    path, kind, root = expected
+    assert job_of(plan).volumes == [job.Volume("v", job.HOST, path, kind, root=root)]
     assert first(plan).mounts == [job.Mount("v", "/mnt", "", read_only)]
 
 

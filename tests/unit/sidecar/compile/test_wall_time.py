@@ -26,6 +26,7 @@ def asking(annotation: str | None = None, **spec: Any) -> Json:
         (asking("1h30m"), 5400, 5400 - 90),
         (asking("86400"), 86400, 86400 - 90),
         (asking(terminationGracePeriodSeconds=0), 7200, 7200 - 60),
+        (asking(terminationGracePeriodSeconds=600), 7200 + 570, 7200 - 90),
         (asking(activeDeadlineSeconds=100), 190, 100),
         (asking("1h", activeDeadlineSeconds=100), 3600, 100),
         (asking("5m", activeDeadlineSeconds=1000), 300, 300 - 90),
@@ -82,6 +83,21 @@ def test_the_grace_period_is_given_to_the_job() -> None:
 )
 def test_times_that_the_site_can_t_give_are_rejected(made: Json, reason: str) -> None:
     assert reasons(made, POLICY) == (reason,)
+
+
+def test_a_long_grace_period_leaves_the_pod_its_time_as_far_as_the_site_has_it() -> None:
+    short = Policy(wall_time=WallTime(default_seconds=660, max_seconds=720, margin_seconds=60))
+    plan = compiled(asking(terminationGracePeriodSeconds=300), short)
+    assert (plan.wall_seconds, job_of(plan).deadline_seconds) == (720, 360)
+
+
+@pytest.mark.parametrize("more", [{}, {"activeDeadlineSeconds": 5}])
+def test_a_grace_period_that_leaves_nothing_is_rejected(more: Json) -> None:
+    shortest = Policy(wall_time=WallTime(default_seconds=600, max_seconds=600, margin_seconds=60))
+    assert reasons(asking(terminationGracePeriodSeconds=600, **more), shortest) == (
+        "a grace period of 600 s leaves nothing of this site's longest wall time of 600 s: use less"
+        " (terminationGracePeriodSeconds)",
+    )
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ class Pages(BaseHTTPRequestHandler):
         name = self.path.strip("/").partition("?")[0]
         status, location = {
             "here": (302, "/200"), "away": (302, "http://elsewhere.example:1/"), "round": (302, "/round"),
+            "odd": (302, "/\u00e4 b?\u00e4 c#d"), "broken": (302, "http://[x"),
         }.get(name, (int(name) if name.isdigit() else 200, ""))  # fmt: skip
         self.send_response(status)
         if location:
@@ -104,6 +105,18 @@ def test_a_probe_succeeds_from_200_to_399_and_where_it_is_led_away(
     server: Server, path: str, good: bool, message: str
 ) -> None:
     assert tried(server.http(path)) == (good, message)
+
+
+def test_a_redirect_is_followed_whatever_letters_it_holds(server: Server) -> None:
+    assert tried(server.http("/odd")) == (True, "")
+    assert server.requests[1][0] == "/%E4%20b?%E4%20c", "bytes of no encoding stay what they are"
+    assert tried(server.http("/broken")) == (True, "")
+
+
+@pytest.mark.parametrize("kind", ["http", "tcp"])
+def test_a_host_that_can_t_be_a_name_is_a_failure(kind: str) -> None:
+    good, _ = tried(Action(kind, host="\u00e4" * 70, port=80, path="/"))
+    assert good is False
 
 
 def test_redirects_have_an_end(server: Server) -> None:

@@ -62,7 +62,9 @@ def test_the_exit_code_is_the_command_s(ground: Ground, script: str, code: int) 
 
 def test_what_is_not_there_is_noted_by_the_launcher(ground: Ground) -> None:
     assert ground.run("/bin/there-is-no-such").returncode == launcher.FAILED
-    assert launcher.failure(ground.status.read_bytes(), "/bin/there-is-no-such").endswith("no such file or directory")
+    assert launcher.failure(ground.status.read_bytes(), "/bin/there-is-no-such", 1).endswith(
+        "no such file or directory"
+    )
 
 
 def test_a_container_that_is_gone_is_said_and_nothing_runs(ground: Ground) -> None:
@@ -97,6 +99,15 @@ def test_signals_that_the_job_ignores_are_not_ignored_by_the_command(ground: Gro
 def test_no_descriptor_of_the_job_is_handed_in(ground: Ground) -> None:
     script = "for number in 3 4 5 6 7 8 9; do test -e /proc/$$/fd/$number && echo $number; done"
     assert ground.run("/bin/sh", "-c", script).stdout == b""
+
+
+def test_the_way_of_its_terminal_is_not_handed_in_either(ground: Ground) -> None:
+    ours, theirs = socket.socketpair()
+    script = f"test -e /proc/$$/fd/{theirs.fileno()} && exit 1; exit 0"
+    command = ground.command(["/bin/sh", "-c", script], terminal=theirs.fileno())
+    assert subprocess.run(command, pass_fds=[theirs.fileno()], timeout=PATIENCE, check=False).returncode == 0
+    ours.close()
+    theirs.close()
 
 
 def test_signals_are_passed_on(ground: Ground) -> None:
@@ -145,6 +156,6 @@ def test_a_terminal_is_the_command_s_own(ground: Ground) -> None:
 
 
 def test_a_process_with_no_space_of_its_own_is_no_container() -> None:
-    with subprocess.Popen(["/bin/sh", "-c", "sleep 1000 & wait"]) as process:
+    with subprocess.Popen(["/bin/sh", "-c", "sleep 1000 & wait"], start_new_session=True) as process:
         assert enter.first_process(process.pid) is None
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)

@@ -22,13 +22,24 @@ SOURCES = sorted(Path(supervisor.__file__).parent.glob("*.py"))
 
 
 def pythons() -> list[str]:
-    """This Python and the others of this machine, the oldest that is supported among them if it is there."""
-    found = [sys.executable]
+    """This Python and the others of this machine, the oldest that is supported among them if it is there.
+
+    What pyenv has counts without being chosen. Python 3.13 is that of the worker machines (Debian 13), so that every job of the
+    tiers condor, cluster and conformance runs on it, whatever is here.
+    """
+    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    found = {sys.version_info[:2]: sys.executable}
     for minor in range(6, 16):
-        path = shutil.which(f"python3.{minor}")
-        if path and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:
-            found.append(path)
-    return found
+        name = f"python3.{minor}"
+        for path in (shutil.which(name), *map(str, versions.glob(f"*/bin/{name}"))):
+            if path and (3, minor) not in found and _runs(path):
+                found[3, minor] = path
+    return list(found.values())
+
+
+def _runs(python: str) -> bool:
+    """pyenv's own stand-in for a Python that nobody chose doesn't."""
+    return subprocess.run([python, "-c", ""], capture_output=True, check=False, timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize("python", pythons())

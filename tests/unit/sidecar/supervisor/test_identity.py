@@ -73,8 +73,17 @@ def test_an_image_that_would_be_root_is_refused_where_the_pod_forbids_that() -> 
         who(image_user=True, non_root=True)
     with pytest.raises(NoUser, match="runAsUser breaks non-root policy"):
         who(user=0, non_root=True)
-    assert who("ana", image_user=True, non_root=True) == (77, 78)
+    assert who("77", image_user=True, non_root=True) == (77, 78)
     assert who(known=False, image_user=True, non_root=True) is None, "nobody knows: it runs as the job's account"
+
+
+@pytest.mark.parametrize("name", ["ana", "ana:staff", "root", "nobody"])
+@pytest.mark.parametrize("honoured", [True, False])
+def test_a_name_is_no_proof_that_an_image_is_not_root_s(name: str, honoured: bool) -> None:
+    words = rf"image has non-numeric user \({name.partition(':')[0]}\), cannot verify user is non-root \(pod: "
+    with pytest.raises(NoUser, match=words):
+        who(name, image_user=honoured, non_root=True)
+    assert who(name, image_user=honoured, non_root=True, user=9) == (9, 0)
 
 
 def test_a_container_that_may_not_be_root_ends_in_a_kubelet_s_words(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_an_image_is_pulled_once_for_all_containers_and_keeps_its_configuration(
 
 
 def test_a_pull_alone_is_told_of_the_credentials_and_they_are_wiped(tmp_path: Path) -> None:
-    image = plan.Image("far/away:1", [], "docker://far/away:1", auth="registry/0.json")
+    image = plan.Image("far/away:1", [], "docker://far/away:1", auths=["registry/0.json"])
     file = tmp_path / "pod/images/registry/0.json"
     job = Job(tmp_path, pod(container("a", image=image)), {"registry/0.json": b'{"auths": {}}'})
     assert by_name(job.run())["a"].exit_code == 0
@@ -194,6 +194,27 @@ def test_a_pull_alone_is_told_of_the_credentials_and_they_are_wiped(tmp_path: Pa
     pull = next(call["argv"] for call in job.calls() if call["argv"][0] == "pull")
     assert pull[pull.index("--authfile") + 1] == str(file)
     assert not file.exists() and not file.parent.exists()
+
+
+def test_each_login_is_tried_until_one_serves(tmp_path: Path) -> None:
+    tried: list[str] = []
+
+    def run(argv: list[str]) -> tuple[int, bytes]:
+        if "pull" not in argv:
+            return 0, b""
+        auth = Path(argv[argv.index("--authfile") + 1]).name
+        tried.append(auth)
+        Path(argv[-2]).touch()
+        return (0, b"") if auth == good else (255, b"FATAL: denied to " + auth.encode())
+
+    good = "1.json"
+    image = plan.Image("x", [], "docker://x", auths=["registry/0.json", "registry/1.json", "registry/2.json"])
+    found = images.Images("apptainer", str(tmp_path), run)
+    assert found.get(image, lambda *_: None).image_id == "docker://x"
+    assert tried == ["0.json", "1.json"]
+    good = "none"
+    with pytest.raises(images.NoImage, match=r"to 0\.json; .* to 1\.json; .* to 2\.json"):
+        images.Images("apptainer", str(tmp_path), run).get(image, lambda *_: None)
 
 
 def test_credentials_are_only_the_job_s_to_read(tmp_path: Path) -> None:

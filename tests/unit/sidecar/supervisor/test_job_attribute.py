@@ -1,17 +1,25 @@
 """The compact record reaches the job's ad over the starter's Chirp connection, and is read back."""
 
+import re
 import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
+from condor_sidecar.core.container_status import pod_status
 from condor_sidecar.core.result import parse_chirp
+from condor_sidecar.core.state import Evidence, Stage, look
 from condor_sidecar.job.supervisor import chirp
 from condor_sidecar.job.supervisor.state import PodState
+from condor_sidecar.model.job_ad import JobAd
 from condor_sidecar.model.plan import ContainerKind, PlannedContainer
+from condor_sidecar.model.pod_record import ContainerRecord
 from condor_sidecar.model.result import ContainerState, EarlierEnd, JobPhase
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.sidecar.supervisor.jobs import Job, container, init, pod
 
@@ -118,6 +126,7 @@ def test_restarts_and_readiness_are_read_back() -> None:
     one.wait("CrashLoopBackOff", "back-off")
     other.run(1700000000.0)
     other.finish(137, 9, "OOMKilled", "", 1700000001.0)
+    other.begin()
     other.run(1700000002.0)
     other.started_up = other.ready = True
     assert state.compact() == "2;0;starting;;w:CrashLoopBackOff/0:3:Error;r:1700000002:sr/1:137:OOMKilled"
@@ -144,6 +153,15 @@ def test_restarts_and_readiness_are_read_back() -> None:
         "2;1;running;;w:;t:999:1:2:Error",
         "2;1;running;;w:;t:-1:1:2:Error",
         "2;1;running;;w:;t:1:99999999999999:2:Error",
+        "2;1;running;;w:;t:1:99999999999999999:2:Error",
+        "2;1;running;;w:;r:99999999999999999:",
+        "2;1;running;;w:;r:-1:",
+        "2;1;running;;w:;r:1_0:",
+        "2;1;running;;w:;r:\u0661:",
+        "2;9999999999999999999999999;running;;w:;w:",
+        "2;-1;running;;w:;w:",
+        "2;1;running;two words;w:;w:",
+        "2;1;running;;w:;w:\u00e9",
         "2;1;running;;w;w:",
         "2;1;running;;w:;r:1:x",
         "2;1;running;;w:;w:/1:2",
@@ -155,3 +173,33 @@ def test_restarts_and_readiness_are_read_back() -> None:
 )
 def test_what_is_no_record_is_ignored(value: str) -> None:
     assert parse_chirp(value, PLANNED) is None
+
+
+_numbers = st.one_of(st.integers(-1, 300), st.integers(10**9, 10**18)).map(str) | st.text(
+    "0123456789_ -+\u0661", max_size=20
+)
+_words = st.sampled_from(["", "Error", "two words", "\u00e9"]) | st.text(max_size=5)
+_ends = st.builds("{}:{}:{}".format, _numbers, _numbers, _words)
+_containers = st.one_of(
+    st.builds("w:{}".format, _words),
+    st.builds("r:{}:{}".format, _numbers, st.sampled_from(["", "s", "sr", "x"])),
+    st.builds("t:{}:{}:{}:{}".format, _numbers, _numbers, _numbers, _words),
+    st.builds("w:{}/{}".format, _words, _ends),
+    st.text(max_size=10),
+)
+_values = st.builds(
+    "2;{};{};{};{};{}".format, _numbers, st.sampled_from([*JobPhase, "odd"]), _words, _containers, _containers
+)
+
+
+@given(st.text() | _values)
+def test_whatever_the_attribute_holds_a_status_can_be_made_of_the_pod(value: str) -> None:
+    record = parse_chirp(value, PLANNED)
+    containers = tuple(ContainerRecord(each.name, each.kind) for each in PLANNED)
+    running = JobAd(cluster=7, proc=1, uid="u", status=2)
+    view = look(Evidence(containers=containers, stage=Stage.PRESENT, now=1767225700.0, ad=running, live=record))
+    status = pod_status("u", "ns", "n", "il-u", view)
+    assert msgspec.json.encode(status)
+    for shown in (*(status.initContainers or ()), *(status.containers or ())):
+        assert 0 <= shown["restartCount"] <= 1_000_000
+        assert re.fullmatch("[A-Za-z]*", shown["state"].get("waiting", {}).get("reason", ""))

@@ -81,22 +81,23 @@ def test_a_program_that_can_t_be_started_is_told_by_its_error(
 ) -> None:
     code, _, status = run(tmp_path, paths, [command.encode()], [])
     assert code == launcher.FAILED
-    assert launcher.failure(status, command) == words
+    assert launcher.failure(status, command, len(paths)) == words
 
 
 def test_a_file_that_is_no_program_and_too_many_arguments(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_text("no program\n")
     text.chmod(0o755)
-    assert launcher.failure(run(tmp_path, [bytes(text)], [b"t"], [])[2], "/t") == 'exec: "/t": exec format error'
+    assert launcher.failure(run(tmp_path, [bytes(text)], [b"t"], [])[2], "/t", 1) == 'exec: "/t": exec format error'
     assert (
-        launcher.failure(run(tmp_path, [b"/bin/true"], [b"t", b"x" * 200_000], [])[2], "/t")
+        launcher.failure(run(tmp_path, [b"/bin/true"], [b"t", b"x" * 200_000], [])[2], "/t", 1)
         == 'exec: "/t": argument list too long'
     )
 
 
 def test_a_program_that_started_is_no_failure() -> None:
-    assert launcher.failure(b"S", "x") == ""
+    assert launcher.failure(b"S", "x", 1) == ""
+    assert launcher.failure(b"S\x02\x0d", "x", 3) == "", "found at the last of three places"
 
 
 @pytest.mark.parametrize("machine", sorted(launcher.MACHINES))
@@ -136,7 +137,7 @@ def test_a_machine_that_refuses_another_user_is_told(tmp_path: Path) -> None:
     (tmp_path / "outer").mkdir()
     code, output, _ = run(tmp_path / "outer", [bytes(program)], [b"x"], [], user=outer)
     assert (code, output) == (launcher.FAILED, b"")
-    assert launcher.failure(status.read_bytes(), "echo") == (
+    assert launcher.failure(status.read_bytes(), "echo", 1) == (
         "this machine doesn't let a container run as another user than the job's (user namespace: Operation not permitted)"
     )
 

@@ -20,43 +20,13 @@ from condor_sidecar.job.supervisor.actions import (
 )
 from condor_sidecar.job.supervisor.life import Ending
 from condor_sidecar.job.supervisor.lifecycle import Lifecycle
-from condor_sidecar.job.supervisor.state import ENDED, RUNNING, STARTING, TERMINATED, WAITING, PodState
+from condor_sidecar.job.supervisor.state import ENDED, RUNNING, STARTING, TERMINATED, WAITING
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.unit.sidecar.supervisor.jobs import container, init, pod, sidecar
-
-HOOK = plan.Action("exec", ["hook"])
-GOOD, BAD = Ending(0, None, "", ""), Ending(1, None, "", "")
-
-
-def lifecycle(of: plan.Pod) -> Lifecycle:
-    return Lifecycle(of, PodState(of, "host", ""), now=0.0)
-
-
-def up(life: Lifecycle, actions: list[Action], now: float = 0.0) -> list[Action]:
-    """Prepare and start whatever is asked for, at once; the actions that are left."""
-    left: list[Action] = []
-    for action in actions:
-        if isinstance(action, Prepare):
-            left += up(life, life.prepared(action.name, "id", now), now)
-        elif isinstance(action, Start):
-            left += up(life, life.started(action.name, now), now)
-        else:
-            left.append(action)
-    return left
-
-
-def begun(of: plan.Pod) -> Lifecycle:
-    """A pod all of whose first containers were started."""
-    life = lifecycle(of)
-    up(life, life.begin(0.0))
-    return life
-
-
-def events(life: Lifecycle) -> list[tuple[str, str]]:
-    return [(each["reason"], each["message"]) for each in life.state.events]
+from tests.unit.sidecar.supervisor.lives import BAD, GOOD, HOOK, begun, events, lifecycle, up
 
 
 def test_init_containers_are_prepared_one_at_a_time() -> None:
@@ -85,6 +55,24 @@ def test_a_command_that_can_t_be_started_is_told_of_and_was_never_running() -> N
     assert events(life)[-1] == ("Failed", 'Error: exec: "nope": not found')
 
 
+def test_starts_that_fail_are_counted_and_come_after_ever_longer_pauses() -> None:
+    life = begun(pod(container("m"), restart_policy=plan.ALWAYS))
+    now, pauses = 1000.0, []
+    actions = life.exited("m", BAD, now)
+    for _ in range(5):
+        while not actions:
+            wake_at = life.wake_at()
+            assert wake_at is not None
+            pauses.append(wake_at - now)
+            now = wake_at
+            actions = life.tick(now)
+        assert actions == [Prepare("m")]
+        assert life.prepared("m", "id", now) == [Start("m")]
+        actions = life.exited("m", Ending(128, None, "StartError", "x"), now)
+    assert pauses == [10, 20, 40, 80]
+    assert life.state.container("m").restart_count == 5
+
+
 def test_a_container_is_asked_to_end_once_it_runs_and_killed_if_it_never_does() -> None:
     life = lifecycle(pod(container("a"), container("b"), grace_seconds=5))
     life.begin(0)
@@ -92,7 +80,7 @@ def test_a_container_is_asked_to_end_once_it_runs_and_killed_if_it_never_does() 
     life.prepared("b", "id", 0)
     assert life.stop("Terminated", "", 10) == []
     assert life.started("a", 11) == [Signal("a", signal.SIGTERM)]
-    assert life.wake_at() == 15
+    assert life.wake_at() == 15, "its grace began when the pod's did"
     assert Signal("b", signal.SIGKILL) in life.tick(15)
     assert life.exited("b", Ending(0, None, "", ""), 15.1) == []
     assert life.state.container("b").exit_code == 137
@@ -106,15 +94,6 @@ def test_an_init_container_that_fails_ends_the_pod_if_nothing_is_restarted() -> 
     life = begun(pod(init("i"), container("m")))
     assert life.exited("i", BAD, 1) == [Finish()]
     assert (life.state.phase, life.state.container("m").state) == (ENDED, WAITING)
-
-
-@pytest.mark.parametrize(("grace", "first"), [(30, signal.SIGTERM), (0, signal.SIGKILL)])
-def test_stopping_asks_first_unless_there_is_no_grace(grace: int, first: int) -> None:
-    life = begun(pod(container("a"), grace_seconds=grace))
-    assert life.stop("Terminated", "", 10) == [Signal("a", first)]
-    if grace:
-        assert life.wake_at() == 10 + grace
-        assert life.tick(10 + grace) == [Signal("a", signal.SIGKILL)]
 
 
 def test_a_container_names_the_signal_that_asks_it_to_end() -> None:

@@ -1,9 +1,12 @@
 """Logs in CRI format: stamps, partial lines, both streams, sizes."""
 
 import re
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from condor_sidecar.job.supervisor.channel_logs import NEXT, NO_LOG, LogReader, Run
 from condor_sidecar.job.supervisor.logs import CHUNK, LineFramer, LogFile, stamp
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +90,38 @@ def test_both_outputs_are_logged_with_their_names(tmp_path: Path) -> None:
         b"stdout F out\n",
         b"stdout P no end\n",
     ]
+
+
+@pytest.mark.parametrize("behind", [True, False])
+def test_who_reads_a_log_that_is_deleted_is_told_so_and_of_what_is_missing(tmp_path: Path, behind: bool) -> None:
+    log = LogFile(str(tmp_path / "log"), 1 << 20)
+    lines = b"".join(line(number) for number in range(5000))
+    for number in range(5000):
+        log.write(line(number))
+    seen, found, goes_on, end = threading.Event(), list[bytes](), threading.Event(), list[Any]()
+    ended = threading.Event()
+
+    def send(_kind: int, data: bytes) -> None:
+        found.append(data[NEXT.size :])
+        if behind or len(b"".join(found)) == len(lines):
+            seen.set()
+        if behind:
+            goes_on.wait(10)
+
+    LogReader(Run(0, log), 0, True, send, lambda *words: (end.extend(words), ended.set()))  # type: ignore[func-returns-value]
+    assert seen.wait(10)
+    log.end()
+    log.delete()
+    goes_on.set()
+    assert ended.wait(10)
+    if not behind:
+        assert (b"".join(found), end[0]) == (lines, None)
+        return
+    assert end[:2] == [None, NO_LOG]
+    first, gap = found
+    assert lines.startswith(first)
+    assert CRI.fullmatch(gap)
+    assert b"[%d bytes of log are left out here]" % (len(lines) - len(first)) in gap
 
 
 def test_bytes_that_are_no_text_are_kept(tmp_path: Path) -> None:

@@ -44,11 +44,12 @@ def test_who_doesn_t_end_is_killed_after_the_grace_period(tmp_path: Path) -> Non
     assert text(result, "a") == "up\n"
 
 
-def test_without_a_grace_period_containers_are_killed_at_once(tmp_path: Path) -> None:
-    job = Job(tmp_path, pod(shell("a", POLITE), grace_seconds=0)).start()
-    job.wait_until(all_up("a"))
+def test_without_a_grace_period_containers_are_asked_all_the_same(tmp_path: Path) -> None:
+    job = Job(tmp_path, pod(shell("a", POLITE), shell("b", STUBBORN), grace_seconds=0)).start()
+    job.wait_until(all_up("a", "b"))
     job.send()
-    assert by_name(job.end())["a"].exit_code == 137
+    result = job.end()
+    assert {name: each.exit_code for name, each in by_name(result).items()} == {"a": 7, "b": 137}
 
 
 def test_a_second_signal_changes_nothing(tmp_path: Path) -> None:
@@ -123,8 +124,9 @@ def saved(job: Job, phase: JobPhase) -> JobResult:
             return result
 
 
-def test_a_volume_over_its_limit_evicts_the_pod(tmp_path: Path) -> None:
-    volume = plan.Volume("v", plan.EMPTY, size_limit=100_000)
+@pytest.mark.parametrize("memory", [False, True])
+def test_a_volume_over_its_limit_evicts_the_pod(tmp_path: Path, memory: bool) -> None:
+    volume = plan.Volume("v", plan.EMPTY, memory=memory, size_limit=100_000)
     fill = f"trap 'exit 9' TERM; head -c 300000 /dev/zero > {tmp_path}/pod/volumes/v/big; while :; do sleep 0.05; done"
     result = Job(tmp_path, pod(shell("a", fill), volumes=[volume])).run()
     assert result.reason == "Evicted"
@@ -142,3 +144,15 @@ def test_the_supervisor_leaves_no_process_behind(tmp_path: Path) -> None:
     job.end()
     with pytest.raises(ProcessLookupError):
         os.kill(int(text(seen, "a")), 0)
+
+
+def test_limits_are_watched_while_a_pod_ends(tmp_path: Path) -> None:
+    volume = plan.Volume("v", plan.EMPTY, size_limit=100_000)
+    fill = f"head -c 300000 /dev/zero > {tmp_path}/pod/volumes/v/big; echo full"
+    script = f"trap '{fill}' TERM; echo up; while :; do sleep 0.05; done"
+    job = Job(tmp_path, pod(shell("a", script), volumes=[volume], grace_seconds=3600)).start()
+    job.wait_until(all_up("a"))
+    job.send()
+    result = job.end()
+    assert by_name(result)["a"].exit_code == 137
+    assert (result.reason, text(result, "a")) == ("Terminated", "up\nfull\n")

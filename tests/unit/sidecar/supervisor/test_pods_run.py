@@ -141,6 +141,13 @@ def test_a_command_that_can_t_be_started_says_so_in_a_runtime_s_words(
     assert (main.exit_code, main.reason, main.message) == (128, "StartError", message)
 
 
+def test_a_program_that_was_found_late_and_exits_128_was_started(tmp_path: Path) -> None:
+    main = container("main", "sh", "-c", "exit 128", env=[("PATH", "/no/such:/bin")])
+    ended = by_name(Job(tmp_path, pod(main)).run())["main"]
+    assert (ended.exit_code, ended.reason, ended.message) == (128, "Error", "")
+    assert ended.started is not None
+
+
 def test_a_container_that_can_t_be_made_brings_apptainer_s_words(tmp_path: Path) -> None:
     (tmp_path / "unmakeable").mkdir()
     main = container("main", "true", image=plan.Image("unmakeable", ["unmakeable"]))

@@ -115,6 +115,33 @@ def test_a_path_of_the_machine_is_made_where_the_pod_asks_for_that(tmp_path: Pat
         assert text(Job(tmp_path / str(number), pod(look, volumes=volume)).run(), "a") == f"{expected}\n"
 
 
+@pytest.mark.parametrize("kind", ["", "Directory", "DirectoryOrCreate", "FileOrCreate"])
+@pytest.mark.parametrize("below", ["", "/made"])
+def test_a_link_does_not_lead_out_of_what_the_site_offers(tmp_path: Path, kind: str, below: str) -> None:
+    offered, secret = tmp_path / "offered", tmp_path / "secret"
+    offered.mkdir()
+    secret.mkdir()
+    (offered / "way-out").symlink_to(secret)
+    path = f"{offered}/way-out{below}"
+    volume = [plan.Volume("h", plan.HOST, path, kind, root=str(offered))]
+    job = Job(tmp_path / "job", mount("true", volumes=volume, mounts=[plan.Mount("h", "/h")]))
+    ended = by_name(job.run())["a"]
+    assert ended.message == (
+        f'MountVolume.SetUp failed for volume "h": {path} leads out of {offered} by a link, which this site doesn\'t allow'
+    )
+    assert not list(secret.iterdir())
+
+
+def test_links_inside_of_what_the_site_offers_are_followed_once_and_for_all(tmp_path: Path) -> None:
+    (tmp_path / "disk/2026").mkdir(parents=True)
+    (tmp_path / "disk/latest").symlink_to("2026")
+    (tmp_path / "offered").symlink_to("disk")
+    volume = [plan.Volume("h", plan.HOST, f"{tmp_path}/offered/latest", root=f"{tmp_path}/offered")]
+    job = Job(tmp_path / "job", mount("true", volumes=volume, mounts=[plan.Mount("h", "/h")]))
+    assert by_name(job.run())["a"].exit_code == 0
+    assert mounted(job)["/h"]["source"] == f"{tmp_path}/disk/2026"
+
+
 def test_a_path_that_can_t_be_made_is_told(tmp_path: Path) -> None:
     volume = [plan.Volume("h", plan.HOST, "/etc/passwd/x", "DirectoryOrCreate")]
     ended = by_name(Job(tmp_path, mount("true", volumes=volume, mounts=[plan.Mount("h", "/h")])).run())["a"]
@@ -130,6 +157,22 @@ def test_a_subdirectory_of_the_site_s_is_made_where_it_is_writable(tmp_path: Pat
         job = Job(tmp_path / str(read_only), mount("true", volumes=volume, mounts=wanted))
         assert by_name(job.run())["a"].exit_code == code
     assert (tmp_path / "site/sub").is_dir()
+
+
+def test_gpus_of_each_vendor_are_shown_to_the_containers_that_ask_for_them(tmp_path: Path) -> None:
+    """By the runtime's own options, which bring the vendor's devices and libraries."""
+    job = Job(
+        tmp_path,
+        pod(container("a", "true", gpu="nvidia"), container("b", "true", gpu="amd"), container("c", "true")),
+    )
+    assert [each.exit_code for each in job.run().containers] == [0, 0, 0]
+    shown = {
+        Path(call["mounts"]["/.highrate"]["source"]).parent.name: [
+            word for word in call["argv"] if word in ("--nv", "--rocm")
+        ]
+        for call in job.calls()
+    }
+    assert shown == {"a": ["--nv"], "b": ["--rocm"], "c": []}
 
 
 def test_outer_mounts_come_before_those_inside_them(tmp_path: Path) -> None:

@@ -82,8 +82,8 @@ class PodStatus(msgspec.Struct):
     """State of one pod at the plugin: Kubernetes container statuses, each with exactly one of waiting, running, terminated.
 
     `events` (the latest few), `podIP` (where others reach the pod, if the operator wants it told), `reason` and `message` (the pod
-    as a whole was ended, and why: it failed, whatever its containers' exit codes are) and `disruption` (the site took the pod's job
-    away, and why: no fault of the pod's) are ours.
+    as a whole was ended, and why: it failed, whatever its containers' exit codes are), `disruption` (the site took the pod's job
+    away, and why: no fault of the pod's) and `ephemeralContainers` (of those that updates brought) are ours; Go peers drop them.
     """
 
     name: str = ""
@@ -97,6 +97,7 @@ class PodStatus(msgspec.Struct):
     reason: str | msgspec.UnsetType = msgspec.UNSET
     message: str | msgspec.UnsetType = msgspec.UNSET
     disruption: str | msgspec.UnsetType = msgspec.UNSET
+    ephemeralContainers: list[ContainerStatus] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class LogOptions(msgspec.Struct):

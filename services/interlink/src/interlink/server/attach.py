@@ -7,8 +7,10 @@ from interlink.protocol.decode import encode
 from interlink.protocol.types import CreateRequest, JsonObject, RetrievedContainer
 
 
-def attach_volumes(request: CreateRequest) -> list[RetrievedContainer]:
-    """One entry per init container, then one per container, with the objects behind its volume mounts.
+def attach_volumes(
+    request: CreateRequest, kinds: Sequence[str] = ("initContainers", "containers")
+) -> list[RetrievedContainer]:
+    """One entry per init container, then one per container (`kinds`), with the objects behind its volume mounts.
 
     ConfigMaps and Secrets are found by object name, projected volumes by volume name. Objects are passed on whole: items, modes
     and subPath are the plugin's business, which has the pod's volumes too.
@@ -28,7 +30,7 @@ def attach_volumes(request: CreateRequest) -> list[RetrievedContainer]:
             projectedvolumemaps=_found(projected, (v.get("name") for v in mounted if _is_projected(v))),
         )
 
-    return [entry(c) for c in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]]
+    return [entry(container) for kind in kinds for container in spec.get(kind) or []]
 
 
 def _by_name(objects: list[JsonObject] | None) -> dict[str, JsonObject]:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from service_runtime.logs import get_logger
-from service_runtime.websockets import carry
+from service_runtime.websockets import LINGER_SECONDS, carry
 
 from interlink.protocol.decode import encode
 from interlink.protocol.errors import InterlinkError, Rejected
@@ -90,7 +90,12 @@ class ApiServer:
         """POST /update: a create's message of a pod that runs, for what changed since (feature `update`)."""
         message = await read_json(request, CreateRequest)
         uid = required_uid(message.pod)
-        data = RetrievedPodData(pod=message.pod, container=attach_volumes(message))
+        data = RetrievedPodData(
+            pod=message.pod,
+            container=attach_volumes(message, ("initContainers", "containers", "ephemeralContainers")),
+            claims=message.claims,
+            pullSecrets=message.pullSecrets,
+        )
         await self._plugin.update(data, session_of(request))
         log.info("pod.updated", pod_uid=uid, request=session_of(request))
         return web.Response(text="updated\n")
@@ -157,7 +162,7 @@ class ApiServer:
         """GET /exec: a WebSocket to the plugin's (feature `exec`); what goes over it is theirs."""
         if EXEC not in self._plugin.features:
             return web.Response(status=501, text="the plugin behind this server runs no commands in containers\n")
-        socket = web.WebSocketResponse(protocols=(SUBPROTOCOL,), compress=False)
+        socket = web.WebSocketResponse(protocols=(SUBPROTOCOL,), compress=False, timeout=LINGER_SECONDS)
         if not socket.can_prepare(request).ok:
             raise Rejected(["/exec is a WebSocket: the request asks for none"], 400)
         session = session_of(request)

@@ -52,7 +52,7 @@ class Plugin:
 
     async def create(self, data: RetrievedPodData, session: str) -> CreateReply:
         """Hand a pod over. Any 2xx is success, a list of one is taken for its element."""
-        whole = {"pod": data.pod, "container": data.container, "jobConfig": data.jobConfig}
+        whole = {**_pod_data(data), "jobConfig": data.jobConfig}
         if data.jobScript:
             whole["jobScript"] = data.jobScript
         if self._create_format == "list":
@@ -79,7 +79,7 @@ class Plugin:
 
     async def update(self, data: RetrievedPodData, session: str) -> None:
         """Hand over what changed of a running pod."""
-        await self._call("POST", "/update", encode({"pod": data.pod, "container": data.container}), session)
+        await self._call("POST", "/update", encode(_pod_data(data)), session)
 
     async def stats(self, node: str, session: str) -> bytes:
         """What the running pods of a node use, as the plugin writes it."""
@@ -183,6 +183,12 @@ def _statuses(text: bytes) -> list[PodStatus]:
         return decode(text, list[PodStatus]) if text.strip() != b"null" else []
     except MalformedError as error:
         raise LostTrack(f"the plugin's statuses can't be read: {error}") from error
+
+
+def _pod_data(data: RetrievedPodData) -> dict[str, Any]:
+    """The pod and what came with it; claims and credentials are told where there are some, to plugins that know them."""
+    ours = {name: value for name, value in (("claims", data.claims), ("pullSecrets", data.pullSecrets)) if value}
+    return {"pod": data.pod, "container": data.container, **ours}
 
 
 def _before_0_5(data: RetrievedPodData) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 from service_runtime.listen import Listen
-from service_runtime.websockets import carry
+from service_runtime.websockets import LINGER_SECONDS, carry
 from yarl import URL
 
 from oauth2_proxy.core.headers import end_to_end
@@ -112,7 +112,7 @@ class Upstream:
             raise _fault(error) from error
         async with upstream:
             chosen = (upstream.protocol,) if upstream.protocol else ()
-            socket = web.WebSocketResponse(protocols=chosen, compress=False)
+            socket = web.WebSocketResponse(protocols=chosen, compress=False, timeout=LINGER_SECONDS)
             await socket.prepare(request)
             await carry(socket, upstream)
         return socket

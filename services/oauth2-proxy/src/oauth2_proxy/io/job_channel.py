@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 import aiohttp
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, web
 from service_runtime.listen import Listen
 from service_runtime.logs import get_logger
+from service_runtime.websockets import both_ways
 
 from oauth2_proxy import metrics
 from oauth2_proxy.model.settings import JobChannel
@@ -22,8 +23,6 @@ REFUSAL: Final = "Job-Channel-Refusal"  # the sidecar's words: the client here d
 LONGEST_WORDS: Final = 300
 LONGEST_TICKET: Final = 512
 CLOSE_SECONDS: Final = 2.0
-
-Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 
 log = get_logger(__name__)
 
@@ -60,7 +59,11 @@ class JobChannels:
         if len(tickets) != 1 or not tickets[0].startswith("Bearer ") or len(tickets[0]) > LONGEST_TICKET:
             return _refused(401, "no_ticket", "the job channel needs the ticket of a pod")
         socket = web.WebSocketResponse(
-            protocols=(SUBPROTOCOL,), compress=False, max_msg_size=self._settings.message, timeout=CLOSE_SECONDS
+            protocols=(SUBPROTOCOL,),
+            compress=False,
+            max_msg_size=self._settings.message,
+            timeout=CLOSE_SECONDS,
+            autoping=False,  # a ping asks the far end whether it is there, not this proxy
         )
         if not socket.can_prepare(request):
             return _refused(400, "no_websocket", "only WebSockets pass here")
@@ -86,6 +89,7 @@ class JobChannels:
                     protocols=(SUBPROTOCOL,),
                     max_msg_size=self._settings.message,
                     compress=0,
+                    autoping=False,
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
                 )
         except aiohttp.WSServerHandshakeError as error:
@@ -105,25 +109,16 @@ class JobChannels:
         return socket
 
     async def _both_ways(self, job: web.WebSocketResponse, sidecar: aiohttp.ClientWebSocketResponse) -> None:
-        """Until either side has ended, or neither has said anything for too long."""
-        with contextlib.suppress(ExceptionGroup):
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._one_way(job, sidecar))
-                group.create_task(self._one_way(sidecar, job))
-
-    async def _one_way(self, source: Socket, target: Socket) -> None:
-        """Raises ConnectionError at the end, so that the other way ends as well."""
-        while True:
-            message = await source.receive(timeout=self._settings.silence)
-            async with asyncio.timeout(self._settings.silence):
-                if message.type is WSMsgType.TEXT:
-                    await target.send_str(message.data)
-                elif message.type is WSMsgType.BINARY:
-                    await target.send_bytes(message.data)
-                else:
-                    code = message.data if message.type is WSMsgType.CLOSE and isinstance(message.data, int) else 1001
-                    await target.close(code=code, message=str(message.extra or "").encode()[:120])
-                    raise ConnectionError
+        """Until either side has ended, or neither says or takes anything for too long: a sidecar may be silent for hours."""
+        clock, silence = asyncio.get_running_loop().time, self._settings.silence
+        try:
+            async with asyncio.timeout(silence) as deadline:
+                end = await both_ways(job, sidecar, lambda: deadline.reschedule(clock() + silence))
+        except TimeoutError:
+            log.info("channel.silent", seconds=silence)
+            end = (WSCloseCode.GOING_AWAY, b"nothing was said for too long")
+        for socket in (job, sidecar):
+            await socket.close(code=end[0], message=end[1])
 
 
 def _refused(status: int, result: str, words: str) -> web.Response:

@@ -119,7 +119,7 @@ class JobChannel(Section):
     handshake: PositiveFloat = 10
     """Seconds for the sidecar's answer."""
     silence: PositiveFloat = 120
-    """Seconds without a message from a side, or for one to be taken, after which a connection is ended."""
+    """Seconds without a message or ping that passes in either direction, after which a connection is ended."""
 
 
 class Settings(Section):

@@ -28,7 +28,7 @@ from interlink.protocol.exec import (
 )
 from interlink.protocol.serving import session_of
 from service_runtime.logs import get_logger
-from service_runtime.websockets import first_of, keep_alive
+from service_runtime.websockets import LINGER_SECONDS, first_of, keep_alive
 
 from condor_sidecar.app.channel.job_stream import CannotOpen, ChannelLost, JobStream, StreamEnd
 from condor_sidecar.app.job_channels import NoChannel
@@ -36,7 +36,6 @@ from condor_sidecar.job.supervisor import channel_protocol
 
 MOST = 256  # commands at once
 REQUEST_SECONDS = 10.0
-CLOSE_SECONDS = 5.0
 CHANNELS = {channel_protocol.STDOUT: STDOUT, channel_protocol.STDERR: STDERR}
 
 log = get_logger(__name__)
@@ -62,7 +61,7 @@ class Commands:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Run what the caller's first message asks for, and say how it ended."""
-        socket = web.WebSocketResponse(protocols=(SUBPROTOCOL,), compress=False, timeout=CLOSE_SECONDS)
+        socket = web.WebSocketResponse(protocols=(SUBPROTOCOL,), compress=False, timeout=LINGER_SECONDS)
         await socket.prepare(request)
         self._running += 1
         try:

@@ -1,15 +1,14 @@
-"""What this service needs of the job channels: new content for running pods, and what their containers use.
+"""What this service needs of the job channels: news for running pods, and what their containers use.
 
 The channels themselves are another part's; whoever has none (they can be off) gives `NoChannels`.
 """
 
 from collections.abc import Mapping
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from interlink.protocol.types import PodUsage
 
-Files: TypeAlias = Mapping[str, tuple[int, bytes]]
-"""Of one volume: path in it to mode and content."""
+from condor_sidecar.core.compile.update import Update
 
 
 class NoChannel(Exception):
@@ -31,10 +30,12 @@ class JobFailed(Exception):
 class JobChannels(Protocol):
     """The channels of all jobs, by the pod's UID."""
 
-    async def update(self, uid: str, volumes: Mapping[str, Files], deadline_seconds: int | None) -> None:
-        """Replace the content of volumes, and the time after its start at which the pod ends (None: as it is).
+    async def update(self, uid: str, update: Update) -> None:
+        """Replace the content of volumes and the time after its start at which the pod ends (None: as it is), and start ephemeral
+        containers that it doesn't have.
 
-        Returns when the job has done it. Raises NoChannel, ChannelAway, TooLarge, JobFailed.
+        Returns when the job has done it, or has begun to start them. Raises NoChannel, ChannelAway, TooLarge,
+        JobFailed.
         """
 
     def usage(self) -> Mapping[str, PodUsage]:
@@ -44,7 +45,7 @@ class JobChannels(Protocol):
 class NoChannels:
     """Job channels are off."""
 
-    async def update(self, uid: str, volumes: Mapping[str, Files], deadline_seconds: int | None) -> None:
+    async def update(self, uid: str, update: Update) -> None:
         """Raises NoChannel."""
         raise NoChannel(f"job channels are off at this site, so nothing reaches the running pod {uid}")
 

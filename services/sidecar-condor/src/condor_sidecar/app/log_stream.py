@@ -54,7 +54,7 @@ class LogStreams:
         pod = self._table.get(request.PodUID)
         if pod is None:
             raise NotNow(f"pod {request.PodName} (UID {request.PodUID}) is not known here", http_status=404)
-        names = [container.name for container in pod.record.containers]
+        names = [container.name for container in (*pod.record.containers, *pod.record.ephemeral)]
         if request.ContainerName not in names:
             raise Rejected(
                 [f"container {request.ContainerName} is not in pod {request.PodName} ({', '.join(names)})"], 400
@@ -152,7 +152,8 @@ class LogStreams:
         if pod.stage is Stage.ENDED or self._table.get(pod.uid) is None:
             return True
         return pod.view is not None and any(
-            c.name == reader.container and isinstance(c.state, Terminated) for c in pod.view.containers
+            c.name == reader.container and isinstance(c.state, Terminated)
+            for c in (*pod.view.containers, *pod.view.ephemeral)
         )
 
     async def _beginning(self, reader: _Reader) -> bytes:

@@ -19,9 +19,9 @@ class Pod:
     """One pod. `since` is when its stage began (monotonic clock); `unseen` until a query has shown its job; `sandbox` is
     held while its output is being brought and read: only taken when free, so that nobody waits for it. `events` are by number,
     `connected` while its job has a job channel; a job that ended its pod by that may take until `leaves_by` (monotonic clock) to
-    end itself, and the end of a deleted pod is told until `shown_until`; `added` is when this process learnt of the pod,
-    which is `restored` if it was there before; `address` is the worker node's, `measured` when its ad last told
-    another usage (the schedd's clock)."""
+    end itself, and the end of a deleted pod is told until `shown_until`; `refused` says of ephemeral containers, by name, why they
+    may not be started; `added` is when this process learnt of the pod, which is `restored` if it was there before; `address` is the
+    worker node's, `measured` when its ad last told another usage (the schedd's clock)."""
 
     record: PodRecord
     stage: Stage
@@ -41,6 +41,7 @@ class Pod:
     not_before: float = 0.0
     releases: int = 0
     fetch_failing_since: float | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
     deleting: bool = False
     restored: bool = False
     connected: bool = False
@@ -62,7 +63,7 @@ class Pod:
     @property
     def container_names(self) -> frozenset[str]:
         """Of all its containers: whose logs may come back."""
-        return frozenset(container.name for container in self.record.containers)
+        return frozenset(container.name for container in (*self.record.containers, *self.record.ephemeral))
 
     def enter(self, stage: Stage) -> None:
         """Go to another stage."""

@@ -6,7 +6,7 @@ before the table shows it.
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from interlink.protocol.types import PodStatus
@@ -19,7 +19,7 @@ from condor_sidecar.core.container_status import pod_status
 from condor_sidecar.core.duplicates import choose
 from condor_sidecar.core.job_end import JobEnd
 from condor_sidecar.core.latch import latch
-from condor_sidecar.core.pod_events import counted, end_event, job_events, with_events
+from condor_sidecar.core.pod_events import counted, end_event, job_events, refused_event, with_events
 from condor_sidecar.core.pod_message import complete, is_address
 from condor_sidecar.core.result import parse_chirp
 from condor_sidecar.core.state import RUNS, Evidence, Stage, look
@@ -59,6 +59,8 @@ class PodTable:
         """Ids of jobs that nobody wants any more: their pod is deleted, or they don't say whose they are."""
         self.more_strays = False
         """There were more than are kept: once these are gone, the whole queue has to be looked at again."""
+        self._adopted: dict[str, PodRecord] = {}
+        """Pods that only the schedd knew, until the journal has them, too."""
         self._orders = 0
 
     def restore(self, remembered: Remembered) -> None:
@@ -117,9 +119,8 @@ class PodTable:
         return (pod for pod in self.pods.values() if pod.stage in stages)
 
     async def take_ads(self, ads: Iterable[JobAd], gone: Iterable[str], complete: bool) -> set[str]:
-        """Put a poll's answer into the table; gives the UIDs of pods that it touched."""
+        """Put a poll's answer into the table; gives the UIDs of pods that it touched. Raises JournalError."""
         touched: set[str] = set()
-        adopted: list[PodRecord] = []
         seen: set[str] = set()
         left = set(gone)
         self.strays = set() if complete else self.strays - left
@@ -134,7 +135,7 @@ class PodTable:
                 pod = self.add(record, None)
                 pod.enter(Stage.UNCERTAIN)
                 pod.restored, pod.deleting = True, stone is not None
-                adopted.append(record)
+                self._adopted[ad.uid] = record
             pod.jobs[ad.job_id] = ad
             pod.unseen = False
             seen.add(ad.job_id)
@@ -143,8 +144,9 @@ class PodTable:
                 await asyncio.sleep(0)
         if complete or left:
             touched |= self._drop_jobs(left, seen if complete else None)
-        if adopted:
-            await self.journal.adopt(adopted)
+        if self._adopted:
+            await self.journal.adopt(self._adopted.values())
+            self._adopted.clear()
         return touched
 
     def _stray(self, ad: JobAd) -> None:
@@ -184,7 +186,8 @@ class PodTable:
         self._note(pod, job_events(before, choice.kept))
         if choice.kept.state and (before is None or before.state != choice.kept.state):
             planned = [container.planned() for container in pod.record.containers]
-            self.take_record(pod, parse_chirp(choice.kept.state, planned))
+            added = [container.planned() for container in pod.record.ephemeral]
+            self.take_record(pod, parse_chirp(choice.kept.state, planned, added))
 
     def take_record(self, pod: Pod, record: JobResult | None) -> None:
         """A newer word from the running supervisor, whichever way it came."""
@@ -204,6 +207,12 @@ class PodTable:
         if noted is not pod.events:
             pod.events = noted
             self.touch(pod)
+
+    def refuse(self, pod: Pod, refused: Mapping[str, str]) -> None:
+        """These of the pod's ephemeral containers, by name, may not be started, and why."""
+        if refused != pod.refused:
+            pod.refused = refused
+            self._note(pod, refused_event(refused, int(self.now())))
 
     def show(self, pod: Pod) -> None:
         """Bring the pod's view up to date with what is known."""
@@ -254,6 +263,7 @@ class PodTable:
     def forget(self, uid: str) -> None:
         """A delete is done."""
         pod = self.pods.pop(uid, None)
+        self._adopted.pop(uid, None)
         if pod is not None:
             self.without_payload(pod)
             pod.touch()
@@ -280,4 +290,6 @@ class PodTable:
             end=end,
             note=pod.note,
             connected=pod.connected,
+            ephemeral=pod.record.ephemeral,
+            refused=pod.refused,
         )

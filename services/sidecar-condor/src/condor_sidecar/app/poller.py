@@ -7,7 +7,7 @@ the output first.
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from service_runtime.backoff import Backoff
 from service_runtime.logs import get_logger
@@ -75,7 +75,7 @@ class Poller:
                 changes = await self._schedd.poll()
                 self._health.succeeded()
                 self._failures = 0
-                await self._conclude(changes, began)
+                await self._take(changes, began)
                 pause = self._pause()
             except ScheddError as error:
                 self._health.failed(error)
@@ -92,12 +92,20 @@ class Poller:
             except TimeoutError:
                 pass
 
+    async def _take(self, changes: Changes, began: float) -> None:
+        """Draw the conclusions; if that fails, ask for everything anew, for what has changed is told once."""
+        try:
+            await self._conclude(changes, began)
+        except Exception:
+            self._schedd.poll_anew()
+            raise
+
     async def _conclude(self, changes: Changes, began: float) -> None:
         if changes.server_time is not None:
             self._table.clock_offset = changes.server_time - time.time()
         touched = await self._table.take_ads(changes.ads, changes.gone, changes.complete)
         for uid in touched:
-            self._table.settle_job(self._table.pods[uid])
+            self._each(self._table.pods[uid], self._table.settle_job)
         self.last_began = began
         self._table.count()
         await self._drop_payloads(touched)
@@ -105,7 +113,7 @@ class Poller:
         for number, pod in enumerate(
             [p for p in self._table.in_stage(Stage.PRESENT) if self._may_look_new(p, touched)]
         ):
-            self._table.show(pod)
+            self._each(pod, self._table.show)
             if number % 200 == 199:
                 await asyncio.sleep(0)
         # pods that waited for room under the cap of idle jobs
@@ -115,6 +123,15 @@ class Poller:
                 await step()
             except ScheddError as error:
                 log.warning("poll.action_failed", reason=self._health.explain(error))
+
+    def _each(self, pod: Pod, step: Callable[[Pod], None]) -> None:
+        """A step for one pod, whose job may say anything: if it fails, it does for this pod alone."""
+        try:
+            step(pod)
+        except Exception:
+            metrics.LOOP_FAILURES.labels("pod").inc()
+            log.exception("poll.pod_failed", pod_uid=pod.uid, job=", ".join(pod.jobs))
+            self._schedd.poll_anew()
 
     def _may_look_new(self, pod: Pod, touched: set[str]) -> bool:
         """Its job changed, or the time that it runs without a word from its supervisor counts."""

@@ -5,6 +5,7 @@ import hashlib
 from typing import Any
 
 from interlink.protocol.types import PodStatus
+from msgspec import UNSET
 
 from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.pod_view import ContainerView, PodView, Running, State, Terminated, Waiting
@@ -14,6 +15,7 @@ def pod_status(uid: str, namespace: str, name: str, jid: str, view: PodView) -> 
     """The status of one pod; both lists are always complete (an empty one would mean "succeeded" to the Go peer)."""
     mains = [c for c in view.containers if c.kind is ContainerKind.MAIN]
     inits = [c for c in view.containers if c.kind is not ContainerKind.MAIN]
+    added = [_container_status(uid, container) for container in view.ephemeral]
     return PodStatus(
         name=name,
         UID=uid,
@@ -21,6 +23,7 @@ def pod_status(uid: str, namespace: str, name: str, jid: str, view: PodView) -> 
         JID=jid,
         containers=[_container_status(uid, container) for container in mains],
         initContainers=[_container_status(uid, container) for container in inits],
+        ephemeralContainers=added or UNSET,
     )
 
 

@@ -5,6 +5,7 @@ flap with every late query. A container that is started again shows it by its co
 end of the one before at its side.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -18,10 +19,22 @@ def latch(shown: PodView | None, seen: PodView) -> PodView:
         return seen
     if shown.ended:
         return msgspec.structs.replace(shown, end=shown.end or seen.end, verdict=shown.verdict or seen.verdict)
-    before = {container.name: container for container in shown.containers}
+    added = {container.name: container for container in (*shown.ephemeral, *seen.ephemeral)}
+    seen_added = {container.name: container for container in seen.ephemeral}
     return PodView(
-        tuple(_later(before.get(container.name), container) for container in seen.containers), seen.end, seen.verdict
+        _latched(shown.containers, seen.containers, seen.ended),
+        seen.end,
+        seen.verdict,
+        # not every way by which a record comes names those that were added
+        _latched(shown.ephemeral, [seen_added.get(name, container) for name, container in added.items()], seen.ended),
     )
+
+
+def _latched(
+    shown: Iterable[ContainerView], seen: Iterable[ContainerView], pod_ended: bool
+) -> tuple[ContainerView, ...]:
+    before = {container.name: container for container in shown}
+    return tuple(_later(before.get(container.name), container, pod_ended) for container in seen)
 
 
 class _Stage(StrEnum):
@@ -51,13 +64,21 @@ def _stage(container: ContainerView) -> _Stage:
     return _Stage.WAITING if container.last is None else _Stage.WAITING_AGAIN
 
 
-def _later(shown: ContainerView | None, seen: ContainerView) -> ContainerView:
+def _later(shown: ContainerView | None, seen: ContainerView, pod_ended: bool) -> ContainerView:
     if shown is None or seen.restart_count > shown.restart_count:
         return seen
     if seen.restart_count < shown.restart_count:
-        return shown
+        # what ended the pod may know less of its restarts than its job told
+        return _ended_in(shown, seen) if pod_ended else shown
     before, now = _stage(shown), _stage(seen)
     if before is now is _Stage.RUNNING:
         # the first known start stays: a later guess of it must not move
         return msgspec.structs.replace(seen, state=shown.state)
     return seen if now in _MAY_FOLLOW[before] else shown
+
+
+def _ended_in(shown: ContainerView, seen: ContainerView) -> ContainerView:
+    """The shown run with the end that is seen of an earlier one, or of none."""
+    if isinstance(shown.state, Terminated):
+        return shown
+    return msgspec.structs.replace(shown, state=seen.state, ready=seen.ready, started_up=seen.started_up)

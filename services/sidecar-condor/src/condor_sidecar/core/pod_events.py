@@ -20,7 +20,7 @@ _NO_OUTPUT = frozenset({"Completed", "Error", "ContainerStatusUnknown"})
 
 _KINDS = 10
 _FIRST_OF_OURS = _KINDS * 1_000_000_000
-_SUBMITTED, _STARTED, _HELD, _RELEASED, _SUSPENDED, _RESUMED, _ENDED = range(7)
+_SUBMITTED, _STARTED, _HELD, _RELEASED, _SUSPENDED, _RESUMED, _ENDED, _REFUSED = range(8)
 
 
 def job_events(before: JobAd | None, ad: JobAd) -> list[SiteEvent]:
@@ -63,6 +63,12 @@ def end_event(end: Terminated | None) -> list[SiteEvent]:
         return []
     reason = "OutputLost" if end.reason in _NO_OUTPUT else end.reason
     return [_event(_ENDED, int(end.finished), reason, end.message, warning=True)]
+
+
+def refused_event(refused: Mapping[str, str], seconds: int) -> list[SiteEvent]:
+    """Ephemeral containers that may not be started, by name, and why."""
+    words = "; ".join(f"ephemeral container {name} is not started: {why}" for name, why in refused.items())
+    return [_event(_REFUSED, seconds, "Failed", words, warning=True)] if refused else []
 
 
 def _event(kind: int, seconds: int, reason: str, message: str, *, warning: bool = False) -> SiteEvent:

@@ -120,8 +120,9 @@ class Policy:
     `ignore_groups`: take pods that ask for supplementalGroups although a container has one group. `keep_service_account_token`:
     hand the pod's default Kubernetes token (the `kube-api-access-*` volume) to the site. `user_annotations`: which keys
     under `htcondor-job.vk.io/` pods may set; `accounting_groups` (with stars), `requirements` (ClassAd expressions by the name
-    that pods choose them by) and `apptainer_options` are what some of those choose from. `patience_seconds`: how long a
-    container is tried whose image can't be had or that can't be made otherwise, before its pod fails. `submit_extra`: the
+    that pods choose them by) and `apptainer_options` are what some of those choose from. `require_gpus`: by the resource that GPUs
+    are asked for by, a ClassAd expression on a GPU's properties that tells this vendor's from others. `patience_seconds`: how long
+    a container is tried whose image can't be had or that can't be made otherwise, before its pod fails. `submit_extra`: the
     operator's own lines for every submit description. `cluster_domain` ends the full names of pods that have a subdomain.
     """
 
@@ -139,6 +140,7 @@ class Policy:
     accounting_groups: tuple[str, ...] = ()
     requirements: Mapping[str, str] = field(default_factory=dict)
     apptainer_options: tuple[str, ...] = ()
+    require_gpus: Mapping[str, str] = field(default_factory=dict)
     max_grace_seconds: int = 600
     user_ids: bool = True
     ignore_groups: bool = False

@@ -35,11 +35,14 @@ MOST_EVENTS: Final = 20
 LOG_FILE = re.compile(r"logs/(([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)(?:\.previous)?)\.log")
 """The log of a container's latest run, and of the one before; in `JobResult.logs`, the latter is called `NAME.previous`."""
 Time = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$")]
-ExitCode = Annotated[int, msgspec.Meta(ge=0, le=255)]
-
-
-RestartCount = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
-Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{1,64}$")]
+MOST_EXIT_CODE, MOST_RESTARTS = 255, 1_000_000
+MOST_REVISION: Final = 10**15
+LAST_MOMENT: Final = 253402300799
+"""The end of the year 9999, the last that RFC 3339 can write."""
+WORD: Final = r"[A-Za-z]{1,64}"
+ExitCode = Annotated[int, msgspec.Meta(ge=0, le=MOST_EXIT_CODE)]
+RestartCount = Annotated[int, msgspec.Meta(ge=0, le=MOST_RESTARTS)]
+Word = Annotated[str, msgspec.Meta(pattern=f"^{WORD}$")]
 Message = Annotated[str, msgspec.Meta(max_length=4096)]
 
 
@@ -166,16 +169,26 @@ def parse_stream(data: bytes, names: Collection[str]) -> JobResult | None:
     return _result(record, {name: bytes(lines) for name, lines in logs.items()})
 
 
-def parse_chirp(value: str, containers: Sequence[PlannedContainer]) -> JobResult | None:
-    """The record in the `ChirpIL` attribute (no messages, no logs), None for a value that isn't one for these containers."""
+def parse_chirp(
+    value: str, containers: Sequence[PlannedContainer], added: Sequence[PlannedContainer] = ()
+) -> JobResult | None:
+    """The record in the `ChirpIL` attribute (no messages, no logs), None for a value that isn't one for these containers.
+
+    `added` are those that may follow the others, in any order, each by its name.
+    """
     version, *rest = value.split(";")
-    if version != "2" or len(rest) != 3 + len(containers):
+    own = 3 + len(containers)
+    if version != "2" or len(rest) < own:
         return None
-    revision, phase, reason, *states = rest
+    revision, phase, reason, *states = rest[:own]
+    later = dict(text.split("=", 1) for text in rest[own:] if "=" in text)
+    if len(later) != len(rest) - own:
+        return None
+    pairs = [*zip(containers, states, strict=True), *((each, later[each.name]) for each in added if each.name in later)]
     try:
-        found = tuple(_compact_container(container, state) for container, state in zip(containers, states, strict=True))
-        return JobResult(JobPhase(phase), found, int(revision), reason)
-    except (ValueError, OverflowError):
+        found = tuple(_compact_container(container, state) for container, state in pairs)
+        return JobResult(JobPhase(phase), found, _number(revision, MOST_REVISION), _word(reason) if reason else "")
+    except ValueError:
         return None
 
 
@@ -186,14 +199,15 @@ def _compact_container(container: PlannedContainer, text: str) -> ContainerResul
     if before:
         result = _with_end_before(result, before)
     match now.split(":"):
-        case ["w", reason] if reason.isalpha() or not reason:
-            return replace(result, reason=reason)
+        case ["w", reason]:
+            return replace(result, reason=_word(reason) if reason else "")
         case ["r", started, "" | "s" | "sr" as flags]:
             state = replace(result, state=ContainerState.RUNNING, started=_time(started))
             return replace(state, started_up="s" in flags, ready="r" in flags)
-        case ["t", code, started, finished, reason] if 0 <= int(code) <= 255 and reason.isalpha():
+        case ["t", code, started, finished, reason]:
             times = replace(result, started=_time(started), finished=_time(finished))
-            return replace(times, state=ContainerState.TERMINATED, exit_code=int(code), reason=reason)
+            ended = ContainerState.TERMINATED
+            return replace(times, state=ended, exit_code=_number(code, MOST_EXIT_CODE), reason=_word(reason))
         case _:
             raise ValueError(text)
 
@@ -201,16 +215,29 @@ def _compact_container(container: PlannedContainer, text: str) -> ContainerResul
 def _with_end_before(result: ContainerResult, text: str) -> ContainerResult:
     """A container that was started again, or waits for that. Raises ValueError."""
     count, code, reason = text.split(":")
-    if not (0 <= int(count) <= 1_000_000 and 0 <= int(code) <= 255 and reason.isalpha()):
-        raise ValueError(text)
-    return replace(result, restart_count=int(count), last=EarlierEnd(int(code), reason))
+    last = EarlierEnd(_number(code, MOST_EXIT_CODE), _word(reason))
+    return replace(result, restart_count=_number(count, MOST_RESTARTS), last=last)
+
+
+def _number(text: str, most: int) -> int:
+    """Digits alone, none of which `int` takes beside them, and no more than a number up to `most` has. Raises ValueError."""
+    if not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > most:
+        raise ValueError(text[:32])
+    return int(text)
+
+
+def _word(text: str) -> str:
+    """A reason. Raises ValueError."""
+    if not re.fullmatch(WORD, text):
+        raise ValueError(text[:32])
+    return text
 
 
 def _time(seconds: str) -> str | None:
     """Seconds since 1970 as RFC 3339; None for 0. Raises ValueError."""
-    if int(seconds) == 0:
-        return None
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = _number(seconds, LAST_MOMENT)
+    # beyond its years, `fromtimestamp` raises one of three errors, by the number of digits
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
 def _result(text: bytes, logs: dict[str, bytes]) -> JobResult:

@@ -6,7 +6,8 @@ in exactly one state, and nothing is terminated without something that says so (
 
 import datetime
 import signal
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
@@ -48,7 +49,7 @@ class Evidence:
 
     `live` is the newest record of the running supervisor, `final` the one in `out.tar`, `end` how the job as a whole
     ended, where that is decided. `note` is a sentence for a pod that waits (what keeps it). `connected`: its job has a job channel,
-    so it runs, whatever the last query said.
+    so it runs, whatever the last query said. `ephemeral` were sent to its job; `refused` says of others, by name, why they weren't.
     """
 
     containers: tuple[ContainerRecord, ...]
@@ -60,10 +61,42 @@ class Evidence:
     end: JobEnd | None = None
     note: str = ""
     connected: bool = False
+    ephemeral: tuple[ContainerRecord, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def look(evidence: Evidence) -> PodView:
     """The pod's view by this evidence alone; `core.latch` joins it with what was shown before."""
+    return msgspec.structs.replace(_planned(evidence), ephemeral=_ephemeral(evidence))
+
+
+def _ephemeral(evidence: Evidence) -> tuple[ContainerView, ...]:
+    """Those that the job has by its own word, and the refused ones; of others nothing is said."""
+    result = evidence.final or evidence.live
+    known = {c.name: c for c in result.containers if c.kind is ContainerKind.EPHEMERAL} if result is not None else {}
+    views = [_ephemeral_view(each, known[each.name], evidence) for each in evidence.ephemeral if each.name in known]
+    refused = [
+        ContainerView(name, ContainerKind.EPHEMERAL, Waiting("CreateContainerConfigError", why))
+        for name, why in evidence.refused.items()
+    ]
+    return (*views, *refused)
+
+
+def _ephemeral_view(container: ContainerRecord, found: ContainerResult, evidence: Evidence) -> ContainerView:
+    state: State
+    if found.state is ContainerState.TERMINATED:
+        state = _terminated(found)
+    elif found.state is ContainerState.WAITING:  # for ever, where the pod has ended, as under a kubelet
+        state = Waiting(found.reason or "ContainerCreating", found.message)
+    elif evidence.final is None and evidence.end is None:
+        state = Running(epoch(found.started) or evidence.now)
+    else:
+        end = evidence.end or missing_end(evidence.ad, evidence.now)
+        state = Terminated(end.exit_code, end.reason, end.message, epoch(found.started), end.finished, end.signal)
+    return ContainerView(container.name, container.kind, state, container.image, found.image_id)
+
+
+def _planned(evidence: Evidence) -> PodView:
     if evidence.final is not None or evidence.end is not None:
         return _ended(evidence)
     ad = evidence.ad

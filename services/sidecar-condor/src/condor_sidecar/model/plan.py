@@ -15,11 +15,13 @@ CONTAINER_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 class ContainerKind(StrEnum):
     """Init containers run one after the other before the main ones, which run side by side; sidecars start in the order of the
-    init containers, among which the pod lists them, and run until the main ones have ended."""
+    init containers, among which the pod lists them, and run until the main ones have ended. Ephemeral ones are in no plan: they are
+    added to a pod while it runs, and what becomes of them is nothing to the pod."""
 
     INIT = "init"
     SIDECAR = "sidecar"
     MAIN = "main"
+    EPHEMERAL = "ephemeral"
 
 
 @dataclass(frozen=True, slots=True)

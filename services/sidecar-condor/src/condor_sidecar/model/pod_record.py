@@ -24,7 +24,8 @@ class PodRecord(msgspec.Struct, frozen=True, kw_only=True):
     `submit` is the plan's submit description. `generation` counts the jobs made for this pod: a second one is only
     ever made when the first one never started. `attempted` is journaled before a job is sent, so that after a crash
     "certainly not submitted" can be told from "maybe submitted". `accepted_at` is seconds since the epoch. `channel`: whether
-    the job was told of the job channel; None for a pod that only the schedd remembered.
+    the job was told of the job channel; None for a pod that only the schedd remembered. `ephemeral` are the containers that were
+    sent to the job while it ran.
     """
 
     uid: str
@@ -40,6 +41,7 @@ class PodRecord(msgspec.Struct, frozen=True, kw_only=True):
     attempted: bool = False
     request: str = ""
     channel: bool | None = None
+    ephemeral: tuple[ContainerRecord, ...] = ()
 
     @property
     def jid(self) -> str:

@@ -59,13 +59,17 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class PodView(msgspec.Struct, frozen=True):
-    """All containers of a pod, in the pod's order (init containers first)."""
+    """All containers of a pod, in the pod's order (init containers first).
+
+    `ephemeral` are those that were added to it: of its own, by its job's word, and those that may not be started.
+    """
 
     containers: tuple[ContainerView, ...]
     end: Terminated | None = None
     """How the job as a whole ended, where that was decided without the supervisor."""
     verdict: Verdict | None = None
     """The supervisor's, where it ended the pod."""
+    ephemeral: tuple[ContainerView, ...] = ()
 
     @property
     def ended(self) -> bool:

@@ -14,6 +14,7 @@ from virtual_kubelet.core.admission import check_waiting, refusal
 from virtual_kubelet.core.create_request import Translation, create_request, needed_objects
 from virtual_kubelet.core.field_reference import NodeFacts
 from virtual_kubelet.core.in_place import made_of
+from virtual_kubelet.core.left_out import left_out
 from virtual_kubelet.core.next_step import LOST_CREATES_LIMIT
 from virtual_kubelet.core.object_store import MissingObjectError, ObjectStore
 from virtual_kubelet.core.refresh import delivered, wanted
@@ -92,6 +93,8 @@ class Handover:
                 delivered(pod, store, self._node(), self._translation) if _may_change(pod, policy) else None
             )
             self._accepted(known, reply.PodUID, reply.PodJID)
+            for sentence in left_out(pod, policy):
+                self._events.pod(known, "Warning", "LeftOut", sentence)
         finally:
             known.creating = False
 

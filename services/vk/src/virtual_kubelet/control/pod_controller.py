@@ -119,7 +119,9 @@ class PodController:
         if report is not None:
             self._tell(known, pod, report)
         now = rfc3339(time.time())
-        shown = self._with_unfollowed(known, pod, status.next_status(pod, report, self._host_ip, now), now)
+        shown = self._with_unfollowed(
+            known, pod, status.next_status(pod, report, self._host_ip, now, known.obstacles), now
+        )
         await self._hands.writer.write(known, pod, shown)
 
     def _with_unfollowed(self, known: KnownPod, pod: JsonObject, shown: JsonObject, now: str) -> JsonObject:

@@ -62,7 +62,7 @@ def _variables(pod: JsonObject) -> tuple[str, ...]:
     return tuple(
         f'env "{variable["name"]}" can\'t be read from a file of a volume at a site: give its value or a reference to a Secret '
         f'(container "{container["name"]}", fileKeyRef)'
-        for container in pods.all_containers(pod)
+        for container in pods.created_with(pod)
         for variable in container.get("env") or []
         if "fileKeyRef" in (variable.get("valueFrom") or {})
     )
@@ -79,7 +79,7 @@ def check_waiting(pod: JsonObject) -> None:
             event="FailedCreatePodSandBox",
         )
     shared = pod["spec"].get("securityContext") or {}
-    for container in pods.all_containers(pod):
+    for container in pods.created_with(pod):
         context = shared | {k: v for k, v in (container.get("securityContext") or {}).items() if v is not None}
         if context.get("runAsNonRoot") and context.get("runAsUser") == 0:
             raise MissingObjectError(

@@ -1,6 +1,6 @@
 """From a pod to the request that hands it over: which objects it needs, and the message in interLink's shape."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,17 +31,29 @@ class Translation:
 
 def needed_objects(pod: JsonObject, policy: VolumePolicy) -> set[ObjectName]:
     """Every ConfigMap, Secret and claim that the pod names, optional ones included."""
-    found = {ObjectName("persistentvolumeclaim", name) for _, name in mounted_claims(pod)}
-    for container in pods.all_containers(pod):
-        for variable in container.get("env") or []:
-            found.update(_named(variable.get("valueFrom") or {}, "configMapKeyRef", "secretKeyRef"))
-        for source in container.get("envFrom") or []:
-            found.update(_named(source, "configMapRef", "secretRef"))
+    found = claim_names(pod)
+    for container in pods.created_with(pod):
+        found |= environment_objects(container)
     for volume in pod["spec"].get("volumes") or []:
         if is_carried(volume, policy):
             found.update(_named(volume, "configMap", "secret"))
             for source in sources(volume):
                 found.update(_named(source, "configMap", "secret"))
+    return found
+
+
+def claim_names(pod: JsonObject) -> set[ObjectName]:
+    """Every claim that the pod names."""
+    return {ObjectName("persistentvolumeclaim", name) for _, name in mounted_claims(pod)}
+
+
+def environment_objects(container: JsonObject) -> set[ObjectName]:
+    """Every ConfigMap and Secret that the container's environment names."""
+    found: set[ObjectName] = set()
+    for variable in container.get("env") or []:
+        found.update(_named(variable.get("valueFrom") or {}, "configMapKeyRef", "secretKeyRef"))
+    for source in container.get("envFrom") or []:
+        found.update(_named(source, "configMapRef", "secretRef"))
     return found
 
 
@@ -53,21 +65,19 @@ def _named(holder: JsonObject, configmap: str, secret: str) -> Iterator[ObjectNa
 
 
 def create_request(pod: JsonObject, store: ObjectStore, node: NodeFacts, translation: Translation) -> CreateRequest:
-    """The message for `/create` (interLink 0.6). Raises MissingObjectError while the pod has to wait."""
+    """The message for `/create` (interLink 0.6). Raises MissingObjectError while the pod has to wait.
+
+    Ephemeral containers are not in it: no site starts a pod with them (core.ephemeral).
+    """
     policy = translation.volumes
     carried = [v for v in pod["spec"].get("volumes") or [] if is_carried(v, policy)]
     configmaps, secrets = whole_objects(pod, store)
     projected = [projected_map(pod, v, store, node, policy) for v in carried if "projected" in v or "downwardAPI" in v]
-    names = {v["name"] for v in carried}
-    extra = service_variables(pod, store.services) if translation.service_links else {}
-    extra |= api_variables(*translation.api_address) if translation.api_address else {}
     claimed = claims(pod, store)
-    spec: dict[str, Any] = dict(pod["spec"])
+    spec: dict[str, Any] = {key: value for key, value in pod["spec"].items() if key != "ephemeralContainers"}
     for kind in ("initContainers", "containers"):
         if kind in spec:
-            spec[kind] = [
-                _container(pod, c, store, node, volumes=names, extra=extra) for c in pods.offloaded(pod, kind)
-            ]
+            spec[kind] = [resolved(pod, c, store, node, translation) for c in pods.offloaded(pod, kind)]
     if "volumes" in spec:
         spec["volumes"] = [_as_projected(v) for v in carried]
     meta = {k: v for k, v in pod["metadata"].items() if k != "managedFields"}
@@ -94,15 +104,13 @@ def _pull_secrets(store: ObjectStore) -> list[JsonObject]:
     return found
 
 
-def _container(
-    pod: JsonObject,
-    container: JsonObject,
-    store: ObjectStore,
-    node: NodeFacts,
-    *,
-    volumes: set[str],
-    extra: Mapping[str, str],
+def resolved(
+    pod: JsonObject, container: JsonObject, store: ObjectStore, node: NodeFacts, translation: Translation
 ) -> JsonObject:
+    """A container as it is sent: environment resolved, with the mounts of volumes that are carried. Raises MissingObjectError."""
+    extra = service_variables(pod, store.services) if translation.service_links else {}
+    extra |= api_variables(*translation.api_address) if translation.api_address else {}
+    volumes = {v["name"] for v in pod["spec"].get("volumes") or [] if is_carried(v, translation.volumes)}
     made = {k: v for k, v in container.items() if k not in ("env", "envFrom", "volumeMounts")}
     env = resolve(pod, container, store, node, extra)
     if env:

@@ -2,7 +2,8 @@
 
 What only the job can know, the pod's own address, stays a reference: `valueFrom.fieldRef` with `status.podIP`. A value that
 refers to such a variable by `$(NAME)` keeps that reference and gets the same `valueFrom` beside it; in that one form the
-value is still to be expanded by the job, and every other `$` in it is doubled.
+value is still to be expanded by the job, and every other `$` in it is doubled. Where a later variable has the name of the one
+that is referred to, both are sent.
 """
 
 from collections.abc import Mapping
@@ -32,33 +33,48 @@ class _Environment:
     own_address: dict[str, str] = field(default_factory=dict)
     """Field paths of the variables that wait for the job, by name."""
     order: dict[str, None] = field(default_factory=dict)
+    replaced: dict[str, str] = field(default_factory=dict)
+    """Field paths of own addresses that a later variable of the same name has replaced: others may refer to them."""
 
     def set(self, name: str, value: str) -> None:
+        self._replace(name)
         self.values[name] = value
-        self.own_address.pop(name, None)
         self.order[name] = None
 
     def postpone(self, name: str, path: str, template: str | None) -> None:
+        self._replace(name)
         self.own_address[name] = path
         self.values.pop(name, None)
         if template is not None:
             self.values[name] = template
         self.order[name] = None
 
+    def _replace(self, name: str) -> None:
+        path = self.own_address.pop(name, None)
+        if path is not None and name not in self.values:
+            self.replaced[name] = path
+
     def lookup(self, name: str) -> str | None:
         value = self.values.get(name)
         return self.services.get(name) if value is None else value
 
     def entries(self) -> list[JsonObject]:
-        return [self._entry(name) for name in self.order]
+        """In order; before them the replaced own addresses that a value still refers to. Of a name the last entry counts."""
+        asked = {each for name in self.own_address for each in references(self.values.get(name, ""))}
+        gone = [{"name": name, "valueFrom": _own(path)} for name, path in self.replaced.items() if name in asked]
+        return [*gone, *(self._entry(name) for name in self.order)]
 
     def _entry(self, name: str) -> JsonObject:
         entry: JsonObject = {"name": name}
         if name in self.values:
             entry["value"] = self.values[name]
         if name in self.own_address:
-            entry["valueFrom"] = {"fieldRef": {"apiVersion": "v1", "fieldPath": self.own_address[name]}}
+            entry["valueFrom"] = _own(self.own_address[name])
         return entry
+
+
+def _own(path: str) -> JsonObject:
+    return {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}
 
 
 def resolve(

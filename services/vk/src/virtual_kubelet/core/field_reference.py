@@ -95,10 +95,11 @@ def resource_value(pod: JsonObject, container: JsonObject, selector: JsonObject,
     if kind not in ("limits", "requests") or not resource:
         raise FieldReferenceError(f'unsupported resource "{selector.get("resource", "")}" in a resourceFieldRef')
     amounts = (container.get("resources") or {}).get(kind) or {}
-    of_pod = ((pod["spec"].get("resources") or {}).get("limits") or {}).get(resource)
-    default = (of_pod or node.allocatable.get(resource, "0")) if kind == "limits" else "0"
     try:
-        amount = parse(str(amounts.get(resource, default)))
+        amount = parse(str(amounts.get(resource, "0")))
+        if kind == "limits" and not amount:  # 0 is no limit
+            of_pod = ((pod["spec"].get("resources") or {}).get("limits") or {}).get(resource)
+            amount = parse(str(of_pod or node.allocatable.get(resource, "0")))
         divisor = parse(str(selector.get("divisor") or "1"))
     except ValueError as error:
         raise FieldReferenceError(str(error)) from error

@@ -81,12 +81,18 @@ def _objects_of(volume: JsonObject) -> Iterator[ObjectName]:
 def update_request(pod: JsonObject, store: ObjectStore, node: NodeFacts, translation: Translation) -> CreateRequest:
     """The message for `/update`: a create's, less environments and volumes without files, which don't change. Raises
     MissingObjectError."""
-    spec = {**pod["spec"], "volumes": _content_volumes(pod, translation.volumes)}
+    plain = replace(translation, api_address=None, job_script_builder="", service_links=False)
+    reduced = without_environments(with_volumes(pod, _content_volumes(pod, translation.volumes)))
+    return create_request(reduced, store, node, plain)
+
+
+def without_environments(pod: JsonObject) -> JsonObject:
+    """The pod with containers that have none."""
+    spec = dict(pod["spec"])
     for kind in ("initContainers", "containers"):
         if kind in spec:
             spec[kind] = [{k: v for k, v in c.items() if k not in ("env", "envFrom")} for c in spec[kind]]
-    plain = replace(translation, api_address=None, job_script_builder="", service_links=False)
-    return create_request({**pod, "spec": spec}, store, node, plain)
+    return {**pod, "spec": spec}
 
 
 @dataclass(frozen=True, slots=True)

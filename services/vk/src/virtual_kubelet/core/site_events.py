@@ -13,14 +13,17 @@ from typing import Literal
 from interlink.protocol.types import PodStatus, SiteEvent
 
 from virtual_kubelet.core.timestamp import unix_time
-from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 
 RESTART_SECONDS = 600.0
 """An event of an inherited pod that is older than this at our start was written by our predecessor."""
 MOST_OF_ONE_STATUS = 50
 
-_FIELDS = {"containers": "spec.containers", "initContainers": "spec.initContainers"}
+_FIELDS = {
+    "containers": "spec.containers",
+    "initContainers": "spec.initContainers",
+    "ephemeralContainers": "spec.ephemeralContainers",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +65,5 @@ def _part(pod: JsonObject, event: SiteEvent) -> str:
 
 def _named(pod: JsonObject) -> Iterator[tuple[str, str]]:
     for kind, field in _FIELDS.items():
-        for container in pods.offloaded(pod, kind):
+        for container in pod["spec"].get(kind) or []:
             yield field, container["name"]

@@ -10,10 +10,12 @@ restart, whatever the later containers are said to do; nothing goes from Running
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from interlink.protocol.types import PodStatus
 
+from virtual_kubelet.core import ephemeral
 from virtual_kubelet.core.conditions import Condition, holds, merged
 from virtual_kubelet.core.container_status import (
     INITIALIZING,
@@ -24,6 +26,7 @@ from virtual_kubelet.core.container_status import (
     waiting_status,
 )
 from virtual_kubelet.model import pod as pods
+from virtual_kubelet.model.known_pod import Obstacle
 from virtual_kubelet.model.pod import JsonObject
 
 PROVIDER_FAILED = "ProviderFailed"
@@ -47,8 +50,15 @@ class _Containers:
         return [s for s in self.inits if s not in self.sidecars]
 
 
-def next_status(pod: JsonObject, report: PodStatus | None, host_ip: str, now: str) -> JsonObject:
-    """The whole status that `pod` should have after `report`; its present one if that is final.
+def next_status(
+    pod: JsonObject,
+    report: PodStatus | None,
+    host_ip: str,
+    now: str,
+    obstacles: Mapping[str, Obstacle] = MappingProxyType({}),
+) -> JsonObject:
+    """The whole status that `pod` should have after `report`; its present one if that is final. `obstacles` say of ephemeral
+    containers, by name, why the site has not been given them.
 
     Applying the same report again changes nothing, whatever `now` is. Without a report: handed over, nothing heard yet.
     """
@@ -63,6 +73,7 @@ def next_status(pod: JsonObject, report: PodStatus | None, host_ip: str, now: st
     _set_host(status, host_ip)
     _set_address(status, report)
     _set_containers(status, containers)
+    _set_ephemeral(status, ephemeral.statuses(pod, report, obstacles))
     for key in ("reason", "message"):
         status.pop(key, None)
     status |= (verdict or _pod_reason(containers)) if phase == "Failed" else {}
@@ -107,6 +118,8 @@ def _synthetic(pod: JsonObject, phase: str, containers: _Containers, host_ip: st
     status.setdefault("startTime", now)
     _set_host(status, host_ip)
     _set_containers(status, containers)
+    failed = phase in pods.TERMINAL_PHASES
+    _set_ephemeral(status, ephemeral.ended(pod) if failed else ephemeral.statuses(pod, None, {}))
     status["conditions"] = merged(old.get("conditions") or [], _conditions(pod, phase, containers), now)
     return status
 
@@ -136,6 +149,11 @@ def _set_containers(status: JsonObject, containers: _Containers) -> None:
     status["containerStatuses"] = containers.mains
     if containers.inits:
         status["initContainerStatuses"] = containers.inits
+
+
+def _set_ephemeral(status: JsonObject, statuses: list[JsonObject]) -> None:
+    if statuses:
+        status["ephemeralContainerStatuses"] = statuses
 
 
 def _by_name(status: JsonObject) -> dict[str, JsonObject]:

@@ -29,9 +29,15 @@ class VolumePolicy:
 
 
 def is_api_token(volume: JsonObject) -> bool:
-    """Is this the volume that the API server's ServiceAccount admission adds to every pod?"""
-    return volume["name"].startswith("kube-api-access-") and any(
-        "serviceAccountToken" in source for source in (volume.get("projected") or {}).get("sources") or []
+    """Is this the volume that the API server's ServiceAccount admission adds to every pod? A user's own of such a name has a token
+    for somebody else, or lacks the cluster's certificate."""
+    found = (volume.get("projected") or {}).get("sources") or []
+    tokens = [source["serviceAccountToken"] for source in found if "serviceAccountToken" in source]
+    return (
+        volume["name"].startswith("kube-api-access-")
+        and bool(tokens)
+        and not any(token.get("audience") for token in tokens)
+        and any((source.get("configMap") or {}).get("name") == ROOT_CA for source in found)
     )
 
 

@@ -20,7 +20,6 @@ SPDY_PROTOCOL = "v4.channel.k8s.io"
 PLAIN_PROTOCOL = "channel.k8s.io"  # of before version 4: the last word is text, and there is none for a success
 WEBSOCKET_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io", PLAIN_PROTOCOL)
 STREAMS_SECONDS = 30.0  # for the client to open all streams
-CLOSE_SECONDS = 5.0
 UNREAD_MESSAGES = 32
 
 

@@ -1,6 +1,7 @@
 """`kubectl exec` and `kubectl attach` at the kubelet port: from the caller's streams to interLink's, and back."""
 
 import asyncio
+import contextlib
 
 import msgspec
 from aiohttp import web
@@ -9,12 +10,11 @@ from interlink.protocol.errors import InterlinkError
 from interlink.protocol.exec import ExecRequest, failure
 from interlink.protocol.exec_stream import ExecStream
 from service_runtime.logs import get_logger
-from service_runtime.websockets import first_of
+from service_runtime.websockets import LINGER_SECONDS, first_of
 
 from virtual_kubelet.core.command_query import CommandQuery, CommandQueryError, command_query, first_common
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.io.caller_streams import (
-    CLOSE_SECONDS,
     SPDY_PROTOCOL,
     WEBSOCKET_PROTOCOLS,
     CallerStreams,
@@ -63,7 +63,7 @@ class Commands:
         return await self._upgraded(request, query, wanted)
 
     async def _upgraded(self, request: web.Request, query: CommandQuery, wanted: ExecRequest) -> web.StreamResponse:
-        socket = web.WebSocketResponse(protocols=WEBSOCKET_PROTOCOLS, compress=False, timeout=CLOSE_SECONDS)
+        socket = web.WebSocketResponse(protocols=WEBSOCKET_PROTOCOLS, compress=False, timeout=LINGER_SECONDS)
         if socket.can_prepare(request).ok:
             return await self._over_websocket(request, socket, query, wanted)
         if request.headers.get("Upgrade", "").lower() != "spdy/3.1":
@@ -133,19 +133,21 @@ async def _output(stream: ExecStream, caller: CallerStreams) -> bytes:
 
 
 async def _input(caller: CallerStreams, stream: ExecStream) -> None:
-    async for data in caller.input():
-        await stream.write(data)
-    await stream.eof()
-    await asyncio.Event().wait()  # the command may live on without input
+    with contextlib.suppress(InterlinkError):
+        async for data in caller.input():
+            await stream.write(data)
+        await stream.eof()
+    await asyncio.Event().wait()  # the command may live on without input, or what it wrote last is still to be read
 
 
 async def _sizes(caller: CallerStreams, stream: ExecStream) -> None:
-    async for size in caller.sizes():
-        await stream.resize(size)
+    with contextlib.suppress(InterlinkError):
+        async for size in caller.sizes():
+            await stream.resize(size)
     await asyncio.Event().wait()
 
 
 async def _alive(stream: ExecStream) -> None:
-    """Ping the site; that the connection there broke is for who reads it to say."""
+    """Ping the site; that the connection there broke is for who reads it to say, here as where something is written."""
     await stream.keep_alive()
     await asyncio.Event().wait()

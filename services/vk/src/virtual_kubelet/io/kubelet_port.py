@@ -150,7 +150,8 @@ def _not_yet(pod: JsonObject, container: str) -> web.Response | None:
     if container not in known:
         text = f"container {container} not found in pod {pods.name(pod)} as it runs at the site\n"
         return web.Response(status=404, text=text)
-    every = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+    kinds = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+    every = [found for kind in kinds for found in status.get(kind) or []]
     state = next((s.get("state") or {} for s in every if s["name"] == container), {})
     ran_before = any(s["name"] == container and (s.get("lastState") or {}).get("terminated") for s in every)
     if pods.is_terminal(pod) or "running" in state or "terminated" in state or ran_before:

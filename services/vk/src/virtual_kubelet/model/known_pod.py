@@ -3,6 +3,7 @@
 from array import array
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 import msgspec
 
@@ -31,6 +32,13 @@ class Absence:
 
     count: int = 0
     first: float = 0.0
+
+
+class Obstacle(NamedTuple):
+    """Why an ephemeral container was not handed over: what its waiting status says."""
+
+    reason: str
+    message: str
 
 
 @dataclass(slots=True)
@@ -92,6 +100,10 @@ class KnownPod:
     """What the site was given last of what may change while the pod runs; None: not known, or nothing may."""
     fixed: bool = False
     """The site said that it can't change anything of this pod while it runs."""
+    ephemeral: tuple[str, ...] = ()
+    """Names of its ephemeral containers."""
+    obstacles: dict[str, Obstacle] = field(default_factory=dict)
+    """Of those, by name, that were not handed over."""
 
     @property
     def terminal(self) -> bool:
@@ -113,6 +125,7 @@ class KnownPod:
         self.version = pod["metadata"].get("resourceVersion", "")
         self.phase = pods.phase(pod)
         self.deleting = "deletionTimestamp" in pod["metadata"]
+        self.ephemeral = tuple(container["name"] for container in pods.ephemeral(pod))
         self.job_id = self.job_id or pods.annotations(pod).get(pods.JOB_ID_ANNOTATION)
 
 

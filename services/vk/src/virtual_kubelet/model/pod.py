@@ -66,10 +66,21 @@ def offloaded(pod: JsonObject, kind: str) -> list[JsonObject]:
     return [c for c in pod["spec"].get(kind) or [] if c["name"] not in kept_here]
 
 
-def all_containers(pod: JsonObject) -> Iterator[JsonObject]:
-    """Every container that runs at the site, init containers first."""
+def created_with(pod: JsonObject) -> Iterator[JsonObject]:
+    """The containers with which the pod is handed over, init containers first."""
     yield from offloaded(pod, "initContainers")
     yield from offloaded(pod, "containers")
+
+
+def ephemeral(pod: JsonObject) -> list[JsonObject]:
+    """Containers that were added to the pod later (`kubectl debug`)."""
+    return pod["spec"].get("ephemeralContainers") or []
+
+
+def all_containers(pod: JsonObject) -> Iterator[JsonObject]:
+    """Every container that runs at the site."""
+    yield from created_with(pod)
+    yield from ephemeral(pod)
 
 
 def is_sidecar(container: JsonObject) -> bool:

@@ -22,7 +22,7 @@ from condor_sidecar.app.pods import Pod, PodTable
 from condor_sidecar.core.result import parse_record
 from condor_sidecar.core.ticket import ticket
 from condor_sidecar.io.journal import JournalError
-from condor_sidecar.job.supervisor.channel_protocol import TEXT_LIMIT, BadMessage, signature
+from condor_sidecar.job.supervisor.channel_protocol import TEXT_LIMIT, BadMessage, encode, signature
 from condor_sidecar.model.result import UnreadableResult
 
 UPDATE_SECONDS = 20.0
@@ -60,17 +60,13 @@ class Channels:
         fields = {name: value for name, value in message.items() if name != "type"}
         return await self._connection(uid).open(str(message["type"]), **fields)
 
-    async def update(
-        self, uid: str, volumes: Mapping[str, Mapping[str, tuple[int, str]]], deadline_seconds: int | None
-    ) -> None:
-        """Give the pod's volumes (by name, then path: mode and base64) new contents, and the pod another deadline; what is
-        left out stays as it is. Raises NoChannel, ChannelLost, UpdateFailed, TooLarge, JobFailed."""
-        if sum(len(file[1]) for files in volumes.values() for file in files.values()) > TEXT_LIMIT // 2:
+    async def update(self, uid: str, **fields: object) -> None:
+        """Send the pod an update, with the fields of channel_protocol; what is left out stays as it is. Raises NoChannel,
+        ChannelLost, UpdateFailed, TooLarge, JobFailed."""
+        if len(encode("update", number=0, **fields)) > TEXT_LIMIT // 2:
             raise TooLarge(f"the volumes of files have more than {TEXT_LIMIT // 2 >> 20} MiB in base64: mount less")
         try:
-            problem = await self._connection(uid).update(
-                UPDATE_SECONDS, volumes=volumes, deadline_seconds=deadline_seconds
-            )
+            problem = await self._connection(uid).update(UPDATE_SECONDS, **fields)
         except TimeoutError as error:
             raise UpdateFailed(f"the job did not answer within {UPDATE_SECONDS:.0f} s") from error
         if problem:

@@ -2,8 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 from aiohttp import WSMsgType, web
 from service_runtime.logs import get_logger
@@ -39,6 +39,7 @@ class Connection:
         self._numbers = itertools.count(1)
         self._streams: dict[int, JobStream] = {}
         self._updates: dict[int, asyncio.Future[str]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._gone = False
 
     async def greet(self) -> None:
@@ -125,9 +126,17 @@ class Connection:
             await stream.close()
             raise CannotOpen("NoAnswer", f"the job did not answer within {OPEN_SECONDS:.0f} s") from error
         except BaseException:
-            self._forget(number)
+            # the job may have opened it, or will: who asked for it has left, and nobody else would ever close it
+            await asyncio.shield(self._keep(stream.close()))
             raise
         return stream
+
+    def _keep(self, closing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task that outlives who waits for it, bounded by what sending is."""
+        task = asyncio.create_task(closing)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        return task
 
     async def update(self, seconds: float, **fields: object) -> str:
         """Have an update carried out; gives what was wrong with it, "" if nothing. Raises ChannelLost, TimeoutError."""

@@ -1,4 +1,4 @@
-"""The channels as the rest of the service uses them for pods that run: new contents for volumes, and what containers use."""
+"""The channels as the rest of the service uses them for pods that run: what is new for them, and what containers use."""
 
 import base64
 from collections.abc import Mapping
@@ -9,8 +9,10 @@ from condor_sidecar.app.channel.channels import Channels, UpdateFailed
 from condor_sidecar.app.channel.connection import Connection
 from condor_sidecar.app.channel.job_stream import ChannelLost
 from condor_sidecar.app.channel.messages import Usage
-from condor_sidecar.app.job_channels import ChannelAway, Files
+from condor_sidecar.app.job_channels import ChannelAway
+from condor_sidecar.core.compile.update import Update
 from condor_sidecar.core.usage import Measured, Sample, usage_of_job
+from condor_sidecar.job.supervisor import additions
 
 
 class RunningPods:
@@ -19,14 +21,15 @@ class RunningPods:
     def __init__(self, channels: Channels) -> None:
         self._channels = channels
 
-    async def update(self, uid: str, volumes: Mapping[str, Files], deadline_seconds: int | None) -> None:
+    async def update(self, uid: str, update: Update) -> None:
         """Raises NoChannel, ChannelAway, TooLarge, JobFailed."""
-        encoded = {
+        volumes = {
             name: {path: (mode, base64.b64encode(content).decode()) for path, (mode, content) in files.items()}
-            for name, files in volumes.items()
+            for name, files in update.volumes.items()
         }
+        added = additions.encode(update.added)
         try:
-            await self._channels.update(uid, encoded, deadline_seconds)
+            await self._channels.update(uid, volumes=volumes, deadline_seconds=update.deadline_seconds, added=added)
         except (ChannelLost, UpdateFailed) as error:
             raise ChannelAway(str(error)) from error
 

@@ -12,7 +12,7 @@ from interlink.protocol.types import RetrievedPodData
 from interlink.protocol.uid import UID
 
 from condor_sidecar.core.compile import annotations, names, resources, security, submit, supported, wall_time
-from condor_sidecar.core.compile.containers import compile_container
+from condor_sidecar.core.compile.containers import compile_container, unquoted
 from condor_sidecar.core.compile.delivered import collect
 from condor_sidecar.core.compile.mounts import mounted_names
 from condor_sidecar.core.compile.node import Node
@@ -64,17 +64,12 @@ def compile_pod(request: RetrievedPodData, policy: Policy) -> Plan | Rejection:
     limits = wall_time.limits(spec, asked.wall_time, wall_time.grace(spec, policy.max_grace_seconds), policy.wall_time)
     containers, logins = with_logins([each for each, _ in compiled], request.pullSecrets or (), complaints)
     if asked.legacy_quoting:
-        containers = [_unquoted(each) for each in containers]
+        containers = [unquoted(each) for each in containers]
     pod = _job(metadata, spec, limits, volumes=volumes, containers=containers, policy=policy)
     pod = pod._replace(runtime_options=list(asked.runtime_options))
     if complaints:
         return Rejection(tuple(dict.fromkeys(complaints)))
     return _plan(pod, [*volumes.files, *logins], submit.description(pod.uid, needed, limits, asked), limits)
-
-
-def _unquoted(container: job.Container) -> job.Container:
-    words = annotations.unquoted([*container.command, *container.args])
-    return container._replace(command=words[: len(container.command)], args=words[len(container.command) :])
 
 
 def _kind_of_init(node: Node) -> ContainerKind:

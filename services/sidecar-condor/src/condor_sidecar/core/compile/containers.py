@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from condor_sidecar.core.compile import resources, security, supported
+from condor_sidecar.core.compile import annotations, resources, security, supported
 from condor_sidecar.core.compile.environment import environment, expanded
 from condor_sidecar.core.compile.images import image
 from condor_sidecar.core.compile.mounts import compile_mounts
@@ -17,6 +17,7 @@ KINDS: Final = {
     ContainerKind.INIT: job.INIT,
     ContainerKind.SIDECAR: job.SIDECAR,
     ContainerKind.MAIN: job.MAIN,
+    ContainerKind.EPHEMERAL: job.EPHEMERAL,
 }
 MESSAGE_PATH: Final = "/dev/termination-log"
 
@@ -25,7 +26,7 @@ def compile_container(
     node: Node, kind: ContainerKind, *, shared: Node, volumes: Volumes, declared: set[str], policy: Policy
 ) -> tuple[job.Container, resources.Amounts]:
     """The container, and what it asks of the job; complains about what can't be had. `shared` is the pod's security context."""
-    supported.check(node, supported.CONTAINER)
+    supported.check(node, supported.EPHEMERAL if kind is ContainerKind.EPHEMERAL else supported.CONTAINER)
     security.check_container(node["securityContext"], policy)
     _check_ports(node)
     name = node["name"].text()
@@ -65,8 +66,15 @@ def compile_container(
         stdin_once=node["stdinOnce"].flag(),
         tty=node["tty"].flag(),
         stop_signal=care.stop_signal,
+        target=node["targetContainerName"].text() if kind is ContainerKind.EPHEMERAL else "",
     )
     return container, amounts
+
+
+def unquoted(container: job.Container) -> job.Container:
+    """The container with its words as legacy quoting leaves them (annotation `arg-quoting`)."""
+    words = annotations.unquoted([*container.command, *container.args])
+    return container._replace(command=words[: len(container.command)], args=words[len(container.command) :])
 
 
 def _image(node: Node, policy: Policy) -> job.Image:

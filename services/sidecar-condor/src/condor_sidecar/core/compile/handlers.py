@@ -1,25 +1,28 @@
 """What probes and hooks do: a command, a request, a connection, a health check, a pause."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from condor_sidecar.core.compile.environment import expanded
 from condor_sidecar.core.compile.node import Node
-from condor_sidecar.core.compile.supported import Check, check, harmless, only
+from condor_sidecar.core.compile.supported import Check, Each, check, only, read
 from condor_sidecar.job.supervisor import plan as job
+from condor_sidecar.job.supervisor.request_target import target
 
-READ = harmless
-EXEC: Final[Mapping[str, Check]] = {"command": READ}
+EXEC: Final[Mapping[str, Check]] = {"command": read}
 HTTP: Final[Mapping[str, Check]] = {
-    "path": READ,
-    "port": READ,
-    "host": READ,
+    "path": read,
+    "port": read,
+    "host": read,
     "scheme": only("HTTP", "HTTPS", why="it is neither HTTP nor HTTPS: correct it"),
-    "httpHeaders": READ,
+    "httpHeaders": Each({"name": read, "value": read}),
 }
-TCP: Final[Mapping[str, Check]] = {"port": READ, "host": READ}
-GRPC: Final[Mapping[str, Check]] = {"port": READ, "service": READ}
-SLEEP: Final[Mapping[str, Check]] = {"seconds": READ}
+TCP: Final[Mapping[str, Check]] = {"port": read, "host": read}
+GRPC: Final[Mapping[str, Check]] = {"port": read, "service": read}
+SLEEP: Final[Mapping[str, Check]] = {"seconds": read}
+LARGEST_NUMBER: Final = 2**31 - 1  # Kubernetes'
+HEADER_NAME: Final = re.compile(r"[-A-Za-z0-9]+")  # Kubernetes'
 NOTHING: Final = job.Action("sleep")
 
 Ports = Mapping[str, int]
@@ -45,7 +48,7 @@ def hook(node: Node, ports: Ports) -> job.Action | None:
     """What a hook does; its command is taken word for word. None where there is no hook."""
     if not node.given:
         return None
-    check(node, dict.fromkeys(("exec", "httpGet", "sleep"), READ))
+    check(node, dict.fromkeys(("exec", "httpGet", "sleep"), read))
     return _action(node, ports, None, ("exec", "httpGet", "sleep"))
 
 
@@ -69,20 +72,33 @@ def _action(node: Node, ports: Ports, variables: Mapping[str, str] | None, kinds
             check(what, GRPC)
             return job.Action("grpc", port=_port(what["port"], ports), service=what["service"].text())
     check(what, SLEEP)
-    return job.Action("sleep", seconds=what["seconds"].number() or 0)
+    return job.Action("sleep", seconds=natural(what["seconds"]))
+
+
+def natural(node: Node) -> int:
+    """A number that Kubernetes takes for a time or a count; 0 for none."""
+    number = node.number() or 0
+    if not 0 <= number <= LARGEST_NUMBER:
+        node.reject(f"{number} is not between 0 and {LARGEST_NUMBER}: correct it")
+        return 0
+    return number
 
 
 def _http(node: Node, ports: Ports) -> job.Action:
     check(node, HTTP)
     headers = [(header["name"].text(), header["value"].text()) for header in node["httpHeaders"].elements()]
     for header in node["httpHeaders"].elements():
-        if any(not char.isprintable() for char in header["name"].text() + header["value"].text().replace("\t", "")):
+        if not HEADER_NAME.fullmatch(header["name"].text()):
+            header["name"].reject(
+                f'"{header["name"].text()}" is not the name of a header: use letters, digits and hyphens'
+            )
+        if any(not char.isprintable() for char in header["value"].text().replace("\t", "")):
             header.reject("a header can't hold control characters: remove them")
     return job.Action(
         "http",
         host=node["host"].text(),
         port=_port(node["port"], ports),
-        path=node["path"].text() or "/",
+        path=target(node["path"].text()),
         scheme=(node["scheme"].text() or "HTTP").lower(),
         headers=headers,
     )

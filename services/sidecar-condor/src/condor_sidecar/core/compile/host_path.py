@@ -30,5 +30,6 @@ def host_path(name: str, source: Node, rules: Sequence[HostPathRule]) -> tuple[j
         source["type"].reject(
             f"nothing can be made below {rule.path}, which this site gives read-only: use {kind.removesuffix('OrCreate')}"
         )
-    target = posixpath.normpath((rule.target or rule.path) + "/" + path[len(rule.path.rstrip("/")) :])
-    return job.Volume(name, job.HOST, target, kind), rule.read_only
+    root = rule.target or rule.path
+    target = posixpath.normpath(root + "/" + path[len(rule.path.rstrip("/")) :])
+    return job.Volume(name, job.HOST, target, kind, root=root), rule.read_only

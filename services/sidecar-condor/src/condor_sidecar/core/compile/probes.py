@@ -5,20 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from condor_sidecar.core.compile.handlers import Ports, hook, named_ports, probing
+from condor_sidecar.core.compile.handlers import Ports, hook, named_ports, natural, probing
 from condor_sidecar.core.compile.node import Node
-from condor_sidecar.core.compile.supported import Check, check, harmless
+from condor_sidecar.core.compile.supported import Check, check, read
 from condor_sidecar.job.supervisor import plan as job
 from condor_sidecar.job.supervisor.plan import OWN_ADDRESS
 from condor_sidecar.model.plan import ContainerKind
 
 DEFAULTS: Final = job.Probe(job.Action("tcp"))
-READ = harmless
 PROBE: Final[Mapping[str, Check]] = dict.fromkeys(
     ("exec", "httpGet", "tcpSocket", "grpc", "initialDelaySeconds", "periodSeconds", "timeoutSeconds",
-     "successThreshold", "failureThreshold", "terminationGracePeriodSeconds"), READ,
+     "successThreshold", "failureThreshold", "terminationGracePeriodSeconds"), read,
 )  # fmt: skip
-LIFECYCLE: Final[Mapping[str, Check]] = {"postStart": READ, "preStop": READ, "stopSignal": READ}
+LIFECYCLE: Final[Mapping[str, Check]] = {"postStart": read, "preStop": read, "stopSignal": read}
 FIELDS: Final = ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle")
 
 
@@ -42,8 +41,7 @@ def compile_care(container: Node, kind: ContainerKind, variables: Mapping[str, s
                 container[field].reject("an init container that ends has no probes and hooks: remove it")
         return Care()
     ports = named_ports(container)
-    # as under a kubelet, whose probes know only values that stand in the pod
-    known = {name: value for name, value in variables.items() if OWN_ADDRESS not in value}
+    known = _static(variables)
     hooks = container["lifecycle"]
     check(hooks, LIFECYCLE)
     return Care(
@@ -54,6 +52,17 @@ def compile_care(container: Node, kind: ContainerKind, variables: Mapping[str, s
         hook(hooks["preStop"], ports),
         _signal(hooks["stopSignal"]),
     )
+
+
+def _static(variables: Mapping[str, str]) -> dict[str, str]:
+    """What references in a probe's command stand for. A kubelet takes the `value` of each entry of `env` as it is written
+    (ExpandContainerCommandOnlyStatic, 1.34), so that a variable of another source is empty, and one of `envFrom` unknown.
+
+    Here that holds for the pod's own address alone. Of the others only the values have come, so a reference stands for them: a
+    command that a kubelet would run with nothing in that place can't have been meant.
+    """
+    empty = {name: "" for name, value in variables.items() if value == OWN_ADDRESS}
+    return {name: value for name, value in variables.items() if OWN_ADDRESS not in value} | empty
 
 
 def _probe(node: Node, ports: Ports, variables: Mapping[str, str], most_grace: int) -> job.Probe | None:
@@ -77,11 +86,7 @@ def _probe(node: Node, ports: Ports, variables: Mapping[str, str], most_grace: i
 
 def _number(node: Node, default: int) -> int:
     """A number that is not negative; 0 stands for the default, as for the API server."""
-    number = node.number() or default
-    if number < 0:
-        node.reject(f"{number} is negative: correct it")
-        return default
-    return number
+    return natural(node) or default
 
 
 def _signal(node: Node) -> int:

@@ -5,7 +5,7 @@ server doesn't (blanks, underscores, `nan`) and costs an import of half a second
 """
 
 import re
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 GRAMMAR: Final = re.compile(
@@ -30,3 +30,13 @@ def parse(text: str) -> Decimal:
     if found["decimal"]:
         return number * DECIMAL[found["decimal"]]
     return number.scaleb(int(found["exponent"] or 0))
+
+
+def whole(text: str) -> int:
+    """The value of a quantity in whole units, of which Kubernetes rounds parts up. Raises ValueError for what isn't one."""
+    return ceiling(parse(text))
+
+
+def ceiling(amount: Decimal) -> int:
+    """The smallest whole number that is not less."""
+    return int(amount.to_integral_value(ROUND_CEILING))

@@ -1,7 +1,8 @@
 """Registry credentials for the images that the job may have to pull, out of the pod's imagePullSecrets.
 
-For each image those of the most specific matching entry are taken, by the rules of a kubelet's keyring: `host[:port][/path]`, stars
-for parts of the host, the path a prefix. Only what an image needs reaches the job, as a file that the pull alone is told of.
+For each image those of all matching entries are tried, the most specific one first, by the rules of a kubelet's keyring:
+`host[:port][/path]`, stars for parts of the host, the path a prefix. Only what an image needs reaches the job, as files that the
+pull alone is told of.
 """
 
 import base64
@@ -37,12 +38,11 @@ def with_logins(
     files: dict[bytes, PayloadFile] = {}
     made = []
     for container in containers:
-        content = _auth_file(container.image.pull, logins)
-        if content is None:
-            made.append(container)
-            continue
-        file = files.setdefault(content, PayloadFile(f"{job.REGISTRY}/{len(files)}.json", content, 0o600))
-        made.append(container._replace(image=container.image._replace(auth=file.path)))
+        auths = []
+        for content in _auth_files(container.image.pull, logins):
+            file = files.setdefault(content, PayloadFile(f"{job.REGISTRY}/{len(files)}.json", content, 0o600))
+            auths.append(file.path)
+        made.append(container._replace(image=container.image._replace(auths=auths)))
     return made, list(files.values())
 
 
@@ -76,16 +76,15 @@ def _only_login(entry: dict[str, Any]) -> JsonObject:
     return {key: str(entry[key]) for key in ("auth", "identitytoken", "registrytoken") if entry.get(key)}
 
 
-def _auth_file(pull: str, logins: Sequence[Login]) -> bytes | None:
-    """A Docker-style file with the one login for what is pulled."""
+def _auth_files(pull: str, logins: Sequence[Login]) -> list[bytes]:
+    """Docker-style files, each with one of the logins for what is pulled, in the order in which they are to be tried."""
     if not pull:
-        return None
+        return []
     registry, _, repository = pull.partition("://")[2].partition("/")
     host = DOCKER_HUB[0] if registry in DOCKER_HUB else registry
-    found = next((login for login in logins if _matches(login, host, repository)), None)
-    if found is None or not found.entry:
-        return None
-    return json.dumps({"auths": {HUB_KEY if host == DOCKER_HUB[0] else registry: found.entry}}).encode()
+    key = HUB_KEY if host == DOCKER_HUB[0] else registry
+    found = [login.entry for login in logins if login.entry and _matches(login, host, repository)]
+    return list(dict.fromkeys(json.dumps({"auths": {key: entry}}).encode() for entry in found))
 
 
 def _matches(login: Login, host: str, repository: str) -> bool:

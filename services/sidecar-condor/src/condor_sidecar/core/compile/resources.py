@@ -7,7 +7,7 @@ sidecars that were started before them, so the largest such sum counts if it is 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import Final
 
 from condor_sidecar.core.compile import quantity
@@ -22,12 +22,13 @@ MIB: Final = Decimal(1024**2)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the job asks for."""
+    """What the job asks for; `gpu` is the resource that its GPUs were asked for by."""
 
     cpus: int
     memory_mib: int
     disk_mib: int
     gpus: int = 0
+    gpu: str = ""
 
 
 Amounts = dict[str, Decimal]
@@ -48,10 +49,11 @@ def amounts(node: Node) -> Amounts:
 
 
 def limit(node: Node, name: str) -> int | None:
-    """A container's limit of one resource, in whole bytes; None for none. What is wrong with it, `amounts` has said."""
+    """A container's limit of one resource, in whole bytes; None for none, which is what 0 means to Kubernetes. What is wrong with
+    it, `amounts` has said."""
     value = node["limits"][name].value
     try:
-        return int(quantity.parse(str(value))) if value is not None else None
+        return quantity.whole(str(value)) or None if value is not None else None
     except ValueError:
         return None
 
@@ -95,14 +97,16 @@ def job_request(
         name: of_pod[name] for name, field in spec["limits"].fields() if name in (MEMORY, DISK) and name in of_pod
     }
     defaults, limits = policy.resources, policy.limits
-    if sum(1 for name in GPUS if whole[name]) > 1:
+    kinds = [name for name in GPUS if whole[name]]
+    if len(kinds) > 1:
         spec.reject("a job can have GPUs of one kind only: ask for one of " + ", ".join(GPUS))
     disk = max(whole[DISK], disk_asked)
     request = Request(
-        cpus=_ceiling(whole[CPU]) or defaults.cpus,
-        memory_mib=(_ceiling(whole[MEMORY] / MIB) or defaults.memory_mib) + defaults.memory_overhead_mib,
-        disk_mib=(_ceiling(disk / MIB) or defaults.disk_mib) + defaults.disk_overhead_mib,
+        cpus=quantity.ceiling(whole[CPU]) or defaults.cpus,
+        memory_mib=(quantity.ceiling(whole[MEMORY] / MIB) or defaults.memory_mib) + defaults.memory_overhead_mib,
+        disk_mib=(quantity.ceiling(disk / MIB) or defaults.disk_mib) + defaults.disk_overhead_mib,
         gpus=int(max(whole[name] for name in GPUS)),
+        gpu=kinds[0] if kinds else "",
     )
     for what, asked, limit in (
         ("CPUs", request.cpus, limits.cpus),
@@ -124,7 +128,3 @@ def _combined(name: str, containers: Sequence[tuple[ContainerKind, Amounts]]) ->
         else:
             beside += amount
     return max(most, beside)
-
-
-def _ceiling(amount: Decimal) -> int:
-    return int(amount.to_integral_value(ROUND_CEILING))

@@ -16,12 +16,13 @@ from condor_sidecar.core.compile.node import Node
 from condor_sidecar.core.policy import VolumeRule
 from condor_sidecar.job.supervisor import plan as job
 
-KINDS: Final = ("persistentVolumeClaim", "ephemeral", "csi")
 NAME: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,251}[A-Za-z0-9])?")
 PLACEHOLDERS: Final = ("namespace", "claim", "volume")
+CHOSEN: Final = ("{claim}", "{volume}")  # by users; namespaces are the administrators'
 CVMFS_DRIVER: Final = "cvmfs.csi.cern.ch"
 CVMFS_REPOSITORY: Final = "repository"  # the attributes that say what is mounted and not how
-CVMFS_SNAPSHOT: Final = ("tag", "hash", "clientConfig")
+CVMFS_SNAPSHOT: Final = ("tag", "hash", "clientConfig", "clientConfigFilepath")
+CVMFS_SHARING: Final = "sharedMountID"  # which mounts of the driver's are one
 
 
 class Asked(NamedTuple):
@@ -51,11 +52,20 @@ def site_volume(
             f"{_described(asked)} has no place at this site, which offers {_offered(table)}: use one of these"
         )
         return job.Volume(name, job.HOST), True
+    if source.path.endswith(".csi"):
+        _check_attributes(source["volumeAttributes"], asked)
     below = _repository(source, asked)
     path = posixpath.normpath(posixpath.join(_filled(source, rule, asked), below))
-    return job.Volume(name, job.HOST, path, "DirectoryOrCreate" if rule.create else "Directory"), (
-        rule.read_only or asked.read_only
-    )
+    kind = "DirectoryOrCreate" if rule.create else "Directory"
+    root = _root(rule, asked) if below or any(each in rule.path for each in CHOSEN) else ""
+    return job.Volume(name, job.HOST, path, kind, root=root), rule.read_only or asked.read_only
+
+
+def _root(rule: VolumeRule, asked: Asked) -> str:
+    """The part of the row's path that no user has a say in: a link below it must not lead to another's."""
+    parts = rule.path.split("/")
+    own = next((number for number, part in enumerate(parts) if part in CHOSEN), len(parts))
+    return "/".join(asked.namespace if part == "{namespace}" else part for part in parts[:own]) or "/"
 
 
 def _asked(name: str, source: Node, pod: tuple[str, str], claims: Iterable[JsonObject]) -> Asked:
@@ -108,6 +118,16 @@ def _filled(source: Node, rule: VolumeRule, asked: Asked) -> str:
             return "/"
         path = path.replace(mark, value)
     return path
+
+
+def _check_attributes(node: Node, asked: Asked) -> None:
+    """Those that the pod itself gives; what a claim's volume has is its administrator's, who knows the site's table."""
+    known = (CVMFS_REPOSITORY, *CVMFS_SNAPSHOT, CVMFS_SHARING) if asked.driver == CVMFS_DRIVER else ()
+    for name, attribute in node.entries():
+        if name not in known:
+            attribute.reject(
+                f'nothing at this site honours attribute "{name}" of the driver "{asked.driver}": remove it'
+            )
 
 
 def _repository(source: Node, asked: Asked) -> str:

@@ -65,8 +65,12 @@ def description(uid: str, request: Request, limits: Limits, asked: Asked) -> dic
     }
     if request.gpus:
         commands["request_gpus"] = str(request.gpus)
-    if asked.gpu_model:
-        commands["require_gpus"] = f"DeviceName == {quoted(asked.gpu_model)}"
+        kind = policy.require_gpus.get(request.gpu, "")
+        # HTCondor counts GPUs of all vendors alike
+        properties = [f"({kind})"] if kind else []
+        properties += [f"DeviceName == {quoted(asked.gpu_model)}"] if asked.gpu_model else []
+        if properties:
+            commands["require_gpus"] = " && ".join(properties)
     extra = dict(policy.submit_extra)
     if asked.accounting_group:
         extra["accounting_group"] = asked.accounting_group

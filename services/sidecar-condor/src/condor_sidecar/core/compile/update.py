@@ -1,29 +1,41 @@
-"""A running pod's volumes and deadline anew, by the same policy by which its job was compiled.
+"""A running pod's volumes, deadline and ephemeral containers, by the same policy by which its job was compiled.
 
-What a job can't change any more (its containers, its resources, its wall time) is not looked at.
+What a job can't change any more (its other containers, its resources, its wall time) is not looked at.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from interlink.protocol.types import RetrievedPodData
 
 from condor_sidecar.core.compile import annotations
 from condor_sidecar.core.compile.delivered import collect
+from condor_sidecar.core.compile.ephemeral import compile_ephemeral
 from condor_sidecar.core.compile.mounts import mounted_names
 from condor_sidecar.core.compile.node import Node
 from condor_sidecar.core.compile.volumes import FILES, compile_volumes
 from condor_sidecar.core.policy import Policy
 from condor_sidecar.job.supervisor import plan as job
-from condor_sidecar.model.plan import Rejection
+from condor_sidecar.job.supervisor.additions import NOTHING, Additions
+from condor_sidecar.model.plan import PayloadFile, Rejection
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """`volumes` maps each volume of files to path -> (mode, content); `deadline_seconds` counts from the supervisor's start."""
+    """`volumes` maps each volume of files to path -> (mode, content); `deadline_seconds` counts from the supervisor's start.
+
+    `added` are the ephemeral containers that may be started, `refused` says of the others, by name, why not.
+    """
 
     volumes: Mapping[str, Mapping[str, tuple[int, bytes]]]
     deadline_seconds: int | None
+    added: Additions = NOTHING
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, known: Iterable[str]) -> "Update":
+        """Less of those ephemeral containers that the job has already, whose volumes it has, too."""
+        left = [container for container in self.added.containers if container.name not in set(known)]
+        return replace(self, added=self.added._replace(containers=left) if left else NOTHING)
 
 
 def compile_update(
@@ -39,13 +51,23 @@ def compile_update(
     compiled = compile_volumes(spec, mounted, collect(request, complaints), policy)
     if complaints:
         return Rejection(tuple(dict.fromkeys(complaints)))
-    files: dict[str, dict[str, tuple[int, bytes]]] = {
-        name: {} for name, volume in compiled.volumes.items() if volume.kind == job.FILES
-    }
-    for file in compiled.files:
+    ephemeral = compile_ephemeral(request, policy)
+    volumes = [*compiled.volumes.values(), *ephemeral.added.volumes]
+    return Update(
+        _files(volumes, [*compiled.files, *ephemeral.files]),
+        _deadline(spec, wall_seconds, grace_seconds + policy.wall_time.margin_seconds),
+        ephemeral.added,
+        ephemeral.refused,
+    )
+
+
+def _files(volumes: Iterable[job.Volume], files: Iterable[PayloadFile]) -> dict[str, dict[str, tuple[int, bytes]]]:
+    """The files of a payload by volume and path."""
+    found: dict[str, dict[str, tuple[int, bytes]]] = {volume.name: {} for volume in volumes if volume.kind == job.FILES}
+    for file in files:
         _, volume, path = file.path.split("/", 2)
-        files[volume][path] = file.mode, file.content
-    return Update(files, _deadline(spec, wall_seconds, grace_seconds + policy.wall_time.margin_seconds))
+        found[volume][path] = file.mode, file.content
+    return found
 
 
 def _of_files(spec: Node) -> set[str]:

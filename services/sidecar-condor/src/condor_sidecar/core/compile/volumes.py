@@ -8,12 +8,14 @@ from condor_sidecar.core.compile import quantity, site_volume
 from condor_sidecar.core.compile.delivered import Delivered, Files
 from condor_sidecar.core.compile.host_path import host_path
 from condor_sidecar.core.compile.node import Node
+from condor_sidecar.core.compile.supported import VOLUME
 from condor_sidecar.core.policy import Policy
 from condor_sidecar.job.supervisor import plan as job
 from condor_sidecar.model.plan import PayloadFile
 
 DEFAULT_MODE: Final = 0o644
 TOKEN_VOLUME: Final = "kube-api-access-"  # noqa: S105 - the API server's name prefix for the default token's volume
+ROOT_CA: Final = "kube-root-ca.crt"
 LONGEST_NAME: Final = 255
 
 
@@ -39,20 +41,28 @@ def compile_volumes(spec: Node, mounted: set[str], delivered: Delivered, policy:
         source = node[kinds[0]]
         if _is_default_token(name, kinds[0], source) and not policy.keep_service_account_token:
             result.left_out.add(name)
-        elif kinds[0] not in (*FILES, *site_volume.KINDS, "emptyDir", "hostPath"):
+        elif kinds[0] not in VOLUME:
             source.reject(
                 f"{kinds[0]} volumes can't be mounted at this site: use a ConfigMap, Secret, projected or emptyDir volume"
             )
         elif name in mounted:
+            VOLUME[kinds[0]](source)
             _compile(name, source, delivered, policy, result)
     return result
 
 
 def _is_default_token(name: str, kind: str, source: Node) -> bool:
-    """The volume that the API server adds to every pod for its service account."""
-    return name.startswith(TOKEN_VOLUME) and kind == "projected" and any(
-        item["serviceAccountToken"].given for item in source["sources"].elements()
-    )  # fmt: skip
+    """The volume that the API server adds to every pod for its service account. A user's own of such a name has a token for
+    somebody else, or lacks the cluster's certificate."""
+    if not name.startswith(TOKEN_VOLUME) or kind != "projected":
+        return False
+    sources = source["sources"].elements()
+    tokens = [each["serviceAccountToken"] for each in sources if each["serviceAccountToken"].given]
+    return (
+        bool(tokens)
+        and not any(token["audience"].given for token in tokens)
+        and any(each["configMap"]["name"].value == ROOT_CA for each in sources)
+    )
 
 
 def _compile(name: str, source: Node, delivered: Delivered, policy: Policy, result: Volumes) -> None:
@@ -68,10 +78,11 @@ def _compile(name: str, source: Node, delivered: Delivered, policy: Policy, resu
         if read_only:
             result.read_only.add(name)
     else:
+        laid = FILES[kind](name, source, delivered)
+        _check_paths(source, laid)
         result.volumes[name] = job.Volume(name, job.FILES)
         result.files += [
-            PayloadFile(f"{job.VOLUMES}/{name}/{path}", content, mode)
-            for path, (content, mode) in FILES[kind](name, source, delivered).items()
+            PayloadFile(f"{job.VOLUMES}/{name}/{path}", content, mode) for path, (content, mode) in laid.items()
         ]
 
 
@@ -82,7 +93,7 @@ def _empty_dir(name: str, source: Node) -> job.Volume:
     limit = None
     if source["sizeLimit"].value is not None:
         try:
-            limit = int(quantity.parse(str(source["sizeLimit"].value)))
+            limit = quantity.whole(str(source["sizeLimit"].value))
         except ValueError as error:
             source["sizeLimit"].reject(f"sizeLimit {error}")
     return job.Volume(name, job.EMPTY, memory=medium == "Memory", size_limit=limit or None)
@@ -135,6 +146,15 @@ def _projected(name: str, source: Node, delivered: Delivered) -> Laid:
 
 
 FILES: Final = {"configMap": _config_map, "secret": _secret, "projected": _projected, "downwardAPI": _projected}
+
+
+def _check_paths(source: Node, laid: Laid) -> None:
+    """Complain about what would have to be a file and a directory at once."""
+    for path in laid:
+        parts = path.split("/")
+        for above in ("/".join(parts[:count]) for count in range(1, len(parts))):
+            if above in laid:
+                source.reject(f'"{above}" can\'t be a file of the volume beside "{path}": rename one')
 
 
 def _mode(node: Node, default: int) -> int:

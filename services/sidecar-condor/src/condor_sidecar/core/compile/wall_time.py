@@ -35,13 +35,21 @@ def grace(spec: Node, maximum: int) -> int:
 
 
 def limits(spec: Node, asked: Node, grace_seconds: int, policy: WallTime) -> Limits:
-    """The job's wall time: `asked` (the annotation), or what the pod's active deadline needs, or the site's default."""
+    """The job's wall time: `asked` (the annotation), or what the pod's active deadline needs, or the site's default, to which a
+    grace period beyond Kubernetes' own is added, so that it isn't taken from the pod's time."""
     kept = grace_seconds + policy.margin_seconds
+    if kept >= policy.max_seconds:
+        spec["terminationGracePeriodSeconds"].reject(
+            f"a grace period of {grace_seconds} s leaves nothing of this site's longest wall time of {policy.max_seconds} s: "
+            "use less"
+        )
+        return Limits(grace_seconds, policy.max_seconds, 1, "")
     active = _active_deadline(spec["activeDeadlineSeconds"], policy.max_seconds - kept)
     wall = _asked(asked, kept, policy.max_seconds)
     if wall is None:
-        wall = policy.default_seconds if active is None else active + kept
-    deadline = max(1, wall - kept)
+        default = min(policy.max_seconds, policy.default_seconds + max(0, grace_seconds - DEFAULT_GRACE))
+        wall = default if active is None else active + kept
+    deadline = wall - kept
     if active is not None and active <= deadline:
         return Limits(grace_seconds, wall, active, OWN_DEADLINE)
     return Limits(grace_seconds, wall, deadline, f"the pod came to the end of its job's wall time of {wall} s")

@@ -54,7 +54,7 @@ class Attachment(Session):
     def feed(self, kind: int, data: bytes) -> None:
         """Standard input."""
         if self._writes:
-            self._console.write(data)
+            self._console.write(data, lambda: not self._closed)
 
     def eof(self) -> None:
         """The end of what this one writes."""

@@ -67,7 +67,7 @@ class Attempts:
             return self._execute(attempt.name, attempt.run, action.command, attempt.timeout)
         host = action.host or self._address or "127.0.0.1"
         if action.kind == "http":
-            url = http_attempt.Url(action.scheme, host, action.port, _path(action.path))
+            url = http_attempt.Url(action.scheme, host, action.port, action.path)
             return _http(url, action, attempt)
         if action.kind == "grpc":
             return _grpc(host, action, attempt.timeout)
@@ -80,7 +80,7 @@ def _http(url: http_attempt.Url, action: Action, attempt: Attempt) -> Outcome:
     agent = http_attempt.HOOK_AGENT if is_hook else http_attempt.PROBE_AGENT
     try:
         answer = http_attempt.get(url, action.headers, agent, attempt.timeout)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, UnicodeError) as error:  # of a host that can't be a name
         return Outcome(False, 'Get "%s": %s' % (url, _complaint(error, "%s:%d" % (url.host, url.port))))
     if answer.leads_away and not is_hook:
         return Outcome(True, "Probe terminated redirects, Response body: " + answer.body)
@@ -92,7 +92,7 @@ def _http(url: http_attempt.Url, action: Action, attempt: Attempt) -> Outcome:
 def _tcp(host: str, port: int, timeout: float) -> Outcome:
     try:
         socket.create_connection((host, port), timeout).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         return Outcome(False, _complaint(error, "%s:%d" % (host, port)))
     return Outcome(True, "")
 
@@ -111,10 +111,6 @@ def _grpc(host: str, action: Action, timeout: float) -> Outcome:
     if status == grpc_health.SERVING:
         return Outcome(True, "")
     return Outcome(False, 'service unhealthy (responded with "%s")' % status)
-
-
-def _path(path: str) -> str:
-    return path if path.startswith("/") else "/" + path
 
 
 def _complaint(error: Exception, address: str) -> str:

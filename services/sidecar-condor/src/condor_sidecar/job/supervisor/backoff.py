@@ -21,6 +21,7 @@ class BackOff:
         """Seconds to wait after a failure at `now`."""
         if self._resumed is not None and now - self._resumed > FORGET:
             self._failures = 0
+        self._resumed = None
         self._failures += 1
         doublings = self._failures - self._free - 1
         if doublings < 0:

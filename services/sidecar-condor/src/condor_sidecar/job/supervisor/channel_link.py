@@ -142,7 +142,10 @@ class Link:
         elif kind in ("resize", "eof", "close", "credit"):
             stream = self._streams.get(int(message["stream"]))
             if stream is not None:  # it may have ended just now
-                self._take_for(stream, kind, message)
+                try:
+                    self._take_for(stream, kind, message)
+                except OSError as error:  # its own trouble: the connection is the others', too
+                    self._drop(stream, "%s: %s" % (kind, error))
         else:
             self._on_message(message)
 
@@ -157,6 +160,14 @@ class Link:
             with self._lock:
                 self._streams.pop(stream.number, None)
             stream.close()
+
+    def _drop(self, stream: Stream, words: str) -> None:
+        """End a stream that broke."""
+        with self._lock:
+            self._streams.pop(stream.number, None)
+        if stream.end():
+            self._post(encode("end", stream=stream.number, code=None, reason="StreamBroken", message=words))
+        stream.close()
 
     def _take_data(self, kind: int, number: int, data: bytes) -> None:
         stream = self._streams.get(number)

@@ -50,7 +50,10 @@ class LogReader(Session):
         except (OSError, ValueError) as error:
             self._on_end(None, "LogUnreadable", "the log can't be read: %s" % error)
             return
-        self._on_end(None, "", "")
+        if self._run.log.deleted:
+            self._on_end(None, NO_LOG, "the log is kept no longer: its container was started again since")
+        else:
+            self._on_end(None, "", "")
 
     def _send_all(self) -> None:
         """Raises Gone, OSError."""

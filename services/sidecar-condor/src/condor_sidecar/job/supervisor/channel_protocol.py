@@ -24,7 +24,8 @@ From the sidecar:
   resize    {stream, width, height}                   of the terminal
   eof       {stream}                                  standard input ended
   close     {stream}                                  nobody wants it any more
-  update    {number, volumes: {volume: {path: [mode, base64]}}, deadline_seconds}   what is None stays as it is
+  update    {number, volumes: {volume: {path: [mode, base64]}}, deadline_seconds, added}   what is None stays as it is; `added`
+                                                      (additions.py) are ephemeral containers: what the pod has is left alone
   bye       {}                                        the final record was taken: the job may end
 Both:
   credit    {stream, bytes}

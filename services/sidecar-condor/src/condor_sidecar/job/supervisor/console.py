@@ -24,7 +24,7 @@ class Console:
         self.input: Optional[Input] = None
         self.stdin = subprocess.DEVNULL
         self.outputs: Dict[int, int] = {}
-        self._takes_input = container.stdin
+        self._takes_input, self._terminal = container.stdin, container.tty
         if container.tty:
             master, self.stdout = os.openpty()
             self.stderr = self.stdout
@@ -61,10 +61,10 @@ class Console:
             if listener in self._listeners:
                 self._listeners.remove(listener)
 
-    def write(self, data: bytes) -> None:
-        """To the container's standard input, if the pod gives it one."""
+    def write(self, data: bytes, wanted: Callable[[], bool]) -> None:
+        """To the container's standard input, if the pod gives it one; waits while that isn't read, as long as it is `wanted`."""
         if self.input is not None and self._takes_input:
-            self.input.write(data)
+            self.input.write(data, wanted)
 
     def leave_input(self) -> None:
         """Somebody who gave input has no more: that is its end where the pod says `stdinOnce`."""
@@ -73,8 +73,8 @@ class Console:
             self.input.close()
 
     def resize(self, width: int, height: int) -> None:
-        """The terminal's size."""
-        if self.input is not None:
+        """The terminal's size, if there is one: who attaches may think so of any container."""
+        if self.input is not None and self._terminal:
             self.input.resize(width, height)
 
     def seen(self, kind: int, data: bytes) -> None:

@@ -6,20 +6,23 @@ import threading
 import time
 from typing import Callable, Dict, List, Mapping, Optional
 
-from . import launcher
+from . import launcher, start_folder
 from .channel_logs import LATEST, PREVIOUS, Run
 from .console import Console
 from .inside import Inside
 from .life import NOT_STARTED, START_ERROR, Ending
 from .logs import LogFile, Pump
 from .mailbox import Began, Exited, Mailbox
-from .plan import Container
+from .plan import EPHEMERAL, Container
 from .prepare import Launch
 from .processes import Processes, descendants, kill_tree, outcome, send
 from .state import MESSAGE_LIMIT
 
 LOOK = 0.01  # seconds between two looks whether a container's command runs
 DRAIN = 3.0  # seconds to wait for the rest of a log after its container ended
+MOST_OF_EPHEMERAL = (
+    512 * 1024
+)  # bytes of an ephemeral container's log that are kept: the plan's share is for the others
 FALLBACK_LINES, FALLBACK_BYTES = 80, 2048  # of the log, for a container that left no message (Kubernetes' numbers)
 
 
@@ -55,7 +58,7 @@ class Containers:
     def start(self, container: Container, run: int, launch: Launch) -> None:
         """Start the container's process, its run number `run`. Raises OSError."""
         name = container.name
-        log = self._next_log(name, run)
+        log = self._next_log(container, run)
         console = Console(container)
 
         def on_line(line: bytes) -> None:
@@ -85,9 +88,10 @@ class Containers:
         """Wait, in a thread, until the container is made, which takes a runtime a moment, and its command runs in it."""
         name, looks = running.container.name, 0
         while self._running.get(name) is running:
-            if _read(running.launch.status_file):
+            status = start_folder.read(running.launch.status_file, MESSAGE_LIMIT)
+            if status and not launcher.failure(status, "", running.launch.tries):
                 looks += 1
-            if looks == 2:  # a command that can't be executed has ended by then
+            if looks == 2:  # where nothing can be executed, that is noted by then
                 self._mailbox.put(Began(name, running.run))
                 return
             time.sleep(LOOK)
@@ -108,15 +112,18 @@ class Containers:
         launch = running.launch
         return Inside(running.pid, launch.folder, launch.env, launch.work_dir, launch.user)
 
-    def _next_log(self, name: str, run: int) -> LogFile:
+    def _next_log(self, container: Container, run: int) -> LogFile:
         """A new log for the next run; the one of the latest run is kept, the one before that is not."""
+        name, kept = container.name, self._kept_bytes
+        if container.kind == EPHEMERAL:
+            kept = min(kept, MOST_OF_EPHEMERAL)
         if name in self._previous:
             self._previous.pop(name).log.delete()
         if name in self._latest:
             self._previous[name] = self._latest.pop(name)
             self._on_restart(name)
         label = "%s.%d.log" % (name, run) if run else name + ".log"
-        log = LogFile(os.path.join(self._log_folder, label), self._kept_bytes)
+        log = LogFile(os.path.join(self._log_folder, label), kept)
         self._latest[name] = Run(run, log)
         return log
 
@@ -169,22 +176,14 @@ class Containers:
         running.console.end()
         running.log.end()
         code, signum = outcome(status)
-        start = _read(running.launch.status_file)
-        failure = launcher.failure(start, running.launch.command)
+        start = start_folder.read(running.launch.status_file, MESSAGE_LIMIT)
+        failure = launcher.failure(start, running.launch.command, running.launch.tries)
         if not start and signum is None:
             words = running.log.last_lines(FALLBACK_LINES, FALLBACK_BYTES).decode("utf-8", "replace").strip()
             return Ending(NOT_STARTED, None, START_ERROR, "the container couldn't be made: " + words)
         if failure and code == launcher.FAILED:
             return Ending(NOT_STARTED, None, START_ERROR, failure)
-        message = _read(running.launch.message_file)
+        message = start_folder.read(running.launch.message_file, MESSAGE_LIMIT)
         if not message and code != 0 and running.container.message_from_log:
             message = running.log.last_lines(FALLBACK_LINES, FALLBACK_BYTES)
         return Ending(code, signum, "", message.decode("utf-8", "replace"))
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(MESSAGE_LIMIT)
-    except OSError:
-        return b""

@@ -6,37 +6,38 @@ import select
 import struct
 import termios
 import threading
-from typing import Optional
+from typing import Callable, Optional
 
 LOOK = 0.5  # seconds between two looks whether it was closed meanwhile
 
 
 class Input:
-    """Written by one thread, closed by any; it owns its descriptor."""
+    """Written and closed by any threads; it owns its descriptor, which the last one that uses it closes."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._lock = threading.Lock()
-        self._writing = self._closed = False
+        self._writers, self._closed = 0, False
         os.set_blocking(descriptor, False)
 
-    def write(self, data: bytes) -> None:
-        """Write all of it, and wait while nobody reads; what can be read by nobody any more is dropped."""
+    def write(self, data: bytes, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Write all of it, and wait while nobody reads, as long as it is `wanted`; what nobody can read any more is dropped."""
         with self._lock:
             if self._closed:
                 return
-            self._writing = True
+            self._writers += 1
+        broken = False
         try:
-            while data and not self._closed:
+            while data and not self._closed and wanted():
                 _, ready, _ = select.select([], [self._descriptor], [], LOOK)
                 data = data[self._write_some(data) :] if ready else data
         except OSError:  # its reader is gone
-            self._closed = True
+            broken = True
         finally:
             with self._lock:
-                self._writing = False
-                if self._closed:
-                    os.close(self._descriptor)
+                self._writers -= 1
+                self._closed = self._closed or broken
+                self._close_unused()
 
     def _write_some(self, data: bytes) -> int:
         try:
@@ -54,9 +55,14 @@ class Input:
     def close(self) -> None:
         """No more will be written. Doesn't wait; may come more than once."""
         with self._lock:
-            closed, self._closed = self._closed, True
-            if not closed and not self._writing:
-                os.close(self._descriptor)
+            self._closed = True
+            self._close_unused()
+
+    def _close_unused(self) -> None:
+        """With the lock: give the descriptor up once nobody uses it; its number is then another's."""
+        if self._closed and not self._writers and self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 def _bounded(number: int) -> int:

@@ -100,7 +100,10 @@ def _numbers(pid: int) -> List[int]:
 def main(arguments: List[str]) -> int:
     """Run what `command` asks for; its exit code."""
     pid, program, work_dir = int(arguments[0]), arguments[1], arguments[2]
-    peer = socket.socket(fileno=int(arguments[3])) if len(arguments) > 3 else None
+    peer = None
+    if len(arguments) > 3:
+        os.set_inheritable(int(arguments[3]), False)  # it is ours alone, not the program's
+        peer = socket.socket(fileno=int(arguments[3]))
     try:
         _join(pid)
         # made here, where its name means something in the container

@@ -7,6 +7,8 @@ import threading
 from typing import Dict, List, NamedTuple, Optional, Tuple
 from urllib.parse import urljoin, urlsplit
 
+from .request_target import target
+
 MOST_BODY = 10 * 1024  # bytes of an answer that are read
 MOST_REDIRECTS = 10
 PROBE_AGENT, HOOK_AGENT = "kube-probe/1.0", "kube-lifecycle/1.0"
@@ -100,7 +102,7 @@ def _ask(url: Url, headers: Dict[str, str], deadline: _Deadline) -> Tuple[int, s
     """Status, where it leads, and body of one answer."""
     connection = deadline.connect(url)
     try:
-        connection.putrequest("GET", url.path or "/", skip_host="host" in headers, skip_accept_encoding=True)
+        connection.putrequest("GET", url.path, skip_host="host" in headers, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name, value.encode("utf-8"))
         connection.endheaders()
@@ -126,12 +128,13 @@ def _headers(wanted: List[Tuple[str, str]], agent: str) -> Dict[str, str]:
 def _following(url: Url, location: str) -> Optional[Url]:
     if not location:
         return None
-    parts = urlsplit(urljoin(str(url), location))
     try:
+        # headers come as if they were Latin-1
+        parts = urlsplit(urljoin(str(url), location.encode("latin-1").decode("utf-8", "surrogateescape")))
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         return None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return None
-    path = (parts.path or "/") + ("?" + parts.query if parts.query else "")
-    return Url(parts.scheme, parts.hostname, port, path)
+    path = parts.path + ("?" + parts.query if parts.query else "")
+    return Url(parts.scheme, parts.hostname, port, target(path))

@@ -11,7 +11,7 @@ from .image_config import ImageConfig
 from .launcher import User
 from .plan import Container, Pod
 
-ROOT = ("", "0", "root")
+ROOT = ("", "0", "root")  # users of images that leave a container to the job's account
 
 
 class NoUser(Exception):
@@ -23,19 +23,28 @@ def identity(pod: Pod, container: Container, image: ImageConfig, passwd: str, gr
 
     `passwd` and `group` are the image's files. As under a kubelet, a user without a group gets that of the image's passwd, else 0.
     """
+    if container.non_root and container.user is None and image.user_known:
+        _refuse_possible_root(image.user.partition(":")[0], _where(pod, container))
     if container.user is not None:
         number, own_group = container.user, _group_of(container.user, passwd)
     elif container.image_user and image.user.partition(":")[0] not in ROOT:
         number, own_group = _image_user(image.user, passwd, group)
+    elif container.group is None:
+        return None
     else:
-        if container.non_root and image.user_known:
-            raise NoUser("container has runAsNonRoot and image will run as root (%s)" % _where(pod, container))
-        if container.group is None:
-            return None
         number, own_group = os.getuid(), 0
     if container.non_root and number == 0:
         raise NoUser("container's runAsUser breaks non-root policy (%s)" % _where(pod, container))
     return User(number, own_group if container.group is None else container.group, os.getuid(), os.getgid())
+
+
+def _refuse_possible_root(user: str, where: str) -> None:
+    """An image's user must be known not to be root; what a name stands for is the image's own matter. Raises NoUser."""
+    if not user or (user.isdigit() and int(user) == 0):
+        raise NoUser("container has runAsNonRoot and image will run as root (%s)" % where)
+    if not user.isdigit():
+        words = "container has runAsNonRoot and image has non-numeric user (%s), cannot verify user is non-root (%s)"
+        raise NoUser(words % (user, where))
 
 
 def _where(pod: Pod, container: Container) -> str:

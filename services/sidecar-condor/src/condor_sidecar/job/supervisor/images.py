@@ -82,13 +82,7 @@ class Images:
 
     def _pull(self, image: Image, target: str) -> None:
         packed = target + ".sif"
-        login = ["--authfile", os.path.join(self._folder, image.auth)] if image.auth else []
-        code, output = self._run(
-            [self._program, "--silent", "pull", "--force", "--disable-cache", *login, packed, image.pull]
-        )
-        if code != 0:
-            words = output.decode("utf-8", "replace").strip()
-            raise NoImage("ErrImagePull", 'image "%s" can\'t be pulled: %s' % (image.name, words[-2000:]))
+        self._pull_packed(image, packed)
         config = self._packed_config(packed)
         remove_tree(target)  # of a try that failed
         code, output = self._run([self._program, "--silent", "build", "--sandbox", target, packed])
@@ -102,6 +96,20 @@ class Images:
             os.makedirs(os.path.dirname(os.path.join(target, CONFIG)), exist_ok=True)
             with open(os.path.join(target, CONFIG), "wb") as file:
                 file.write(config)
+
+    def _pull_packed(self, image: Image, packed: str) -> None:
+        """Pull the image file, by each of the logins until one serves, as a kubelet does; without one if there is none."""
+        refusals: List[str] = []
+        for login in [["--authfile", os.path.join(self._folder, auth)] for auth in image.auths] or [[]]:
+            code, output = self._run(
+                [self._program, "--silent", "pull", "--force", "--disable-cache", *login, packed, image.pull]
+            )
+            if code == 0:
+                return
+            words = output.decode("utf-8", "replace").strip()[-2000:]
+            if words not in refusals:
+                refusals.append(words)
+        raise NoImage("ErrImagePull", 'image "%s" can\'t be pulled: %s' % (image.name, "; ".join(refusals)))
 
     def _packed_config(self, packed: str) -> bytes:
         """The OCI configuration that a pulled image file carries beside its file system; empty if it has none."""

@@ -1,17 +1,16 @@
 """A further program in a container that runs: for `kubectl exec`, and for probes and hooks that run a command.
 
-It has the container's environment and working directory. Its launcher lies in the folder that the container was started from.
+It has the container's environment and working directory. Its launcher lies in the folder that the container was started from, its
+status file where the container may write (start_folder.py): their names can't be guessed, so that nothing lies there before.
 """
 
-import itertools
 import os
 import sys
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
-from . import command, enter, launcher, mounts
-from .prepare import STATUS
+from . import command, enter, launcher, mounts, start_folder
 
-_numbers = itertools.count(1)
+MOST_STATUS = 1024  # bytes
 
 
 class NotBegun(enter.CannotEnter):
@@ -37,6 +36,7 @@ class Further(NamedTuple):
     launcher: str
     status_file: str
     work_dir: str
+    tries: int  # paths that it is looked for at
 
     def arguments(self, terminal: Optional[int] = None) -> List[str]:
         """The argument list that runs it; for `terminal` see enter.command."""
@@ -48,11 +48,10 @@ class Further(NamedTuple):
 
     def failure(self, code: int) -> str:
         """Why it never ran, although it was started and ended with `code`; empty if it ran."""
-        with open(self.status_file, "rb") as file:
-            status = file.read(1024)
+        status = start_folder.read(self.status_file, MOST_STATUS)
         if not status:
             return "the container could not be entered" if code == enter.FAILED else ""
-        return launcher.failure(status, self.program) if code == launcher.FAILED else ""
+        return launcher.failure(status, self.program, self.tries) if code == launcher.FAILED else ""
 
     def remove(self) -> None:
         """Its files are needed no more."""
@@ -65,25 +64,24 @@ class Further(NamedTuple):
 
 def further(inside: Inside, argv: Sequence[str]) -> Further:
     """Make `argv` ready to run in the container. Raises enter.CannotEnter (NotBegun where it's worth another try) and OSError."""
-    if not os.path.getsize(os.path.join(inside.folder, STATUS)):
+    if not start_folder.read(os.path.join(inside.folder, start_folder.STATUS), MOST_STATUS):
         raise NotBegun("it has not begun")
     first = enter.first_process(inside.apptainer)
     if first is None:
         raise enter.CannotEnter("its first process has ended")
-    name = "further-%d" % next(_numbers)
-    path, status = os.path.join(inside.folder, name), os.path.join(inside.folder, name + ".status")
-    with open(status, "wb"):
-        pass
+    paths = command.paths(argv[0], dict(inside.env))
+    name = "further-" + os.urandom(8).hex()
+    note = start_folder.NOTES + "/" + name
+    path, status = os.path.join(inside.folder, name), os.path.join(inside.folder, note)
     content = launcher.build(
         os.uname().machine,
-        (mounts.START_FOLDER + "/" + name + ".status").encode("ascii"),
-        command.encoded(command.paths(argv[0], dict(inside.env))),
+        (mounts.START_FOLDER + "/" + note).encode("ascii"),
+        command.encoded(paths),
         command.encoded(argv),
         command.encoded(["%s=%s" % pair for pair in inside.env]),
         [],
         inside.user,
     )
-    with open(path, "wb") as file:
-        file.write(content)
-    os.chmod(path, 0o500)
-    return Further(argv[0], first, path, status, inside.work_dir)
+    start_folder.create(status, b"", 0o600)
+    start_folder.create(path, content, 0o500)
+    return Further(argv[0], first, path, status, inside.work_dir, len(paths))

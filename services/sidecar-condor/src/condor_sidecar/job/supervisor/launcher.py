@@ -153,12 +153,16 @@ def build(
     )
 
 
-def failure(status: bytes, command: str) -> str:
-    """Why the container's command didn't start, in a container runtime's words; empty if it started."""
-    numbers = [number for number in status[len(MARK) :] if number]
-    if not numbers:
+def failure(status: bytes, command: str, tries: int) -> str:
+    """Why the container's command didn't start, in a container runtime's words; empty if it started, or may do so yet.
+
+    `tries` is the number of paths of its launcher: each that held no program is noted, also those before the one that did.
+    """
+    numbers = status[len(MARK) :]
+    refused = bool(numbers) and bool(numbers[0] & REFUSED)
+    if not refused and len(numbers) < tries:
         return ""
-    if numbers[0] & REFUSED:
+    if refused:
         why = os.strerror(numbers[0] & ~REFUSED)
         return "this machine doesn't let a container run as another user than the job's (user namespace: %s)" % why
     bare = "/" not in command

@@ -10,7 +10,7 @@ from typing import List, NamedTuple, Optional
 from .actions import Action, Prepare, Signal, Start
 from .backoff import BackOff
 from .patience import PULL_PAUSED, Patience
-from .plan import ALWAYS, INIT, NEVER, SIDECAR, Container, Pod
+from .plan import ALWAYS, EPHEMERAL, INIT, NEVER, SIDECAR, Container, Pod
 from .run import Run
 from .state import WAITING, ContainerState, PodState
 from .words import NORMAL, WARNING, crash_loop, pull_pause, restarting
@@ -18,6 +18,7 @@ from .words import NORMAL, WARNING, crash_loop, pull_pause, restarting
 NOT_STARTED = 128  # exit code of a container whose command never ran
 START_ERROR = "StartError"  # its reason then
 NEVER_PULLED = "ErrImageNeverPull"
+FOR_EVER = float("inf")
 
 # where a container is
 IDLE = "idle"  # its time has not come
@@ -48,14 +49,15 @@ class Life:
     def __init__(self, container: Container, state: ContainerState, of: PodState, pod: Pod) -> None:
         self.container, self.state = container, state
         self._pod, self._pod_state = pod, of
-        self._policy = ALWAYS if container.kind == SIDECAR else pod.restart_policy
+        self._policy = {SIDECAR: ALWAYS, EPHEMERAL: NEVER}.get(container.kind, pod.restart_policy)
         self.step = IDLE
         self.passed = False  # those after it may begin: an init container that ended well, a sidecar that has started
         self.impossible = False  # it couldn't be made for as long as the plan allows
         self._leaving = False
         self._run: Optional[Run] = None
         self._crashes = BackOff(free=1)
-        self._patience = Patience(pod.patience_seconds)
+        # the others run meanwhile: no slot is occupied for the sake of an ephemeral one
+        self._patience = Patience(FOR_EVER if container.kind == EPHEMERAL else pod.patience_seconds)
 
     @property
     def busy(self) -> bool:
@@ -93,6 +95,7 @@ class Life:
     def start(self) -> List[Action]:
         """Its turn to start has come."""
         self.step = STARTING
+        self.state.begin()
         return [Start(self.container.name)]
 
     def cannot_start(self, reason: str, message: str, now: float) -> None:

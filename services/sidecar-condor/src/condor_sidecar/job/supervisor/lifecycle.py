@@ -2,6 +2,7 @@
 
 The rules are a kubelet's: init containers one after the other, each must succeed, native sidecars among them must have started;
 then the main ones side by side; the pod ends when all of those ended for good, and its sidecars are ended then, the last one first.
+Ephemeral ones are started whenever they are added, whatever the others do; nobody waits for them, and they end with the pod.
 Told to stop, it asks the running containers to end and kills them after the grace period.
 """
 
@@ -9,8 +10,9 @@ from typing import Dict, List, Optional
 
 from .actions import Action, Finish
 from .life import IDLE, OVER, PREPARING, READY, STARTING, UP, Ending, Life
-from .plan import INIT, MAIN, OWN_DEADLINE, SIDECAR, Pod
+from .plan import INIT, MAIN, OWN_DEADLINE, SIDECAR, Container, Pod
 from .state import ENDED, ENDING, RUNNING, PodState
+from .words import WARNING, not_shared
 
 
 class Lifecycle:
@@ -21,15 +23,21 @@ class Lifecycle:
 
     def __init__(self, pod: Pod, state: PodState, now: float) -> None:
         self.state = state
+        self._pod = pod
         self._grace = float(pod.grace_seconds)
         self._began = now
         self._deadline = now + pod.deadline_seconds
         self._deadline_message = pod.deadline_message
         self._end_by = 0.0
-        self._lives = [Life(each, state.container(each.name), state, pod) for each in pod.containers]
-        self._by_name: Dict[str, Life] = {life.container.name: life for life in self._lives}
-        self._first = [life for life in self._lives if life.container.kind in (INIT, SIDECAR)]
-        self._mains = [life for life in self._lives if life.container.kind == MAIN]
+        self._planned = [Life(each, state.container(each.name), state, pod) for each in pod.containers]
+        self._added: List[Life] = []
+        self._by_name: Dict[str, Life] = {life.container.name: life for life in self._planned}
+        self._first = [life for life in self._planned if life.container.kind in (INIT, SIDECAR)]
+        self._mains = [life for life in self._planned if life.container.kind == MAIN]
+
+    @property
+    def _lives(self) -> List[Life]:
+        return [*self._added, *self._planned]
 
     def begin(self, now: float) -> List[Action]:
         """The supervisor is up."""
@@ -68,6 +76,16 @@ class Lifecycle:
             self._deadline_message = OWN_DEADLINE
         self._deadline = self._began + deadline_seconds
 
+    def add(self, container: Container, now: float) -> List[Action]:
+        """An ephemeral container was added to the pod, which isn't ending."""
+        life = Life(container, self.state.add(container), self.state, self._pod)
+        self._added.append(life)
+        self._by_name[container.name] = life
+        if container.target:
+            words = not_shared(container.name, container.target)
+            self.state.event(WARNING, "TargetNotShared", words, container.name, self.state.wall(now))
+        return self._advance(now)
+
     def prepared(self, name: str, image_id: str, now: float) -> List[Action]:
         """`name` is ready to start."""
         self._by_name[name].prepared(image_id, now)
@@ -88,7 +106,7 @@ class Lifecycle:
             return []  # known already, or not waited for any longer
         actions = life.started(now)
         if self.state.phase == ENDING:
-            return life.stop(self._grace, self._has_turn(life), now)
+            return life.stop(max(0.0, self._end_by - now), self._has_turn(life), now)
         if life.container.kind == MAIN:
             self.state.phase = RUNNING
         return actions + self._advance(now)
@@ -105,12 +123,24 @@ class Lifecycle:
         """`name` uses more memory than it may."""
         return self._by_name[name].out_of_memory()
 
-    def stop(self, reason: str, message: str, now: float) -> List[Action]:
-        """End the pod as a whole, for `reason`."""
-        if self.state.phase in (ENDING, ENDED):
+    def stop(self, reason: str, message: str, now: float, grace: Optional[float] = None) -> List[Action]:
+        """End the pod as a whole, for `reason`, within `grace` seconds if that is less than its grace period.
+
+        One that ends already does so for the reason that it has, only sooner.
+        """
+        if self.state.phase == ENDED:
             return []
+        if self.state.phase == ENDING:
+            return [] if grace is None else self._hurry(grace, now)
         self.state.reason, self.state.message = reason, message
-        return self._wind_down(now)
+        return self._wind_down(now, self._grace if grace is None else min(grace, self._grace))
+
+    def _hurry(self, grace: float, now: float) -> List[Action]:
+        self._end_by = min(self._end_by, now + grace)
+        actions: List[Action] = []
+        for life in self._lives:
+            actions += life.stop(grace, self._has_turn(life), now)
+        return actions
 
     def _advance(self, now: float) -> List[Action]:
         """What can be done next."""
@@ -124,7 +154,7 @@ class Lifecycle:
                 return self._wind_down(now)
             reached.append(life)
             if not life.passed:
-                return self._begin(reached)
+                return self._begin([*self._added, *reached])
         if all(life.step == OVER for life in self._mains):
             return self._wind_down(now)
         return self._begin(self._lives)
@@ -141,13 +171,14 @@ class Lifecycle:
             held_up = held_up or (life.container.kind == MAIN and life.holds_up_others)
         return actions
 
-    def _wind_down(self, now: float) -> List[Action]:
-        """Nothing is started any more, and what runs is to end."""
-        self.state.phase, self._end_by = ENDING, now + self._grace
+    def _wind_down(self, now: float, grace: Optional[float] = None) -> List[Action]:
+        """Nothing is started any more, and what runs is to end, within the pod's grace period or `grace`."""
+        grace = self._grace if grace is None else grace
+        self.state.phase, self._end_by = ENDING, now + grace
         turns = [self._has_turn(life) for life in self._lives]
         actions: List[Action] = []
         for life, turn in zip(self._lives, turns):
-            actions += life.stop(self._grace, turn, now)
+            actions += life.stop(grace, turn, now)
         return actions + self._end_others(now)
 
     def _has_turn(self, life: Life) -> bool:
@@ -155,7 +186,7 @@ class Lifecycle:
         if life.container.kind != SIDECAR:
             return True
         later = self._first[self._first.index(life) + 1 :]
-        others = [other for other in self._lives if other.container.kind != SIDECAR or other in later]
+        others = [other for other in self._planned if other.container.kind != SIDECAR or other in later]
         return not any(other.step in (STARTING, UP) for other in others)
 
     def _end_others(self, now: float) -> List[Action]:

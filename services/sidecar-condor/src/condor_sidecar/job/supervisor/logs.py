@@ -9,7 +9,8 @@ import os
 import selectors
 import threading
 import time
-from typing import BinaryIO, Callable, List, Mapping, Tuple
+import traceback
+from typing import Callable, List, Mapping, Tuple
 
 from .channel_protocol import STDERR, STDOUT
 from .ends import read
@@ -61,7 +62,8 @@ class LineFramer:
 class LogFile:
     """One run's log on disk. Up to `limit` bytes it is kept whole; of a longer one, the head and the latest lines.
 
-    Offsets count what was ever written; each lies between two lines.
+    Offsets count what was ever written; each lies between two lines. A line that can't be written, on a disk that is full, is
+    lost, which a line in its place tells as soon as there is room for that.
     """
 
     def __init__(self, path: str, limit: int) -> None:
@@ -69,36 +71,61 @@ class LogFile:
         self._limit = limit
         self._head_limit = min(HEAD, limit // 2)
         self._lock = threading.Condition()
-        self._ended = False
+        self._ended = self._deleted = False
+        self._lost, self._lost_since = 0, b""
         self._written = 0
         self._dropped = 0
         self._current = 0
         self._size = 0
-        self._file: BinaryIO = open(path, "wb")
+        self._file = open(path, "wb", buffering=0)
 
     def write(self, line: bytes) -> None:
         """Add a line: to the first file until that is full, then to two more that take turns."""
         with self._lock:
-            if self._file.closed:
-                return  # it was deleted, and something of a container that ended long ago still writes
-            room = self._limit if self._current == 0 else (self._limit - self._head_limit) // 2
-            if self._size and self._size + len(line) > room:
-                self._file.close()
-                self._turn()
-            self._file.write(line)
-            self._file.flush()
-            self._size += len(line)
-            self._written += len(line)
+            if self._deleted:
+                return  # something of a container that ended long ago still writes
+            try:
+                if self._lost:
+                    self._add(self._loss())
+                    self._lost = 0
+                self._add(line)
+            except OSError:
+                self._lost_since = self._lost_since if self._lost else line.split(b" ", 1)[0]
+                self._lost += len(line)
             self._lock.notify_all()
 
+    def _add(self, line: bytes) -> None:
+        """Write the whole line or nothing of it. Raises OSError."""
+        room = self._limit if self._current == 0 else (self._limit - self._head_limit) // 2
+        if self._size and self._size + len(line) > room:
+            self._turn()
+        try:
+            rest = line
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError:
+            self._file.seek(self._size)
+            self._file.truncate()
+            raise
+        self._size += len(line)
+        self._written += len(line)
+
     def _turn(self) -> None:
+        """Go on in the next file. Raises OSError, and nothing has changed then."""
         older, newer = self._paths[1:]
+        fresh = open(newer + ".next", "wb", buffering=0)
         if self._current != 0:
-            if os.path.exists(older):
-                self._dropped += os.path.getsize(older)
+            dropped = os.path.getsize(older) if os.path.exists(older) else 0
             os.replace(newer, older)
-        self._current, self._size = 2, 0
-        self._file = open(newer, "wb")
+            self._dropped += dropped
+        os.replace(newer + ".next", newer)
+        self._file.close()
+        self._file, self._current, self._size = fresh, 2, 0
+
+    def _loss(self) -> bytes:
+        """The line that stands for lines that were lost."""
+        words = b"%s stderr F [%d bytes of log are lost here: they could not be written]\n"
+        return words % (self._lost_since, self._lost)
 
     def end(self) -> None:
         """Its container has ended: readers need wait no longer."""
@@ -111,7 +138,7 @@ class LogFile:
         with self._lock:
             if self._written <= offset and not self._ended:
                 self._lock.wait(seconds)
-            return self._written > offset or not self._ended
+            return not self._deleted and (self._written > offset or not self._ended)
 
     def read(self, offset: int, most: int) -> Tuple[bytes, int]:
         """Whole lines from `offset` on, at most `most` bytes (one line at least), and the offset of what follows them.
@@ -119,6 +146,8 @@ class LogFile:
         Lines that are no longer kept are replaced by one that says so.
         """
         with self._lock:
+            if self._deleted and offset < self._written:
+                return _gap(stamp(time.time()).encode("ascii"), self._written - offset), self._written
             start = 0
             for number, path in enumerate(self._paths):
                 size = os.path.getsize(path) if os.path.exists(path) else 0
@@ -134,8 +163,10 @@ class LogFile:
         """The log so far, with a line that says how much was left out, where it was."""
         with self._lock:
             first, older, newer = (_read(path) for path in self._paths)
-            left_out = self._dropped
-        tail = older + newer
+            left_out, loss = self._dropped, self._loss() if self._lost else b""
+        return self._joined(first, older + newer, left_out) + loss
+
+    def _joined(self, first: bytes, tail: bytes, left_out: int) -> bytes:
         if not tail:
             return first
         cut = first.rfind(b"\n", 0, self._head_limit) + 1
@@ -148,13 +179,21 @@ class LogFile:
         left_out += excess
         return head + _gap(tail[excess:], left_out) + tail[excess:]
 
+    @property
+    def deleted(self) -> bool:
+        """It is gone: what a reader of it missed is lost."""
+        return self._deleted
+
     def size(self) -> int:
         """Bytes that it takes on the disk."""
-        return sum(os.path.getsize(path) for path in self._paths if os.path.exists(path))
+        with self._lock:
+            return sum(os.path.getsize(path) for path in self._paths if os.path.exists(path))
 
     def delete(self) -> None:
-        """Nobody wants it any more."""
+        """Nobody wants it any more. Who still reads it is told what is missing, and that it ends."""
         with self._lock:
+            self._deleted = True
+            self._lock.notify_all()
             self._file.close()
             for path in self._paths:
                 if os.path.exists(path):
@@ -200,23 +239,39 @@ class Pump(threading.Thread):
         self._kinds = dict(outputs)
         self._outputs = {each: LineFramer(_NAMES[kind]) for each, kind in outputs.items()}
         self._on_line, self._on_data = on_line, on_data
+        self._complained = False
 
     def run(self) -> None:
-        """Read what comes; ends at the end of all outputs."""
-        selector = selectors.DefaultSelector()
-        for descriptor in self._outputs:
-            selector.register(descriptor, selectors.EVENT_READ)
-        while selector.get_map():
-            for key, _ in selector.select():
-                framer = self._outputs[key.fd]
-                data = read(key.fd, 65536)
-                if data is None:
-                    continue
-                for line in framer.feed(data, time.time()) if data else framer.end(time.time()):
-                    self._on_line(line)
-                if data:
-                    self._on_data(self._kinds[key.fd], data)
-                else:
-                    selector.unregister(key.fd)
-                    os.close(key.fd)
-        selector.close()
+        """Read what comes; ends at the end of all outputs. They are closed then, so that nobody waits for a reader."""
+        try:
+            with selectors.DefaultSelector() as selector:
+                for descriptor in self._outputs:
+                    selector.register(descriptor, selectors.EVENT_READ)
+                while self._outputs:
+                    for key, _ in selector.select():
+                        self._read(key.fd, selector)
+        finally:
+            for descriptor in self._outputs:
+                os.close(descriptor)
+
+    def _read(self, descriptor: int, selector: selectors.BaseSelector) -> None:
+        framer = self._outputs[descriptor]
+        data = read(descriptor, 65536)
+        if data is None:
+            return
+        self._hand_on(descriptor, framer.feed(data, time.time()) if data else framer.end(time.time()), data)
+        if not data:
+            selector.unregister(descriptor)
+            del self._outputs[descriptor]
+            os.close(descriptor)
+
+    def _hand_on(self, descriptor: int, lines: List[bytes], data: bytes) -> None:
+        try:
+            for line in lines:
+                self._on_line(line)
+            if data:
+                self._on_data(self._kinds[descriptor], data)
+        except Exception:  # whatever becomes of it, a container that isn't read waits for ever
+            if not self._complained:
+                traceback.print_exc()
+            self._complained = True

@@ -1,5 +1,6 @@
 """Entry point of the job: finds the payload and the container runtime, runs the pod, and leaves a word whatever happens."""
 
+import contextlib
 import os
 import sys
 import traceback
@@ -42,7 +43,8 @@ def _give_up(sandbox: Sandbox, pod: Pod, reason: str, message: str) -> int:
     """Report that the pod can't be run, or not any further."""
     state = PodState(pod, os.uname().nodename, "")
     state.phase, state.reason, state.message = ENDED, reason, message
-    os.makedirs(sandbox.root, mode=0o700, exist_ok=True)
+    with contextlib.suppress(OSError):  # the state is told without
+        os.makedirs(sandbox.root, mode=0o700, exist_ok=True)
     reporter = Reporter(sandbox, state, 0)
     reporter.publish()
     reporter.save({}, {})

@@ -47,27 +47,39 @@ def _source(volume: Volume, sandbox: Sandbox) -> str:
     if volume.kind != HOST:
         # as it is, were it a link: Apptainer skips what comes from /dev/shm and goes below /dev
         return sandbox.volume(volume.name)
-    kind = volume.path_type
+    kind, path = volume.path_type, _inside(volume)
     if kind.endswith(CREATE):
         kind = kind[: -len(CREATE)]
-        _make(volume, kind)
+        _make(volume, path, kind)
     check = {"": os.path.exists, "Directory": os.path.isdir, "File": os.path.isfile}[kind]
-    if not check(volume.path):
+    if not check(path):
         what = kind.lower() or "file or directory"
         raise BadMount(
             'MountVolume.SetUp failed for volume "%s": there is no %s %s on this machine'
             % (volume.name, what, volume.path)
         )
-    return volume.path
+    return path
 
 
-def _make(volume: Volume, kind: str) -> None:
+def _inside(volume: Volume) -> str:
+    """Where the volume's path leads when links are followed: they are made by whoever may write there, users for one, and must not
+    lead out of what the site offers."""
+    path, root = os.path.realpath(volume.path), os.path.realpath(volume.root or volume.path)
+    if os.path.commonpath([root, path]) != root:
+        raise BadMount(
+            'MountVolume.SetUp failed for volume "%s": %s leads out of %s by a link, which this site doesn\'t allow'
+            % (volume.name, volume.path, volume.root)
+        )
+    return path
+
+
+def _make(volume: Volume, path: str, kind: str) -> None:
     """Make what isn't there, as a kubelet does: a directory with those above it, or an empty file in one that exists."""
     try:
         if kind == "Directory":
-            os.makedirs(volume.path, mode=0o755, exist_ok=True)
-        elif not os.path.lexists(volume.path):
-            os.close(os.open(volume.path, os.O_WRONLY | os.O_CREAT, 0o644))
+            os.makedirs(path, mode=0o755, exist_ok=True)
+        elif not os.path.lexists(path):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o644))
     except OSError as error:
         raise BadMount(
             'MountVolume.SetUp failed for volume "%s": %s can\'t be made on this machine: %s'

@@ -14,6 +14,9 @@ VOLUMES = "volumes"  # folder of the payload: volumes/<volume>/<path of the file
 INIT = "init"
 SIDECAR = "sidecar"  # an init container with restartPolicy Always: runs beside the others until they have ended
 MAIN = "main"
+EPHEMERAL = (
+    "ephemeral"  # added to the pod while it runs (additions.py): never restarted, and the pod doesn't wait for it
+)
 
 ALWAYS, ON_FAILURE, NEVER = "Always", "OnFailure", "Never"  # a pod's restartPolicy
 
@@ -31,7 +34,8 @@ OWN_DEADLINE = "Pod was active on the node longer than the specified deadline"
 
 class Volume(NamedTuple):
     """A volume of the pod. `path` and `path_type` (as in a hostPath volume: "", Directory, File, DirectoryOrCreate,
-    FileOrCreate) belong to HOST, the others to EMPTY."""
+    FileOrCreate) belong to HOST, the others to EMPTY. What `path` is at last, links followed, has to lie below `root`, which is
+    what the site offers; empty: there is nothing of a user's in `path`."""
 
     name: str
     kind: str
@@ -39,6 +43,7 @@ class Volume(NamedTuple):
     path_type: str = ""
     memory: bool = False
     size_limit: Optional[int] = None
+    root: str = ""
 
 
 class Mount(NamedTuple):
@@ -53,13 +58,13 @@ class Mount(NamedTuple):
 class Image(NamedTuple):
     """An image as the pod names it, the directories to look for it in that order, and what to pull if none is there.
 
-    `auth` is the payload's file of credentials for that; `never_pull`: the pod doesn't want it pulled.
+    `auths` are the payload's files of credentials for that, each of which is tried; `never_pull`: the pod doesn't want it pulled.
     """
 
     name: str
     candidates: List[str]
     pull: str = ""
-    auth: str = ""
+    auths: List[str] = []
     never_pull: bool = False
 
 
@@ -98,7 +103,7 @@ class Container(NamedTuple):
 
     `command`, `args`, values of `env` and sub-paths may hold OWN_ADDRESS. Limits are in bytes. `user` and `group` are numbers that
     the pod asks for; without, the image's user counts if `image_user`, else the job's account; `non_root` forbids number 0.
-    `labelled`: it asks for an SELinux label.
+    `labelled`: it asks for an SELinux label. `target`, of an ephemeral one: the container whose processes it wants to see.
     """
 
     name: str
@@ -129,6 +134,7 @@ class Container(NamedTuple):
     image_user: bool = False
     non_root: bool = False
     labelled: bool = False
+    target: str = ""
 
 
 def with_address(container: Container, address: str) -> Container:
@@ -206,7 +212,7 @@ class UnreadablePlan(Exception):
 
 def encode(pod: Pod) -> bytes:
     """`plan.json`, the same bytes for the same plan."""
-    return json.dumps(_plain(pod), sort_keys=True, separators=(",", ":")).encode("ascii")
+    return json.dumps(plain(pod), sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
 def decode(data: bytes) -> Pod:
@@ -220,7 +226,7 @@ def decode(data: bytes) -> Pod:
                 raw,
                 host_aliases=[HostAlias(**alias) for alias in raw["host_aliases"]],
                 volumes=[Volume(**volume) for volume in raw["volumes"]],
-                containers=[_container(container) for container in raw["containers"]],
+                containers=[container_of(container) for container in raw["containers"]],
                 dns=Dns(**raw["dns"]) if raw.get("dns") else None,
                 channel=Channel(**raw["channel"]) if raw.get("channel") else None,
             )
@@ -229,7 +235,8 @@ def decode(data: bytes) -> Pod:
         raise UnreadablePlan("the plan can't be read: %s: %s" % (type(error).__name__, error)) from error
 
 
-def _container(raw: Dict[str, Any]) -> Container:
+def container_of(raw: Dict[str, Any]) -> Container:
+    """A container out of what `plain` made of it. Raises ValueError, KeyError, TypeError."""
     return Container(
         **dict(
             raw,
@@ -255,12 +262,12 @@ def _action(raw: Optional[Dict[str, Any]]) -> Optional[Action]:
     return Action(**dict(raw, headers=[(name, value) for name, value in raw.get("headers", [])]))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """As JSON has it; what has its default is left out."""
     if hasattr(value, "_asdict"):
         defaults = type(value)._field_defaults
         fields = value._asdict().items()
-        return {key: _plain(item) for key, item in fields if key not in defaults or item != defaults[key]}
+        return {key: plain(item) for key, item in fields if key not in defaults or item != defaults[key]}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

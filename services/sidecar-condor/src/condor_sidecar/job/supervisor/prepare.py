@@ -3,7 +3,7 @@
 import os
 from typing import List, Mapping, NamedTuple, Optional, Tuple
 
-from . import apptainer, launcher, mounts, network_files, rootfs
+from . import apptainer, launcher, mounts, network_files, rootfs, start_folder
 from .command import NoCommand, Process, encoded, process
 from .identity import NoUser, identity
 from .images import Images, NoImage, Tell, Unpacked
@@ -11,8 +11,6 @@ from .plan import Container, Dns, Pod, with_address
 from .sandbox import START, Sandbox
 from .volume_files import remove_tree
 
-STATUS = "status"
-MESSAGE = "termination-message"
 SELINUX = "/sys/fs/selinux/enforce"
 
 
@@ -26,17 +24,18 @@ class Launch(NamedTuple):
     overlay: str  # what it writes to its root; empty if it can't
     env: List[Tuple[str, str]]
     work_dir: str
+    tries: int  # paths that the command is looked for at
     user: Optional[launcher.User] = None
 
     @property
     def status_file(self) -> str:
         """Where the launcher notes what happened."""
-        return os.path.join(self.folder, STATUS)
+        return os.path.join(self.folder, start_folder.STATUS)
 
     @property
     def message_file(self) -> str:
         """Where the container leaves its last word."""
-        return os.path.join(self.folder, MESSAGE)
+        return os.path.join(self.folder, start_folder.MESSAGE)
 
 
 class CannotStart(Exception):
@@ -80,7 +79,7 @@ def _lay_out(
     folder = os.path.join(sandbox.containers, container.name)
     remove_tree(folder)  # of the run before, or of a try that failed
     start = os.path.join(folder, START)
-    os.makedirs(start, mode=0o700)
+    start_folder.make(start)
     overlay, own, layers = "", [], [image.root]
     if not container.read_only_root:
         overlay = os.path.join(folder, "overlay")
@@ -105,18 +104,18 @@ def _lay_out(
     if pod.dns is not None:
         own.append(mounts.Bind(_resolv_conf(pod.dns, folder), "/etc/resolv.conf", False))
     if not container.message_path.startswith("/dev/"):
-        own.append(mounts.Bind(os.path.join(start, MESSAGE), container.message_path, False))
+        own.append(mounts.Bind(os.path.join(start, start_folder.MESSAGE), container.message_path, False))
     own = [bind for bind in own if bind.path not in [other.path for other in binds]]
     return Launch(
         apptainer.command(
             machine.program,
             image.root,
             overlay,
-            own + binds + [mounts.Bind(start, mounts.START_FOLDER, False)],
+            own + binds + start_folder.binds(start),
             pod.hostname,
             work_dir,
             container.gpu,
-            mounts.START_FOLDER + "/launch",
+            mounts.START_FOLDER + "/" + start_folder.LAUNCHER,
             pod.runtime_options,
         ),
         target.argv[0],
@@ -125,6 +124,7 @@ def _lay_out(
         overlay,
         target.env,
         work_dir,
+        len(target.paths),
         user,
     )
 
@@ -139,26 +139,22 @@ def _resolv_conf(dns: Dns, folder: str) -> str:
 def _write_launcher(
     container: Container, target: Process, user: Optional[launcher.User], machine: Machine, folder: str
 ) -> None:
-    inside = mounts.START_FOLDER.encode("ascii")
-    for name in (STATUS, MESSAGE):
-        with open(os.path.join(folder, name), "wb"):
-            pass
+    message, status = (
+        ("%s/%s" % (mounts.START_FOLDER, name)).encode("ascii") for name in (start_folder.MESSAGE, start_folder.STATUS)
+    )
     links = []
     if container.message_path.startswith("/dev/"):  # nothing can be mounted below /dev, but links can be made there
-        links = [(inside + b"/" + MESSAGE.encode("ascii"), container.message_path.encode("utf-8"))]
+        links = [(message, container.message_path.encode("utf-8"))]
     program = launcher.build(
         machine.processor,
-        inside + b"/" + STATUS.encode("ascii"),
+        status,
         encoded(target.paths),
         encoded(target.argv),
         encoded(["%s=%s" % pair for pair in target.env]),
         links,
         user,
     )
-    path = os.path.join(folder, "launch")
-    with open(path, "wb") as file:
-        file.write(program)
-    os.chmod(path, 0o500)
+    start_folder.create(os.path.join(folder, start_folder.LAUNCHER), program, 0o500)
 
 
 def _text(root: str, path: str) -> str:

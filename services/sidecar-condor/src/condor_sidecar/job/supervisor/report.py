@@ -1,5 +1,6 @@
 """Brings states and logs out of the job: the result file, the framed standard output, the job attribute."""
 
+import contextlib
 import io
 import os
 import sys
@@ -117,20 +118,32 @@ class Reporter:
         self._publisher.publish(self._state.compact())
         return True
 
-    def save(self, logs: Dict[str, LogFile], previous: Dict[str, LogFile]) -> None:
-        """Write the result file, in one go: the state, and the given logs, of the latest runs and of the runs before those."""
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w") as archive:
-            _add(archive, STATE_FILE, self._state.record())
-            for name, log in logs.items():
-                _add(archive, "logs/%s.log" % name, log.content())
-            for name, log in previous.items():
-                _add(archive, "logs/%s.previous.log" % name, log.content())
-        path = os.path.join(self._sandbox.scratch, RESULT)
+    def save(self, logs: Dict[str, LogFile], previous: Dict[str, LogFile]) -> Optional[OSError]:
+        """Write the result file, in one go: the state, and the given logs, of the latest runs and of the runs before those.
+
+        Where that fails, which the answer tells, it is the state alone; where that fails, too, the file stays as it was.
+        """
+        problem = self._try_to_write(logs, previous)
+        if problem is not None:
+            print("the result can't be saved: %s" % problem, file=sys.stderr)
+            self._try_to_write({}, {})
+        return problem
+
+    def _try_to_write(self, logs: Dict[str, LogFile], previous: Dict[str, LogFile]) -> Optional[OSError]:
         fresh = os.path.join(self._sandbox.root, RESULT)
-        with open(fresh, "wb") as file:
-            file.write(buffer.getvalue())
-        os.replace(fresh, path)
+        try:
+            with open(fresh, "wb") as file, tarfile.open(fileobj=file, mode="w") as archive:
+                _add(archive, STATE_FILE, self._state.record())
+                for name, log in logs.items():
+                    _add(archive, "logs/%s.log" % name, log.content())
+                for name, log in previous.items():
+                    _add(archive, "logs/%s.previous.log" % name, log.content())
+            os.replace(fresh, os.path.join(self._sandbox.scratch, RESULT))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(fresh)
+            return error
+        return None
 
     def close(self) -> None:
         """Send what is left."""

@@ -53,7 +53,7 @@ class Sandbox:
         os.unlink(payload)
         for volume in pod.volumes:
             if volume.kind == EMPTY:
-                self._make_empty(volume)
+                self.make_empty(volume)
         return pod
 
     def volume(self, name: str) -> str:
@@ -68,9 +68,13 @@ class Sandbox:
             place, _, name = member.name.partition("/")
             content = archive.extractfile(member) if place == REGISTRY and "/" not in name else None
             if content is not None:
-                descriptor = os.open(os.path.join(folder, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with open(descriptor, "wb") as file:
-                    file.write(content.read())
+                self.write_login(name, content.read())
+
+    def write_login(self, name: str, content: bytes) -> None:
+        """Write a file of credentials for pulls."""
+        descriptor = os.open(os.path.join(self.images, REGISTRY, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(content)
 
     def _write_files(self, volume: Volume, archive: tarfile.TarFile, members: List[tarfile.TarInfo]) -> None:
         """Write a volume's files out of the payload. Raises UnreadablePlan."""
@@ -88,14 +92,22 @@ class Sandbox:
         except BadVolumeFile as error:
             raise UnreadablePlan(str(error)) from error
 
-    def _make_empty(self, volume: Volume) -> None:
+    def make_empty(self, volume: Volume) -> None:
+        """Make an emptyDir, if it isn't there."""
         folder = self.volume(volume.name)
+        if os.path.lexists(folder):
+            return
         if volume.memory:
             self._elsewhere.append(tempfile.mkdtemp(prefix="pod-", dir=SHARED_MEMORY))
             os.symlink(self._elsewhere[-1], folder)
         else:
             os.mkdir(folder)
         os.chmod(folder, 0o777)
+
+    def make_room(self) -> None:
+        """The containers have ended: delete what they wrote, but not their logs."""
+        for path in (self.containers, self.volumes, self.images):
+            remove_tree(path)
 
     def wipe(self) -> None:
         """Delete what may hold a secret, and what lies outside of the job's directory. HTCondor deletes the rest with that."""

@@ -29,6 +29,8 @@ PATIENCE = 2.0  # seconds between SIGHUP and SIGKILL
 
 Find = Callable[[str], Optional[Inside]]
 """The running container of this name."""
+End = Tuple[Optional[int], str, str]
+"""As OnEnd takes it."""
 
 
 def opener(find: Find, runner: processes.Processes, environment: Mapping[str, str]) -> Opener:
@@ -66,14 +68,21 @@ class Exec(Session):
         threading.Thread(target=self._live, args=(message, runner, environment), name="exec", daemon=True).start()
 
     def _live(self, message: Dict[str, Any], runner: processes.Processes, environment: Mapping[str, str]) -> None:
+        end: End = (None, "SessionBroken", "the command's session broke: its job's output says how")
+        try:
+            end = self._lived(message, runner, environment)
+        finally:  # whatever happens: a caller waits for it
+            self._ready.set()
+            self._on_end(*end)
+
+    def _lived(self, message: Dict[str, Any], runner: processes.Processes, environment: Mapping[str, str]) -> End:
+        """The command from its start to its end, which is what this gives."""
         try:
             program = self._made()
             self._start(program, message, runner, environment)
         except (CannotEnter, UnknownMachine, OSError, ValueError) as error:
-            self._ready.set()
-            self._on_end(None, "CannotEnter", "the container can't be entered: %s" % error)
-            return
-        self._run(program)
+            return None, "CannotEnter", "the container can't be entered: %s" % error
+        return self._run(program)
 
     def _made(self) -> Further:
         """The command, ready to start. Raises CannotEnter, UnknownMachine, OSError, ValueError."""
@@ -153,8 +162,9 @@ class Exec(Session):
         self._status = status
         self._exited.set()
 
-    def _run(self, program: Further) -> None:
-        """Carry its outputs, and say how it ended."""
+    def _run(self, program: Further) -> End:
+        """Carry its outputs; how it ended."""
+        broken = ""
         try:
             if self._terminal is not None:
                 self._take_terminal(self._terminal)
@@ -166,7 +176,7 @@ class Exec(Session):
             self._closed.set()
         except OSError as error:
             self._closed.set()
-            self._on_end(None, "StreamBroken", "the command's streams broke: %s" % error)
+            broken = "the command's streams broke: %s" % error
         self._ready.set()
         while not self._exited.wait(LOOK) and not self._closed.is_set():
             pass
@@ -176,10 +186,17 @@ class Exec(Session):
         code, _ = processes.outcome(self._status)
         failure = program.failure(code)
         program.remove()
-        self._on_end(None if failure else code, "CannotStart" if failure else "", failure)
+        if broken:
+            return None, "StreamBroken", broken
+        return (None, "CannotStart", failure) if failure else (code, "", "")
 
     def _take_terminal(self, connection: socket.socket) -> None:
-        """Wait for the terminal; there is none if the container couldn't be entered."""
+        """Wait for the terminal; there is none if the container couldn't be entered, or too late."""
+        late = time.monotonic() + BEGINS
+        while not select.select([connection], [], [], LOOK)[0]:
+            if self._closed.is_set() or time.monotonic() > late:
+                self._closed.set()
+                return
         _, passed, _, _ = connection.recvmsg(1, socket.CMSG_SPACE(array.array("i").itemsize))
         if not passed:
             return

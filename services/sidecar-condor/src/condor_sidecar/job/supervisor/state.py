@@ -4,7 +4,7 @@ import json
 from typing import Any, Dict, List, Optional, Tuple
 
 from .logs import stamp
-from .plan import Pod
+from .plan import EPHEMERAL, Container, Pod
 
 WAITING, RUNNING, TERMINATED = "waiting", "running", "terminated"
 
@@ -36,18 +36,16 @@ class ContainerState:
         self.last: Optional[Dict[str, Any]] = None  # how it ended before, in the fields of `end`
         self._before: Optional[Tuple[Any, ...]] = None  # what `wait` took away: the end, and the end before that
 
-    @property
-    def next_run(self) -> int:
-        """The number of the run that comes next, from 0."""
-        return self.restart_count + (self.state == TERMINATED or self._before is not None)
-
-    def run(self, now: float) -> None:
-        """It runs, for the first time or again."""
+    def begin(self) -> None:
+        """It is started, for the first time or again: `restart_count` is the number of the run, also if that never comes to run."""
         if self.state == TERMINATED:
-            self.wait("", "")
+            self.wait("ContainerCreating", "")
         if self._before is not None:
             self.restart_count += 1
             self._before = None
+
+    def run(self, now: float) -> None:
+        """It runs."""
         self.state, self.reason, self.message, self.started = RUNNING, "", "", now
 
     def finish(self, exit_code: int, signal: Optional[int], reason: str, message: str, now: float) -> None:
@@ -163,6 +161,11 @@ class PodState:
         }
         self.events = [*self.events[1 - EVENTS_KEPT :], event]
 
+    def add(self, container: Container) -> ContainerState:
+        """A container was added to the pod while it runs."""
+        self.containers.append(ContainerState(container.name, container.kind, container.image.name))
+        return self.containers[-1]
+
     def container(self, name: str) -> ContainerState:
         """The container called `name`."""
         return next(container for container in self.containers if container.name == name)
@@ -198,12 +201,17 @@ class PodState:
 
         Containers stand in the pod's order: `w:<reason>`, `r:<started>:<flags>` (`s`: it has started up, `r`: it is ready) or
         `t:<exit code>:<started>:<finished>:<reason>`, times in seconds since 1970, 0 for none. One that ended before has
-        `/<restart count>:<exit code>:<reason>` behind it, of that end.
+        `/<restart count>:<exit code>:<reason>` behind it, of that end. One that was added later has `<name>=` before it.
         """
         return ";".join(["2", str(self.revision), self.phase, self.reason, *map(_compact, self.containers)])
 
 
 def _compact(container: ContainerState) -> str:
+    name = container.name + "=" if container.kind == EPHEMERAL else ""
+    return name + _compact_state(container)
+
+
+def _compact_state(container: ContainerState) -> str:
     started, finished = int(container.started or 0), int(container.finished or 0)
     if container.state == RUNNING:
         flags = ("s" if container.started_up else "") + ("r" if container.ready else "")

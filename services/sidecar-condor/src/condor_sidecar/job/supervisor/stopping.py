@@ -2,7 +2,7 @@
 it to end (SIGTERM, if the pod doesn't name another), SIGKILL. No I/O and no clock.
 
 The order is a kubelet's: the hook runs at once, its time counts in the grace period; who has to wait for others to end waits then;
-after either, a container has at least `LEAST` seconds between that signal and SIGKILL. Without a grace period it is killed.
+whatever the grace period is, a container has at least `LEAST` seconds between that signal and SIGKILL.
 """
 
 import signal
@@ -11,7 +11,7 @@ from typing import List, Optional
 from .actions import PRE_STOP, Action, Attempt, Signal
 from .plan import Container
 
-LEAST = 2.0
+LEAST = 2.0  # minimumGracePeriodInSeconds
 KILLS, KILL_AGAIN = 4, 5.0  # how often, and after how many seconds, a container is killed that doesn't go away
 
 
@@ -23,7 +23,6 @@ class Stopping:
         self._until = now + grace
         self._hook_runs = container.pre_stop is not None and grace > 0
         self._its_turn = its_turn or grace <= 0
-        self._least = LEAST if self._hook_runs or not self._its_turn else 0.0
         self._kill_at: Optional[float] = None
         self._kills = 0
 
@@ -52,8 +51,8 @@ class Stopping:
         """There is less time than it was given."""
         self._until = min(self._until, now + grace)
         if self._kill_at is not None and not self._kills:
-            self._kill_at = min(self._kill_at, self._until)
-        return self.tick(now) if grace <= 0 else []
+            self._kill_at = min(self._kill_at, max(self._until, now + LEAST))
+        return self.tick(now)
 
     def wake_at(self) -> float:
         """When `tick` has something to do."""
@@ -73,7 +72,5 @@ class Stopping:
     def _ask(self, now: float) -> List[Action]:
         if self._hook_runs or not self._its_turn or self._kill_at is not None:
             return []
-        self._kill_at = max(self._until, now + self._least)
-        if self._kill_at <= now:
-            return self.tick(now)
+        self._kill_at = max(self._until, now + LEAST)
         return [Signal(self._name, self._signal)]

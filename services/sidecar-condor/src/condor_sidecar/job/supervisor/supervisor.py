@@ -1,5 +1,6 @@
 """The loop: waits for what happens, lets the life cycle decide, acts."""
 
+import errno
 import os
 import signal
 import socket
@@ -8,7 +9,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from . import apptainer, attach, channel_logs, sessions
+from . import additions, apptainer, attach, channel_logs, sessions, words, worker_node
 from .actions import PROBES, Action, Attempt, Finish, Prepare, Signal, Start
 from .attempts import Attempts
 from .channel import Channel
@@ -31,20 +32,22 @@ from .mailbox import (
     Told,
     UpdateAsked,
 )
-from .plan import SIDECAR, Container, Pod
+from .plan import EPHEMERAL, SIDECAR, Container, Pod
 from .plan import Action as Deed
 from .prepare import CannotStart, Launch, Machine, prepare
 from .processes import Processes, outcome
 from .report import Reporter
 from .sandbox import Sandbox
-from .state import ENDING, TOLD_TO_STOP, PodState
+from .state import ENDED, ENDING, TOLD_TO_STOP, PodState
 from .update import BadUpdate, write_volumes
 from .usage import UsageReader
 from .watch import Watch
 
 LONGEST_PULL = 24 * 3600.0  # seconds; the pod's own deadline comes first
+EVICTION_GRACE = 1.0  # seconds for a pod that takes more than it may, a kubelet's number
 LEAVING = 5.0  # seconds to wait for killed processes to go
 LAST_WORDS = 5.0  # seconds to wait for the sidecar to take the last record and the logs
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Supervisor:
@@ -54,13 +57,13 @@ class Supervisor:
         self._pod, self._sandbox = pod, sandbox
         self._mailbox = Mailbox()
         self._processes = Processes()
-        self._cancelled = threading.Event()
+        self._ending, self._over = threading.Event(), threading.Event()  # nothing is pulled, or looked after, any more
         self._by_name = {container.name: container for container in pod.containers}
-        self._state = PodState(pod, socket.gethostname(), own_address(), time.time() - time.monotonic())
+        self._state = PodState(pod, socket.gethostname(), worker_node.address(), time.time() - time.monotonic())
         self._lifecycle = Lifecycle(pod, self._state, time.monotonic())
         self._reporter = Reporter(sandbox, self._state, pod.streamed_log_bytes)
         self._runtime_env = apptainer.environment(sandbox.runtime, environment)
-        self._machine = Machine(program, os.uname().machine, self._state.address, hosts(), environment)
+        self._machine = Machine(program, os.uname().machine, self._state.address, worker_node.hosts(), environment)
         self._images = Images(program, sandbox.images, self._run_and_wait)
         self._containers = Containers(
             self._processes,
@@ -76,6 +79,7 @@ class Supervisor:
         commands = Commands(self._containers.inside, self._processes, sandbox.runtime)
         self._attempts = Attempts(self._mailbox, commands.run, self._state.address)
         self._launches: Dict[str, Launch] = {}
+        self._watch = Watch(pod, sandbox, self._containers, self._mailbox, self._over)
         self._finished = False
         self._meanings: Dict[type, Callable[[Any, float], List[Action]]] = {
             Prepared: self._prepared,
@@ -86,7 +90,7 @@ class Supervisor:
             Exited: self._exited,
             Attempted: self._attempted,
             MemoryFull: self._memory_full,
-            StorageFull: lambda event, now: self._lifecycle.stop("Evicted", event.message, now),
+            StorageFull: lambda event, now: self._lifecycle.stop("Evicted", event.message, now, EVICTION_GRACE),
             Signalled: self._signalled,
             Told: self._told,
             UpdateAsked: self._update,
@@ -94,29 +98,42 @@ class Supervisor:
 
     def run(self) -> int:
         """Run the pod to its end; the job's exit code: the highest of the containers'."""
-        self._mailbox.watch_signals()
-        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
-            signal.signal(signum, lambda number, _: self._mailbox.put(Signalled(number)))
-        signal.signal(signal.SIGCHLD, lambda number, _: None)  # that it came is enough to wake up and reap
-        Watch(self._pod, self._sandbox, self._containers, self._mailbox, self._cancelled).start()
-        if self._channel is not None:
-            self._channel.start()
         try:
+            self._begin()
             self._loop()
         except Exception as error:
             traceback.print_exc()
             self._state.give_up("SupervisorError", "%s: %s" % (type(error).__name__, error), time.time())
             self._reporter.publish()
-        self._cancelled.set()
+        try:
+            self._leave()
+        except Exception:  # what is known of the pod was published; nothing else may be said of it any more
+            traceback.print_exc()
+        counted = [each for each in self._state.containers if each.kind not in (SIDECAR, EPHEMERAL)]
+        codes = [each.exit_code for each in counted if each.exit_code is not None]
+        return min(max(codes, default=1), 255)
+
+    def _begin(self) -> None:
+        self._mailbox.watch_signals()
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            signal.signal(signum, lambda number, _: self._mailbox.put(Signalled(number)))
+        signal.signal(signal.SIGCHLD, lambda number, _: None)  # that it came is enough to wake up and reap
+        self._watch.start()
+        if self._channel is not None:
+            self._channel.start()
+
+    def _leave(self) -> None:
+        """End what is left, and bring out the last word."""
+        self._ending.set()
+        self._over.set()
         self._processes.end_all(LEAVING)
-        self._reporter.save(self._containers.logs, self._containers.previous)
+        logs, previous = self._containers.logs, self._containers.previous
+        if self._reporter.save(logs, previous) is not None:
+            self._sandbox.make_room()
+            self._reporter.save(logs, previous)
         if self._channel is not None:
             self._channel.finish(LAST_WORDS)
         self._reporter.close()
-        codes = [
-            each.exit_code for each in self._state.containers if each.kind != SIDECAR and each.exit_code is not None
-        ]
-        return min(max(codes, default=1), 255)
 
     def _loop(self) -> None:
         self._act(self._lifecycle.begin(time.monotonic()))
@@ -181,21 +198,36 @@ class Supervisor:
             lambda: usage.read(containers.pids()),
         )
 
-    def _update(self, event: UpdateAsked, _: float) -> List[Action]:
+    def _update(self, event: UpdateAsked, now: float) -> List[Action]:
         """Do what an update asks for, and say how that went."""
         message, problem = event.message, ""
+        actions: List[Action] = []
         try:
             number, deadline = int(message["number"]), message.get("deadline_seconds")
             if deadline is not None:
                 self._lifecycle.change_deadline(int(deadline))
+            added = additions.read(message.get("added"), self._pod, self._by_name)
+            self._pod = additions.with_volumes(added, self._pod, self._sandbox)
+            self._watch.follow(self._pod)
             write_volumes(message.get("volumes") or {}, self._pod, self._sandbox)
+            actions = self._add(added.containers, now)
         except (KeyError, TypeError, ValueError):
             return []  # an update without a number can't be answered
         except BadUpdate as error:
             problem = str(error)
         if self._channel is not None:
             self._channel.answer(number, problem)
-        return []
+        return actions
+
+    def _add(self, containers: List[Container], now: float) -> List[Action]:
+        """Start ephemeral containers. Raises BadUpdate."""
+        if containers and self._state.phase in (ENDING, ENDED):
+            raise BadUpdate("the pod is ending")
+        actions: List[Action] = []
+        for container in containers:
+            self._by_name[container.name] = container
+            actions += self._lifecycle.add(container, now)
+        return actions
 
     def _act(self, actions: List[Action]) -> None:
         """Do what was decided, and what follows from it; publish the state if it changed."""
@@ -214,10 +246,12 @@ class Supervisor:
                     self._finished = True
             actions = following
         if self._state.phase == ENDING:
-            self._cancelled.set()
+            self._ending.set()
         if self._reporter.publish() and not self._finished:
             # should the job be killed at once, this is what is left of it
-            self._reporter.save(self._containers.logs if self._state.phase == ENDING else {}, {})
+            problem = self._reporter.save(self._containers.logs if self._state.phase == ENDING else {}, {})
+            if problem is not None and problem.errno in FULL:
+                self._mailbox.put(StorageFull(words.node_is_full(os.strerror(problem.errno))))
 
     def _prepare(self, name: str) -> None:
         def tell(kind: str, reason: str, message: str) -> None:
@@ -233,7 +267,7 @@ class Supervisor:
             self._mailbox.put(Prepared(name, launch))
 
     def _start(self, name: str) -> List[Action]:
-        run = self._state.container(name).next_run
+        run = self._state.container(name).restart_count
         try:
             self._containers.start(self._by_name[name], run, self._launches.pop(name))
         except OSError as error:
@@ -246,9 +280,7 @@ class Supervisor:
 
     def _run_and_wait(self, argv: List[str]) -> Tuple[int, bytes]:
         """Run a helper program from a background thread: its exit code and output."""
-        status, output = self._processes.run(
-            argv, self._runtime_env, self._sandbox.runtime, self._cancelled, LONGEST_PULL
-        )
+        status, output = self._processes.run(argv, self._runtime_env, self._sandbox.runtime, self._ending, LONGEST_PULL)
         return (1 if status is None else outcome(status)[0]), output
 
 
@@ -257,22 +289,3 @@ def _deed(container: Container, what: str) -> Deed:
     planned = getattr(container, what)
     deed: Deed = planned.action if what in PROBES else planned
     return deed
-
-
-def own_address() -> str:
-    """The address from which this machine reaches others; nothing is sent to find out."""
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-    except OSError:
-        return ""
-
-
-def hosts() -> str:
-    """The machine's /etc/hosts."""
-    try:
-        with open("/etc/hosts", encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return "127.0.0.1\tlocalhost\n"

@@ -35,6 +35,19 @@ def probe_failed(what: str, good: Optional[bool], message: str) -> str:
     return "%s probe failed: %s" % (what.capitalize(), message)
 
 
+def node_is_full(why: str) -> str:
+    """Why a pod is evicted for whose files the worker node has no room; `why` is the system's word."""
+    return "The node was low on resource: ephemeral-storage. The job's directory: %s" % why
+
+
+def not_shared(container: str, target: str) -> str:
+    """What of an ephemeral container's `targetContainerName` is not honoured."""
+    return (
+        "Container %s doesn't see the processes of container %s: in a job each container has its own. "
+        "`kubectl exec` reaches those of %s" % (container, target, target)
+    )
+
+
 def duration(seconds: float) -> str:
     """As Go writes it: `10s`, `2m40s`."""
     minutes, rest = divmod(int(seconds), 60)
