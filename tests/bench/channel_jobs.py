@@ -30,6 +30,7 @@ def running_pod(uid: str) -> PodState:
 
 def _run(state: PodState) -> None:
     container = state.container("c")
+    container.begin()
     container.run(time.time())
     container.started_up = container.ready = True
     state.revision += 1

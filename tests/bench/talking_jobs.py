@@ -52,7 +52,7 @@ class TalkingJob:
         self._stream.record(record, self._state.phase)
         self._stream.start()
         self._pump.start()
-        self._channel.publish(record, self._state.revision)
+        self._channel.publish(record)
         self._channel.start()
 
     def write(self, line: str) -> None:

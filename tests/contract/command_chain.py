@@ -14,6 +14,7 @@ from interlink.protocol.client import InterlinkClient
 from interlink.protocol.exec import STDERR, STDOUT, ExecRequest
 from interlink.protocol.exec_stream import ExecStream
 from interlink.protocol.features import EXEC, FEATURES_HEADER
+from interlink.protocol.serving import error_middleware
 from interlink.server.handlers import ApiServer
 from interlink.server.plugin import Plugin
 from interlink.server.settings import ServerSettings
@@ -50,6 +51,11 @@ async def outputs(stream: ExecStream) -> tuple[dict[int, bytes], dict[str, Any]]
     return found, stream.status
 
 
+def waits_to_be_read(stream: ExecStream) -> bool:
+    """Whether more has arrived here than a caller who doesn't read is given: its connection takes nothing any more."""
+    return bool(stream._socket._reader._protocol._reading_paused)
+
+
 async def until(condition: Callable[[], bool]) -> None:
     limit = time.monotonic() + 10
     while not condition():
@@ -63,8 +69,13 @@ def plugin_app(jobs: FakeChannels) -> web.Application:
     async def status(_request: web.Request) -> web.Response:
         return web.Response(text="{}", headers={FEATURES_HEADER: EXEC})
 
-    app = web.Application()
-    app.router.add_get("/exec", commands.handle)
+    async def run(request: web.Request) -> web.StreamResponse:
+        if jobs.refusal is not None:
+            raise jobs.refusal
+        return await commands.handle(request)
+
+    app = web.Application(middlewares=[error_middleware])
+    app.router.add_get("/exec", run)
     app.router.add_get("/status", status)
     return app
 

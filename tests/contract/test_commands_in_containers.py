@@ -8,10 +8,11 @@ from typing import Any
 import aiohttp
 import pytest
 from interlink.protocol.client import InterlinkClient
-from interlink.protocol.errors import LostTrack
+from interlink.protocol.errors import LostTrack, NotNow
 from interlink.protocol.exec import STDERR, STDOUT, SUBPROTOCOL, WINDOW, ExecRequest, TerminalSize
 
-from tests.contract.command_chain import Way, command_chain, interlink_server, outputs, until
+from tests.contract.command_chain import Way, command_chain, interlink_server, outputs, until, waits_to_be_read
+from tests.fakes.job_streams import SHOUTED
 
 
 @pytest.fixture
@@ -67,17 +68,14 @@ async def test_an_attachment_names_no_command(way: Way) -> None:
 async def test_a_caller_that_does_not_read_holds_the_command_up(way: Way) -> None:
     async with way.exec("shout") as stream:
         await until(lambda: bool(way.jobs.commands))
-        job, before = way.jobs.commands[0], -1
-        # it goes on as long as there is room on the way, all of which is in this one event loop
-        while job.sent != before:
-            before = job.sent
-            for _ in range(1000):
-                await asyncio.sleep(0)
-        assert 0 < job.sent < 16 << 20
-        async with asyncio.timeout(10):
-            async for _ in stream.pieces():
-                if job.sent > before:
-                    break
+        job = way.jobs.commands[0]
+        await until(lambda: waits_to_be_read(stream) and job.stands_still)
+        found = 0
+        async for _, data in stream.pieces():
+            found += len(data)
+            if found == SHOUTED:
+                break
+        assert not job.stands_still, "it said the rest when it was read"
     await asyncio.wait_for(job.closed.wait(), 10)
 
 
@@ -152,3 +150,12 @@ async def test_a_plugin_without_commands_is_said(tmp_path: Path) -> None:
             async with client.exec(ExecRequest("ns", "uid", "pod", "c", ["x"])):
                 pass
         assert refused.value.http_status == 501
+        assert refused.value.reason == "the plugin behind this server runs no commands in containers"
+
+
+async def test_the_plugin_s_words_for_a_refusal_reach_the_caller(way: Way) -> None:
+    words = "no: 100 % of its places are taken, says the site\nin Žilina"
+    way.jobs.refusal = NotNow(words, retry_after=7, http_status=503)
+    with pytest.raises(NotNow) as refused:
+        await way.run("cat")
+    assert (refused.value.reason, refused.value.retry_after, refused.value.http_status) == (words, 7, 503)

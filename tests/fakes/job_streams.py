@@ -9,10 +9,12 @@ from typing import Any
 from condor_sidecar.app.channel.job_stream import CannotOpen, ChannelLost, JobStream, StreamEnd
 from condor_sidecar.job.supervisor.channel_protocol import PIECE, STDERR, STDOUT, WINDOW, unpack
 
+SHOUTED = 64 * WINDOW
+
 
 @dataclass
 class FakeCommand:
-    """`cat`, `say` (its arguments, the last one as an error), `exit N`, `shout` (without end), `hang` (reads nothing)."""
+    """`cat`, `say` (its arguments, the last one as an error), `exit N`, `shout` (SHOUTED bytes), `hang` (reads nothing)."""
 
     message: Mapping[str, Any]
     closed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -25,6 +27,11 @@ class FakeCommand:
         self._unread = b""
         self._over = False
 
+    @property
+    def stands_still(self) -> bool:
+        """It has more to say than it was granted."""
+        return len(self._unread) > 0 and self._granted < PIECE
+
     def start(self) -> None:
         words = self.message.get("command", [])
         if words[:1] == ["say"]:
@@ -34,7 +41,7 @@ class FakeCommand:
         elif words[:1] == ["exit"]:
             self.stream.take_end(StreamEnd(int(words[1])))
         elif words == ["shout"]:
-            self._unread = bytes(64 * WINDOW)
+            self._unread = bytes(SHOUTED)
             self._echo()
         elif words == ["nope"]:
             raise CannotOpen("CannotStart", 'exec: "nope": executable file not found in $PATH')
@@ -77,6 +84,8 @@ class FakeChannels:
     """The job of the pod `uid` is connected, others' are not."""
 
     uid: str = "uid"
+    refusal: Exception | None = None
+    """What everybody is refused with before there is a connection."""
     commands: list[FakeCommand] = field(default_factory=list)
 
     async def exec(self, uid: str, message: Mapping[str, object]) -> JobStream:

@@ -66,7 +66,7 @@ async def test_a_stranger_opens_none(edge: Edge) -> None:
 
 async def test_a_refusal_of_the_upstream_is_the_caller_s(edge: Edge) -> None:
     async def busy(_request: web.Request) -> web.StreamResponse:
-        return web.Response(status=503, headers={"Retry-After": "7"})
+        return web.Response(status=503, headers={"Retry-After": "7", "InterLink-Refusal": "no%20room", "X-Other": "x"})
 
     edge.upstream.respond = busy
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
@@ -74,6 +74,8 @@ async def test_a_refusal_of_the_upstream_is_the_caller_s(edge: Edge) -> None:
     assert refused.value.status == 503
     assert refused.value.headers is not None
     assert refused.value.headers["Retry-After"] == "7"
+    assert refused.value.headers["InterLink-Refusal"] == "no%20room"
+    assert "X-Other" not in refused.value.headers
 
 
 async def test_websockets_are_counted_among_the_streams(start_edge: StartEdge) -> None:

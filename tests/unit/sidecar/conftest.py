@@ -1,7 +1,7 @@
 """The whole sidecar, in this process, in front of a schedd in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from service_runtime.settings import parse_settings
 
 from tests.fakes.condor_schedd import FakeSchedd
 from tests.fakes.plugin_client import PluginClient, pod, until
+from tests.unit.sidecar.supervisor.jobs import kill_all
 
 DOWN = Failure(FailureKind.UNREACHABLE, "SECMAN:2007:Failed to end classad message")
 
@@ -88,6 +89,12 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
     for key, value in changes.items():
         tree[key] = {**tree[key], **value} if isinstance(tree.get(key), dict) else value
     return parse_settings(Settings, tree, "test")
+
+
+@pytest.fixture(autouse=True)
+def no_job_outlives_its_test() -> Iterator[None]:
+    yield
+    kill_all()
 
 
 @pytest.fixture

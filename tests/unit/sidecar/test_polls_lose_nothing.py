@@ -1,7 +1,7 @@
 """A poll's answer tells a change once: whatever breaks while it is worked on, no pod misses it."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 from condor_sidecar.app import pods
@@ -34,11 +34,11 @@ async def test_a_step_that_fails_for_one_pod_is_made_anew_and_keeps_no_other_bac
 ) -> None:
     failures = iter([ZeroDivisionError("a mistake of ours")])
 
-    def parse(value: str, containers: Iterable[PlannedContainer]) -> JobResult | None:
+    def parse(value: str, *containers: Sequence[PlannedContainer]) -> JobResult | None:
         if value == ODD:
             for error in failures:
                 raise error
-        return parse_chirp(value, tuple(containers))
+        return parse_chirp(value, *containers)
 
     monkeypatch.setattr(pods, "parse_chirp", parse)
     await test_an_odd_word_of_one_job_is_left_out_and_the_other_pods_go_on(sidecar)

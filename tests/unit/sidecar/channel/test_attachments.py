@@ -79,6 +79,16 @@ async def test_who_leaves_a_container_leaves_it_running_unless_its_input_was_for
     (site.folder / "end").touch()
 
 
+async def test_the_input_that_is_for_once_ends_with_the_first_who_leaves(site: Site) -> None:
+    uid = await running(site, "while read word; do echo got $word; done; echo end", stdin=True, stdin_once=True)
+    async with attached(site, uid) as stays:
+        async with attached(site, uid) as leaves:
+            await leaves.stream.write(b"word\n")
+            await stays.sees(b"got word\n")
+        await stays.sees(b"end\n")
+    (site.folder / "end").touch()
+
+
 async def test_a_container_with_a_terminal_has_one(site: Site) -> None:
     script = (
         f"test -t 0 && test -t 1 && test -t 2 && echo yes; {gate(site.folder, 'go')}; stty size; read word; echo $word"
@@ -118,7 +128,8 @@ async def test_an_attachment_ends_with_its_container(site: Site) -> None:
 
 @pytest.mark.parametrize("attach", [True, False])
 async def test_a_container_that_has_ended_is_said_so(site: Site, attach: bool) -> None:
-    uid = await running(site, "true")
+    uid = await running(site, f"until [ -e {site.folder}/go ]; do sleep 0.05; done")
+    (site.folder / "go").touch()
     await site.sidecar.wait_for(uid, "terminated")
     async with InterlinkClient(f"unix://{site.folder}/s.sock") as client:
         request = ExecRequest("ns", uid, "pod", "c", [] if attach else ["sh"], Attach=attach)

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from condor_sidecar.app.channel import connection
 from condor_sidecar.job.supervisor import channel as supervisor_channel
-from condor_sidecar.job.supervisor import channel_logs
+from condor_sidecar.job.supervisor import channel_link, channel_logs
 from condor_sidecar.job.supervisor.channel import Channel
 from condor_sidecar.job.supervisor.channel_logs import PREVIOUS, Run
 from condor_sidecar.job.supervisor.channel_protocol import PIECE, STDOUT, WINDOW
@@ -18,6 +19,7 @@ from condor_sidecar.job.supervisor.state import RUNNING, PodState
 from interlink.protocol.client import InterlinkClient
 from interlink.protocol.exec import ExecRequest, TerminalSize
 
+from tests.contract.command_chain import waits_to_be_read
 from tests.fakes import plugin_client
 from tests.fakes.plugin_client import log_request, until
 from tests.unit.sidecar.channel.conftest import Site
@@ -35,8 +37,14 @@ class Shout(Session):
 
     def __init__(self, send: Send, on_end: OnEnd) -> None:
         self.sent = 0
+        self._stream = cast(Any, send).__self__  # its stream's own method
         self._send, self._on_end = send, on_end
         threading.Thread(target=self._run, daemon=True).start()
+
+    @property
+    def stands_still(self) -> bool:
+        """All that was granted is used up."""
+        return WINDOW <= self.sent < SHOUTED and int(self._stream._credit) < PIECE
 
     def resize(self, width: int, height: int) -> None:
         raise OSError("it has no size")
@@ -80,10 +88,16 @@ class Dialled:
             {"name": "a stranger", "cpu_seconds": 1.0, "memory_bytes": 1},
         ]
 
+    @property
+    def open_streams(self) -> int:
+        """As the job's end of the connection has them."""
+        return len(self.channel._link._streams) if self.channel._link is not None else 0
+
     def publish(self) -> None:
         """Tell that the container was started again."""
         container = self.state.container("c")
         container.finish(1, None, "", "", 1.8e9)
+        container.begin()
         container.run(1.8e9)
         self.state.revision += 1
         self.channel.publish(self.state.record())
@@ -111,22 +125,13 @@ async def dialled(site: Site) -> AsyncIterator[tuple[str, Dialled]]:
 
 
 @contextlib.asynccontextmanager
-async def unread(site: Site, uid: str, made: Dialled) -> AsyncIterator[Any]:
+async def unread(site: Site, uid: str, made: Dialled, shouts: int = 1) -> AsyncIterator[Any]:
     """A command that shouts to a caller who doesn't read, from when it has come to a stand."""
     async with InterlinkClient(f"unix://{site.sidecar.socket}") as client:
         async with client.exec(ExecRequest("ns", uid, "pod", "c", ["shout"])) as stream:
-            await until(lambda: len(made.shouts) == 1, "it shouts")
-            await stands_still(made.shouts[0])
+            await until(lambda: len(made.shouts) == shouts, "it shouts")
+            await until(lambda: waits_to_be_read(stream) and made.shouts[-1].stands_still, "it stands still", 20)
             yield stream
-
-
-async def stands_still(shout: Shout) -> None:
-    """Wait until it has not sent anything for a while."""
-    before = -1
-    async with asyncio.timeout(20):
-        while before != shout.sent or before < WINDOW:
-            before = shout.sent
-            await asyncio.sleep(0.3)
 
 
 async def test_a_command_that_shouts_is_stood_still_and_goes_on_when_it_is_read(site: Site) -> None:
@@ -155,6 +160,22 @@ async def test_states_usage_updates_and_logs_pass_by_one_who_does_not_read(site:
                 await asyncio.sleep(0.02)
         assert (await update(site, plugin_client.pod(uid), "new"))[0] == 200
         assert made.shouts[0].sent < BUFFERS, "it still stands"
+
+
+@pytest.mark.parametrize("side", [connection, channel_link], ids=["sidecar", "job"])
+async def test_more_streams_than_a_pod_may_have_are_refused(
+    site: Site, monkeypatch: pytest.MonkeyPatch, side: Any
+) -> None:
+    monkeypatch.setattr(side, "MOST_STREAMS", 1)
+    async with dialled(site) as (uid, made):
+        async with unread(site, uid, made), InterlinkClient(f"unix://{site.sidecar.socket}") as client:
+            async with client.exec(ExecRequest("ns", uid, "pod", "c", ["shout"])) as further:
+                assert [piece async for piece in further.pieces()] == []
+            assert further.status is not None
+            assert further.status["message"] == "1 streams of this pod are open already"
+        await until(lambda: not made.open_streams, "the first has left")
+        async with unread(site, uid, made, shouts=2):
+            pass
 
 
 async def test_a_stream_that_breaks_is_no_trouble_of_the_others(site: Site) -> None:

@@ -85,7 +85,7 @@ def test_a_container_is_planned_as_those_of_a_create_with_all_that_it_mounts() -
     compare("ephemeral.json", additions.encode(made.added))
     assert made.refused == {}
     assert made.volumes == {"settings": {"a.conf": (0o644, b"a")}}, "nobody else mounts it"
-    assert b"auths" in made.added.logins["registry/debugger.json"]
+    assert b"auths" in made.added.logins["registry/debugger-0.json"]
 
 
 def test_one_that_asks_too_much_is_told_all_of_it_and_the_others_are_taken() -> None:
@@ -134,4 +134,4 @@ def test_it_comes_out_of_the_message_as_it_went_in() -> None:
     assert additions.read(sent, pod_plan, ["main"]) == made.added
     again = additions.read(sent, pod_plan._replace(volumes=[known]), ["debugger"])
     assert (again.containers, known in again.volumes, again.logins) == ([], False, {})
-    assert base64.b64decode(sent["logins"]["registry/debugger.json"]) == made.added.logins["registry/debugger.json"]
+    assert base64.b64decode(sent["logins"]["registry/debugger-0.json"]) == made.added.logins["registry/debugger-0.json"]

@@ -175,6 +175,7 @@ def test_a_limit_of_nothing_is_none_and_a_part_of_a_byte_is_a_byte() -> None:
             4096,
         ),
         ({"limits": {"memory": "3Gi"}}, {"limits": {"memory": "2Gi"}}, "1", 3072),
+        ({"limits": {"memory": "0"}}, {"limits": {"memory": "2Gi"}}, "1", 4096),
         ({"limits": {"cpu": "2", "memory": "3Gi"}, "requests": {"cpu": "1", "memory": "1Gi"}}, {}, "1", 3072),
     ],
 )

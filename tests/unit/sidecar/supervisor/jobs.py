@@ -92,6 +92,16 @@ def pod(*containers: plan.Container, **fields: Any) -> plan.Pod:
     return plan.Pod(containers=list(containers), **(values | fields))
 
 
+STARTED: "set[Job]" = set()
+"""Those that were not ended yet."""
+
+
+def kill_all() -> None:
+    """End what a test leaves behind, however it ended itself."""
+    for job in list(STARTED):
+        job.kill()
+
+
 class Job:
     """One job in `scratch`."""
 
@@ -127,6 +137,7 @@ class Job:
         )
 
     def start(self) -> Self:
+        STARTED.add(self)
         with (self.scratch / "out").open("wb") as out, (self.scratch / "err").open("wb") as err:
             self.process = subprocess.Popen(
                 [self._python, "-I", "-c", NOT_AS_ROOT, str(self.run_file)],
@@ -154,8 +165,11 @@ class Job:
         """End it with its containers, which would outlive it."""
         if self.process is not None:
             if self.process.poll() is None:
-                kill_tree(self.process.pid, including_root=True)
+                self.process.send_signal(signal.SIGSTOP)  # so that it starts nothing more
+                kill_tree(self.process.pid, including_root=False)
+                kill_tree(self.process.pid, including_root=True)  # what they started meanwhile is now its own
             self.process.wait()
+        STARTED.discard(self)
 
     def saved(self) -> JobResult:
         """The result file as it is now."""

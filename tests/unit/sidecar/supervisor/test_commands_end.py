@@ -25,7 +25,7 @@ class Runner(processes.Processes):
         beside: int = 0,
     ) -> int:
         process = subprocess.Popen(["/bin/sleep", "1000"], pass_fds=inherited)
-        threading.Thread(target=lambda: on_exit(128 if process.wait() else 0)).start()
+        threading.Thread(target=lambda: on_exit(-process.wait())).start()  # the signal's number, as in a wait status
         return process.pid
 
 
@@ -40,3 +40,4 @@ def test_who_leaves_while_the_terminal_is_awaited_ends_the_command() -> None:
     session.start({"tty": True, "stdin": True, "stdout": True}, Runner(), {})
     session.close()
     assert ended.wait(20)
+    assert end == [129, "", ""], "it was hung up on"

@@ -1,11 +1,11 @@
 """What callers write to a container or a command: any number of them at once, each until it leaves."""
 
 import os
+import select
 import threading
 from typing import Any
 
 import pytest
-from condor_sidecar.job.supervisor import ends
 from condor_sidecar.job.supervisor.attach import Attachment
 from condor_sidecar.job.supervisor.channel_protocol import STDIN
 from condor_sidecar.job.supervisor.console import Console
@@ -26,9 +26,9 @@ def began(target: Any, *arguments: Any) -> threading.Thread:
 
 def until_full(descriptor: int) -> None:
     """Wait until nothing more goes into a pipe, whose writers then wait."""
-    _, writable, _ = ends.select.select([], [descriptor], [], 0)
+    _, writable, _ = select.select([], [descriptor], [], 0)
     while writable:
-        _, writable, _ = ends.select.select([], [descriptor], [], 0)
+        _, writable, _ = select.select([], [descriptor], [], 0)
 
 
 def test_an_input_that_is_closed_while_two_write_gives_its_descriptor_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +40,7 @@ def test_an_input_that_is_closed_while_two_write_gives_its_descriptor_up_once(mo
         closed.append(descriptor)
         close(descriptor)
 
-    monkeypatch.setattr(ends.os, "close", noted)
+    monkeypatch.setattr(os, "close", noted)
     given = Input(writer)
     threads = [began(given.write, MUCH) for _ in range(2)]
     until_full(writer)

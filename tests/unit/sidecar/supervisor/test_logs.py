@@ -108,7 +108,11 @@ def test_who_reads_a_log_that_is_deleted_is_told_so_and_of_what_is_missing(tmp_p
         if behind:
             goes_on.wait(10)
 
-    LogReader(Run(0, log), 0, True, send, lambda *words: (end.extend(words), ended.set()))  # type: ignore[func-returns-value]
+    def on_end(*words: Any) -> None:
+        end.extend(words)
+        ended.set()
+
+    LogReader(Run(0, log), 0, True, send, on_end)
     assert seen.wait(10)
     log.end()
     log.delete()

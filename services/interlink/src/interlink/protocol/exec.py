@@ -3,7 +3,8 @@
 The caller's first message is text, an ExecRequest as JSON (not the query: commands may hold secrets, and addresses are logged).
 From then on it is Kubernetes' own remote command protocol, v5.channel.k8s.io (k8s.io/streaming, and the websocket page of kubectl's
 KEP-4006): binary messages whose first byte is the channel; at the end the server sends a metav1.Status as JSON on channel ERROR and
-closes. What can't be opened is refused before the upgrade where that is known, else by such a Status.
+closes. What can't be opened is refused before the upgrade where that is known (the words are in REFUSAL_HEADER), else by such a
+Status.
 
 One thing is added: the caller sends WINDOW bytes of standard input at most, and as many more as messages on channel CREDIT grant
 (a decimal number each). So whoever is in between always reads on, and a command that doesn't read its input hides nobody's leaving.

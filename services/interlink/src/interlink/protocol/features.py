@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 FEATURES_HEADER = "InterLink-Features"
 SESSION_HEADER = "InterLink-Http-Session"
+REFUSAL_HEADER = "InterLink-Refusal"
+"""The words of a reply that refuses a WebSocket, percent-encoded: clients of WebSockets drop its body."""
 
 STATUS_BATCH = "status-batch"
 """`/status` takes any number of pods with metadata only and answers each by UID."""

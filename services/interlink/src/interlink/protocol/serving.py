@@ -3,15 +3,18 @@
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from aiohttp import web
 from service_runtime.logs import get_logger
 
 from interlink.protocol.decode import MalformedError, decode, encode
 from interlink.protocol.errors import InterlinkError, NotNow, Rejected
-from interlink.protocol.features import SESSION_HEADER
+from interlink.protocol.features import REFUSAL_HEADER, SESSION_HEADER
 
 DEFAULT_BODY_LIMIT = 32 * 1024 * 1024
+LONGEST_WORDS = 1000  # of a refusal that has to fit a header
+PLAIN = " !\"#$&'()*+,-./:;<=>?@[]^_`{|}~"  # what may stand in a header as it is; not the percent sign
 
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -78,7 +81,13 @@ def error_response(request: web.Request, error: InterlinkError) -> web.Response:
         status=error.http_status,
         reason=error.reason[:2000],
     )
-    headers = {}
+    response = refusal(request, error.http_status, error.reason)
     if isinstance(error, NotNow) and error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
-    return web.Response(status=error.http_status, text=error.reason + "\n", headers=headers)
+        response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    return response
+
+
+def refusal(request: web.Request, status: int, words: str) -> web.Response:
+    """A reply without success, whose words also reach who asked for a WebSocket."""
+    headers = {REFUSAL_HEADER: quote(words[:LONGEST_WORDS], safe=PLAIN)} if "Upgrade" in request.headers else None
+    return web.Response(status=status, text=words + "\n", headers=headers)

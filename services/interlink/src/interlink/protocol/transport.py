@@ -5,12 +5,13 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from types import TracebackType
 from typing import Self
+from urllib.parse import unquote
 
 import aiohttp
 from service_runtime.http_client import Deadlines, HttpClient
 
 from interlink.protocol.errors import InterlinkError, LostTrack, NoConnection, NotNow, from_status
-from interlink.protocol.features import FEATURES_HEADER, parse_features
+from interlink.protocol.features import FEATURES_HEADER, REFUSAL_HEADER, parse_features
 from interlink.protocol.types import LogRequest
 
 ERROR_BODY_LIMIT = 64 * 1024
@@ -142,8 +143,9 @@ def mapped_errors(what: str) -> Iterator[None]:
     except InterlinkError:
         raise
     except aiohttp.WSServerHandshakeError as error:
-        retry_after = error.headers.get("Retry-After") if error.headers is not None else None
-        raise from_status(error.status, f"{what}: HTTP status {error.status}", retry_after) from error
+        headers = error.headers if error.headers is not None else {}
+        words = unquote(headers.get(REFUSAL_HEADER, "")) or f"{what}: HTTP status {error.status}"
+        raise from_status(error.status, words, headers.get("Retry-After")) from error
     except aiohttp.ClientConnectorError as error:
         # nothing was asked yet; certificate errors are of this kind too
         raise NoConnection(f"{what}: no connection: {error}") from error

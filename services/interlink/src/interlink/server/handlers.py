@@ -20,7 +20,7 @@ from interlink.protocol.features import (
     WATCH,
     format_features,
 )
-from interlink.protocol.serving import error_middleware, error_response, json_response, read_json, session_of
+from interlink.protocol.serving import error_middleware, error_response, json_response, read_json, refusal, session_of
 from interlink.protocol.types import CreateReply, CreateRequest, JsonObject, LogRequest, Pod, RetrievedPodData
 from interlink.protocol.uid import required_uid
 from interlink.server import metrics
@@ -161,7 +161,7 @@ class ApiServer:
     async def exec(self, request: web.Request) -> web.StreamResponse:
         """GET /exec: a WebSocket to the plugin's (feature `exec`); what goes over it is theirs."""
         if EXEC not in self._plugin.features:
-            return web.Response(status=501, text="the plugin behind this server runs no commands in containers\n")
+            return refusal(request, 501, "the plugin behind this server runs no commands in containers")
         socket = web.WebSocketResponse(protocols=(SUBPROTOCOL,), compress=False, timeout=LINGER_SECONDS)
         if not socket.can_prepare(request).ok:
             raise Rejected(["/exec is a WebSocket: the request asks for none"], 400)

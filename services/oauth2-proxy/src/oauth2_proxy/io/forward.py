@@ -21,6 +21,7 @@ from oauth2_proxy.core.headers import end_to_end
 from oauth2_proxy.io.request_body import RequestBody
 from oauth2_proxy.model.settings import Deadlines
 
+_OF_REFUSALS = ("Retry-After", "InterLink-Refusal")  # what says why; the body of one isn't known here
 _ADDED_BY_CLIENT = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
@@ -106,8 +107,10 @@ class Upstream:
             async with asyncio.timeout(self._deadlines.first_byte):
                 upstream = await self._session.ws_connect(url, headers=headers, protocols=wanted)
         except aiohttp.WSServerHandshakeError as error:
-            retry = error.headers.get("Retry-After") if error.headers is not None else None
-            return web.Response(status=error.status, headers={"Retry-After": retry} if retry else None)
+            told = error.headers if error.headers is not None else {}
+            return web.Response(
+                status=error.status, headers={name: told[name] for name in _OF_REFUSALS if name in told}
+            )
         except (aiohttp.ClientError, OSError) as error:
             raise _fault(error) from error
         async with upstream:

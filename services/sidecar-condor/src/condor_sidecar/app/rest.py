@@ -34,7 +34,7 @@ ANNOUNCED = (
     features.UPDATE,
     features.STATS,
 )
-NO_CHANNEL = "no commands can be run in containers here: the sidecar's configuration has no job channel (`channel`)\n"
+NO_CHANNEL = "no commands can be run in containers here: the sidecar's configuration has no job channel (`channel`)"
 MOST_WATCHERS = 20
 
 
@@ -163,7 +163,7 @@ class Rest:
     async def exec(self, request: web.Request) -> web.StreamResponse:
         """A WebSocket to a command in a container (feature `exec`)."""
         if self._commands is None:
-            return web.Response(status=501, text=NO_CHANNEL)
+            return serving.refusal(request, 501, NO_CHANNEL)
         return await self._commands.handle(request)
 
     async def get_logs(self, request: web.Request) -> web.StreamResponse:

@@ -94,7 +94,7 @@ def job_request(
         name: max(_combined(name, containers), of_pod.get(name, Decimal(0))) for name in (CPU, MEMORY, DISK, *GPUS)
     }
     whole |= {
-        name: of_pod[name] for name, field in spec["limits"].fields() if name in (MEMORY, DISK) and name in of_pod
+        name: of_pod[name] for name, field in spec["limits"].fields() if name in (MEMORY, DISK) and of_pod.get(name)
     }
     defaults, limits = policy.resources, policy.limits
     kinds = [name for name in GPUS if whole[name]]

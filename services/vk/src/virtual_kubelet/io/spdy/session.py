@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from aiohttp import web
 from service_runtime.logs import get_logger
+from service_runtime.websockets import LINGER_SECONDS
 
 from virtual_kubelet.io.spdy.frames import PIECE, Data, Frame, FrameReader, FrameWriter, GoAway, Opened, Ping, Reset
 from virtual_kubelet.io.spdy.headers import BadFrame, Headers
@@ -17,7 +18,6 @@ from virtual_kubelet.io.spdy.headers import BadFrame, Headers
 UNREAD = 1 << 20
 MOST_STREAMS = 8
 PING_SECONDS = 10.0
-LINGER_SECONDS = 10.0  # for what is still to be written at the end
 REFUSED = 3  # why a stream is reset
 
 log = get_logger(__name__)
@@ -121,15 +121,18 @@ class Session:
             number = number + 2 & 0x7FFFFFFF
 
     async def close(self) -> None:
-        """Close once all is written, or when the time for that is over."""
+        """Close once all is written, or when the time for that is over: the client may read slowly."""
         if not self._transport.is_closing():
+            transport = cast(asyncio.WriteTransport, self._transport)
+            transport.set_write_buffer_limits(
+                0
+            )  # sending waits until nothing is left: a close of TLS gives little time
             with contextlib.suppress(ConnectionError, TimeoutError):
                 async with asyncio.timeout(LINGER_SECONDS):
                     await self.send(self.frames.go_away(self._last))
-            waiting = self._transport.get_write_buffer_size()
-            self._transport.close()
-            if waiting:
-                asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)
+            if transport.get_write_buffer_size():
+                transport.abort()
+            transport.close()
         self._wake_all()
 
     def taken(self, size: int) -> None:
