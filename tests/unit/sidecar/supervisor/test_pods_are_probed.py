@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from condor_sidecar.job.supervisor import plan
+from condor_sidecar.job.supervisor.grpc_health import DATA, frame
 from condor_sidecar.job.supervisor.plan import Action, Probe
 from condor_sidecar.model.result import JobResult
 
+from tests.unit.sidecar.supervisor import test_grpc_health
 from tests.unit.sidecar.supervisor.jobs import Job, by_name, pod, shell, text
 
 WAITS = "trap 'echo told; exit 0' TERM; echo up; while :; do sleep 0.05; done"
@@ -80,23 +82,36 @@ def test_a_probe_that_can_t_be_run_ends_nothing(tmp_path: Path) -> None:
     assert by_name(job.end())["a"].exit_code == 0
 
 
+class Ready(BaseHTTPRequestHandler):
+    """Answers probes well and all else badly."""
+
+    server: "Server"
+
+    def do_GET(self) -> None:
+        agent = self.headers["User-Agent"]
+        self.server.asked.append((self.path, agent[: agent.index("/") + 1], self.headers["X-Who"]))
+        self.send_response(200 if agent.startswith("kube-probe/") else 500)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Ready)
+        self.asked: list[tuple[str, str, str | None]] = []
+
+
 @pytest.fixture
-def server() -> Iterator[ThreadingHTTPServer]:
-    class Ready(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200 if self.headers["User-Agent"].startswith("kube-probe/") else 500)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as serving:
+def server() -> Iterator[Server]:
+    with Server() as serving:
         threading.Thread(target=serving.serve_forever, daemon=True).start()
         yield serving
         serving.shutdown()
 
 
-def test_requests_and_connections_are_probes_too(tmp_path: Path, server: ThreadingHTTPServer) -> None:
+def test_requests_and_connections_are_probes_too(tmp_path: Path, server: Server) -> None:
     port = server.server_address[1]
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -118,6 +133,43 @@ def test_requests_and_connections_are_probes_too(tmp_path: Path, server: Threadi
         assert ("Unhealthy", refused) in told(seen)
         job.send()
         job.end()
+
+
+def test_a_health_service_is_a_probe_too(tmp_path: Path) -> None:
+    serving = test_grpc_health.HELLO + test_grpc_health.ANSWER_HEADERS
+    serving += frame(DATA, 0, 1, test_grpc_health.answer(1))
+    with test_grpc_health.server(serving) as (port, heard):
+        readiness = often(Action("grpc", host="127.0.0.1", port=port, service="of.mine"))
+        job = Job(tmp_path, pod(shell("a", WAITS, readiness=readiness))).start()
+        job.wait_until(lambda result: by_name(result)["a"].ready)
+        job.send()
+        job.end()
+    assert b"of.mine" in b"".join(heard)
+
+
+def test_requests_are_hooks_too(tmp_path: Path, server: Server) -> None:
+    def ask(path: str) -> Action:
+        return Action("http", host="127.0.0.1", port=server.server_address[1], path=path, headers=[("X-Who", "ana")])
+
+    main = shell("a", WAITS, post_start=ask("/started"), pre_stop=ask("/stopping"))
+    job = Job(tmp_path, pod(main, shell("b", "exit 0"))).start()
+    job.wait_until(lambda result: by_name(result)["b"].exit_code == 0)
+    assert server.asked == [("/started", "kube-lifecycle/", "ana")]
+    job.send()
+    result = job.end()
+    assert server.asked[1:] == [("/stopping", "kube-lifecycle/", "ana")]
+    assert by_name(result)["a"].exit_code == 0
+    assert not [reason for reason, _ in told(result) if reason.startswith("Failed")], "500 is an answer"
+
+
+def test_a_hook_that_reaches_nobody_ends_the_container(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        hook = Action("http", host="127.0.0.1", port=unused.getsockname()[1], path="/")
+        result = Job(tmp_path, pod(shell("a", WAITS, post_start=hook))).run()
+    (words,) = [message for reason, message in told(result) if reason == "FailedPostStartHook"]
+    assert words.startswith('PostStartHook failed: Get "http://127.0.0.1:')
+    assert words.endswith("connection refused")
 
 
 def test_hooks_run_after_the_start_and_before_the_end(tmp_path: Path) -> None:

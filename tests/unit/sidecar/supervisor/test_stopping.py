@@ -4,10 +4,17 @@ import signal
 
 import pytest
 from condor_sidecar.job.supervisor import plan
-from condor_sidecar.job.supervisor.actions import PRE_STOP, Attempt, Signal
+from condor_sidecar.job.supervisor.actions import (
+    PRE_STOP,
+    Action,
+    Attempt,
+    Finish,
+    Signal,
+)
+from condor_sidecar.job.supervisor.life import Ending
 
 from tests.unit.sidecar.supervisor.jobs import container, pod, sidecar
-from tests.unit.sidecar.supervisor.lives import GOOD, HOOK, begun
+from tests.unit.sidecar.supervisor.lives import GOOD, HOOK, begun, lifecycle
 
 TERM, KILL = Signal("a", signal.SIGTERM), Signal("a", signal.SIGKILL)
 
@@ -65,3 +72,65 @@ def test_without_a_grace_period_neither_hook_nor_turn_is_waited_for() -> None:
     assert life.stop("Terminated", "", 0) == [TERM, Signal("s", signal.SIGTERM)]
     life.exited("s", GOOD, 1)
     assert life.tick(2) == [KILL]
+
+
+def test_a_container_is_asked_to_end_once_it_runs_and_killed_if_it_never_does() -> None:
+    life = lifecycle(pod(container("a"), container("b"), grace_seconds=5))
+    life.begin(0)
+    life.prepared("a", "id", 0)
+    life.prepared("b", "id", 0)
+    assert life.stop("Terminated", "", 10) == []
+    assert life.started("a", 11) == [Signal("a", signal.SIGTERM)]
+    assert life.wake_at() == 15, "its grace began when the pod's did"
+    assert Signal("b", signal.SIGKILL) in life.tick(15)
+    assert life.exited("b", Ending(0, None, "", ""), 15.1) == []
+    assert life.state.container("b").exit_code == 137
+
+
+def test_a_container_names_the_signal_that_asks_it_to_end() -> None:
+    life = begun(pod(container("a", stop_signal=signal.SIGQUIT)))
+    assert life.stop("Terminated", "", 10) == [Signal("a", signal.SIGQUIT)]
+
+
+def test_a_container_that_no_kill_ends_is_given_up() -> None:
+    life = begun(pod(container("a"), grace_seconds=1))
+    life.stop("Terminated", "", 0)
+    now, actions = 1.0, list[Action]()
+    while Finish() not in actions:
+        actions = life.tick(now)
+        now += 5
+    assert now < 40
+    assert life.state.container("a").exit_code == 137
+
+
+@pytest.mark.parametrize(
+    ("seconds", "message"),
+    [(100, plan.OWN_DEADLINE), (3600, "too late"), (5000, "too late")],
+    ids=["sooner", "same", "later"],
+)
+def test_another_deadline_counts_from_the_start_and_has_its_own_words_where_it_is_sooner(
+    seconds: int, message: str
+) -> None:
+    life = begun(pod(container("a"), deadline_seconds=3600))
+    life.change_deadline(seconds)
+    assert life.wake_at() == seconds
+    assert life.tick(seconds - 1) == []
+    assert life.tick(seconds) == [TERM]
+    assert (life.state.reason, life.state.message) == ("DeadlineExceeded", message)
+
+
+def test_a_deadline_that_is_over_when_it_is_set_ends_the_pod_at_once() -> None:
+    life = begun(pod(container("a"), deadline_seconds=3600))
+    assert life.tick(20) == []
+    life.change_deadline(10)
+    assert life.tick(20) == [TERM]
+    assert life.state.message == plan.OWN_DEADLINE
+
+
+def test_another_deadline_is_of_no_interest_to_a_pod_that_ends() -> None:
+    life = begun(pod(container("a"), grace_seconds=100))
+    life.stop("Terminated", "told to", 0)
+    life.change_deadline(1)
+    assert life.wake_at() == 100
+    assert life.tick(50) == []
+    assert life.state.reason == "Terminated"
