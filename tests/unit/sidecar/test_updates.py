@@ -134,6 +134,9 @@ class Channels:
             raise self.failure
         self.given.append((uid, update))
 
+    async def stop(self, uid: str, grace_seconds: int) -> None:
+        raise AssertionError("an update stops nothing")
+
     def usage(self) -> Mapping[str, PodUsage]:
         return {}
 
