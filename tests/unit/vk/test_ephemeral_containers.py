@@ -140,7 +140,7 @@ async def test_where_nothing_reaches_the_job_that_is_said_once(world: Debugged) 
     world.site.failure = LostTrack("job channels are off at this site", 501)
     await world.pass_time(2 * INTERVAL)
     world.change(entry, ephemeralContainers=[container("d"), container("e")])
-    await world.pass_time(2 * INTERVAL)
+    await world.pass_time(0)
     words = "not started: job channels are off at this site"
     assert entry.obstacles == {name: Obstacle("ProviderUnable", words) for name in "de"}
     assert world.told.events == [("ProviderUnable", words)] * 2, "and nothing of volumes, of which it has none"

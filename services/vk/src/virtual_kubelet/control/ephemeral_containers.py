@@ -44,9 +44,10 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class _Tries:
-    """Of one pod, since the site's latest report of it."""
+    """Of one pod, since the site's latest report of it, and since it was given another container."""
 
     report: bytes | None
+    names: frozenset[str]
     count: int = 0
     not_before: float = 0.0
 
@@ -89,8 +90,9 @@ class EphemeralContainers:
         self._tries = {uid: tries for uid, tries in self._tries.items() if uid in left}
         for uid, known in left.items():
             tries = self._tries.get(uid)
-            if tries is None or tries.report != known.report:
-                tries = self._tries[uid] = _Tries(known.report)
+            names = frozenset(ephemeral.unheard(known))
+            if tries is None or (tries.report, tries.names) != (known.report, names):
+                tries = self._tries[uid] = _Tries(known.report, names)
             if tries.not_before <= now:
                 self.queue.add(uid)
 
