@@ -155,10 +155,11 @@ async def test_the_log_of_the_run_that_ended_last(sidecar: Sidecar) -> None:
     silent = b'"state":"running","started":"2026-01-01T00:00:00Z"'
     for output, expected in (
         (b"L c " + one + record % (1, waits, 0), "one\n"),
-        (b"R c\nL c " + two + record % (2, silent, 1), "one\n"),
-        (record % (3, waits, 1), "two\n"),
-        (b"R c\n" + record % (4, silent, 2), "two\n"),
-        (b"R c\n" + record % (5, silent, 3), ""),
+        (record % (2, b'"state":"waiting"', 1), "one\n"),
+        (b"R c\nL c " + two + record % (3, silent, 1), "one\n"),
+        (record % (4, waits, 1), "two\n"),
+        (b"R c\n" + record % (5, silent, 2), "two\n"),
+        (b"R c\n" + record % (6, silent, 3), ""),
     ):
         job.output = {"supervisor.out": job.output.get("supervisor.out", b"") + output}
         async with asyncio.timeout(15):

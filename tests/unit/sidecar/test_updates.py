@@ -135,7 +135,7 @@ class Channels:
         self.given.append((uid, update))
 
     async def stop(self, uid: str, grace_seconds: int) -> None:
-        raise AssertionError("nothing is deleted here")
+        raise AssertionError("an update stops nothing")
 
     def usage(self) -> Mapping[str, PodUsage]:
         return {}

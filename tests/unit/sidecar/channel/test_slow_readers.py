@@ -66,7 +66,7 @@ class Dialled:
         self.log = LogFile(str(site.folder / "c.log"), 1 << 20)
         self.state = PodState(pod(shell("c", "true"), uid=uid), "wn", "")
         self.state.phase = RUNNING
-        self.state.container("c").run(1.8e9)
+        self.state.container("c").run(1.7e9)
         openers = {"log": channel_logs.opener(self._find), "exec": self._shout}
         address = site.sent_plan(uid).channel
         assert address is not None
@@ -96,9 +96,9 @@ class Dialled:
     def publish(self) -> None:
         """Tell that the container was started again."""
         container = self.state.container("c")
-        container.finish(1, None, "", "", 1.8e9)
+        container.finish(1, None, "", "", 1.7e9)
         container.begin()
-        container.run(1.8e9)
+        container.run(1.7e9)
         self.state.revision += 1
         self.channel.publish(self.state.record())
 

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from typing import NamedTuple
 
 from interlink.protocol.errors import NotNow, Rejected
 from interlink.protocol.types import LogOptions, LogRequest
@@ -24,9 +25,10 @@ from condor_sidecar.core.log_lines import LogWriter, after, lines, pieces, tail
 from condor_sidecar.core.result import MOST_LOG_BYTES
 from condor_sidecar.core.state import Stage
 from condor_sidecar.io.output_store import OutputStore
-from condor_sidecar.job.supervisor.channel_logs import LATEST, NO_LOG, PREVIOUS
+from condor_sidecar.job.supervisor.channel_logs import NO_LOG, PREVIOUS
 from condor_sidecar.model.pod_view import Terminated, Waiting
 
+BACK_OFF = "CrashLoopBackOff"
 RECONNECT_SECONDS = 15.0
 """How long a follower waits for its job to connect again before it turns to the schedd."""
 
@@ -69,14 +71,15 @@ class LogStreams:
 
     async def previous(self, pod: Pod, request: LogRequest, share: Share) -> AsyncIterator[bytes]:
         """The log of the run that ended last, in pieces; it may have written nothing. Raises NotNow (404) where there was none."""
-        container = request.ContainerName
-        run = _ended_last(pod, container)
-        name, place = (container, LATEST) if run == LATEST else (f"{container}.previous", PREVIOUS)
-        found = await asyncio.to_thread(self._stored, pod.uid, name)
+        container, run = request.ContainerName, _ended_last(pod, request.ContainerName)
+        found = await asyncio.to_thread(self._stored, pod.uid, _name(container, run))
         if not found and self._channels.connected(pod.uid):
-            found = await self._whole(pod.uid, container, LogPlace(place), share) or b""
+            place = LogPlace(run.number if run is not None else PREVIOUS)
+            found = await self._whole(pod.uid, container, place, share) or b""
         if not found and pod.stage is not Stage.ENDED and pod.ad is not None and pod.ad.has_started:
-            found = await self._live.log(pod, name)
+            await self._live.log(pod, container)  # brings the record that goes with the logs
+            run = _ended_last(pod, container)
+            found = await self._live.log(pod, _name(container, run))
         if not found and run is None:
             raise NotNow(f"previous terminated container {container} not found", http_status=404)
         return _chosen(found, request.Opts, LogWriter(request.Opts), share)
@@ -203,13 +206,25 @@ class LogStreams:
             return b""
 
 
-def _ended_last(pod: Pod, container: str) -> int | None:
-    """Which run of a container ended last: that before the latest, or the latest where it waits to be started again; None: none."""
+class _Run(NamedTuple):
+    """A run of a container, counted from 0. `waits`: it was the latest, and the container waits to be started again."""
+
+    number: int
+    waits: bool
+
+
+def _ended_last(pod: Pod, container: str) -> _Run | None:
+    """The run of a container that ended last and has another behind it, or will have; None: there is none."""
     seen = next((c for c in pod.view.containers if c.name == container), None) if pod.view is not None else None
     if seen is not None and isinstance(seen.state, Waiting) and seen.last is not None:
-        # while its next run is being made, that one's log is the latest
-        return PREVIOUS if seen.state.reason == "ContainerCreating" else LATEST
-    return PREVIOUS if seen is not None and seen.restart_count > 0 else None
+        paused = seen.state.reason == BACK_OFF  # else the next run has its number already
+        return _Run(seen.restart_count if paused else max(0, seen.restart_count - 1), waits=True)
+    return _Run(seen.restart_count - 1, waits=False) if seen is not None and seen.restart_count > 0 else None
+
+
+def _name(container: str, run: _Run | None) -> str:
+    """What its log is called beside the log of the latest run."""
+    return container if run is not None and run.waits else f"{container}.previous"
 
 
 async def _chosen(data: bytes, options: LogOptions, writer: LogWriter, share: Share) -> AsyncIterator[bytes]:

@@ -20,8 +20,8 @@ class Pod:
     held while its output is being brought and read: only taken when free, so that nobody waits for it. `events` are by number,
     `connected` while its job has a job channel; a job that ended its pod by that may take until `leaves_by` (monotonic clock) to
     end itself, and the end of a deleted pod is told until `shown_until`; `refused` says of ephemeral containers, by name, why they
-    may not be started; `added` is when this process learnt of the pod, which is `restored` if it was there before; `address` is
-    the worker node's, `measured` when its ad last told another usage (the schedd's clock)."""
+    may not be started; `added` is when this process learnt of the pod, which is `restored` if it was there before; `address` is the
+    worker node's, `measured` when its ad last told another usage (the schedd's clock)."""
 
     record: PodRecord
     stage: Stage

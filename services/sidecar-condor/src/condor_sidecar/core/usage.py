@@ -38,7 +38,8 @@ def usage_of_job(uid: str, ad: JobAd, view: PodView, now: Sample, before: Sample
     began = ad.started or ad.first_started
     if ad.status != JobStatus.RUNNING or not began:
         return None
-    since = {each.name: each.state.started for each in view.containers if isinstance(each.state, Running)}
+    every = (*view.containers, *view.ephemeral)
+    since = {each.name: each.state.started for each in every if isinstance(each.state, Running)}
     earlier = {each.name: each.cpu_seconds for each in before.containers} if before is not None else {}
     containers = []
     for each in now.containers:
