@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+import io
 import os
 import resource
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +75,19 @@ def test_where_logs_find_no_room_the_state_does(sandbox: Sandbox, tmp_path: Path
         result = parse_out_tar(file, ["a"])
     assert (result.reason, result.logs) == ("Evicted", {})
     assert not (tmp_path / "pod/out.tar").exists()
+
+
+class Full(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_supervisor_that_can_t_even_complain_goes_on(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    reporter = reporter_of(sandbox)
+    monkeypatch.setattr(sys, "stderr", Full())
+    with room_for_files_of(100):
+        assert reporter.save({}, {}) is not None
+    reporter.close()
 
 
 def test_a_result_that_finds_no_room_at_all_leaves_the_one_before(sandbox: Sandbox, tmp_path: Path) -> None:

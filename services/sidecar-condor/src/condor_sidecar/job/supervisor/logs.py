@@ -9,10 +9,10 @@ import os
 import selectors
 import threading
 import time
-import traceback
 from typing import Callable, List, Mapping, Tuple
 
 from .channel_protocol import STDERR, STDOUT
+from .complaints import trace
 from .ends import read
 
 CHUNK = 16 * 1024  # containerd's limit of one log line
@@ -273,5 +273,5 @@ class Pump(threading.Thread):
                 self._on_data(self._kinds[descriptor], data)
         except Exception:  # whatever becomes of it, a container that isn't read waits for ever
             if not self._complained:
-                traceback.print_exc()
+                trace()
             self._complained = True

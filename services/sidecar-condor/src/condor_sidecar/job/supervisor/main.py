@@ -2,10 +2,9 @@
 
 import contextlib
 import os
-import sys
-import traceback
 
 from . import apptainer
+from .complaints import complain, trace
 from .plan import Pod, UnreadablePlan
 from .report import Reporter
 from .sandbox import Sandbox
@@ -33,7 +32,7 @@ def main() -> int:
     except UnreadablePlan as error:
         return _give_up(sandbox, pod, "UnreadablePayload", str(error))
     except Exception as error:
-        traceback.print_exc()
+        trace()
         return _give_up(sandbox, pod, "SupervisorError", "%s: %s" % (type(error).__name__, error))
     finally:
         sandbox.wipe()
@@ -49,5 +48,5 @@ def _give_up(sandbox: Sandbox, pod: Pod, reason: str, message: str) -> int:
     reporter.publish()
     reporter.save({}, {})
     reporter.close()
-    print(message, file=sys.stderr)
+    complain(message)
     return UNUSABLE

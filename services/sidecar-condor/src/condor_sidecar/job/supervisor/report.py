@@ -11,6 +11,7 @@ from typing import BinaryIO, Dict, List, Optional, Set
 
 from .channel import Channel
 from .chirp import Publisher
+from .complaints import complain
 from .logs import LogFile, stamp
 from .sandbox import RESULT, Sandbox
 from .state import PodState
@@ -125,7 +126,7 @@ class Reporter:
         """
         problem = self._try_to_write(logs, previous)
         if problem is not None:
-            print("the result can't be saved: %s" % problem, file=sys.stderr)
+            complain("the result can't be saved: %s" % problem)
             self._try_to_write({}, {})
         return problem
 

@@ -6,7 +6,6 @@ import signal
 import socket
 import threading
 import time
-import traceback
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import additions, apptainer, attach, channel_logs, sessions, words, worker_node
@@ -14,6 +13,7 @@ from .actions import PROBES, Action, Attempt, Finish, Prepare, Signal, Start
 from .attempts import Attempts
 from .channel import Channel
 from .channel_streams import Opener
+from .complaints import trace
 from .containers import Containers
 from .exec_attempt import Commands
 from .images import Images
@@ -102,13 +102,13 @@ class Supervisor:
             self._begin()
             self._loop()
         except Exception as error:
-            traceback.print_exc()
+            trace()
             self._state.give_up("SupervisorError", "%s: %s" % (type(error).__name__, error), time.time())
             self._reporter.publish()
         try:
             self._leave()
         except Exception:  # what is known of the pod was published; nothing else may be said of it any more
-            traceback.print_exc()
+            trace()
         counted = [each for each in self._state.containers if each.kind not in (SIDECAR, EPHEMERAL)]
         codes = [each.exit_code for each in counted if each.exit_code is not None]
         return min(max(codes, default=1), 255)

@@ -5,9 +5,9 @@ As under a kubelet, a limit may be exceeded for a while before that is seen. How
 
 import threading
 import time
-import traceback
 from typing import Callable, List, Optional
 
+from .complaints import trace
 from .containers import Containers, Running
 from .mailbox import Mailbox, MemoryFull, StorageFull
 from .memory import is_over
@@ -56,7 +56,7 @@ class Watch:
                     look()
                 except Exception:  # what can't be seen now may be seen the next time
                     if not complained:
-                        traceback.print_exc()
+                        trace()
                     complained = True
                 pause = max(least, SHARE * (time.monotonic() - began))
 
