@@ -183,6 +183,15 @@ def test_outer_mounts_come_before_those_inside_them(tmp_path: Path) -> None:
     assert [path for path in mounted(job) if path.startswith("/x")] == ["/x", "/x/y", "/x/y/z"]
 
 
+def test_a_link_in_a_volume_leads_no_working_directory_out_of_it(tmp_path: Path) -> None:
+    volume, outside = tmp_path / "volume", tmp_path / "outside"
+    volume.mkdir()
+    outside.mkdir()
+    (volume / "link").symlink_to(outside)
+    assert mounts.work_dir_in_volume("/v/link/made", [mounts.Bind(str(volume), "/v", False)])
+    assert list(outside.iterdir()) == []
+
+
 def test_a_working_directory_inside_a_volume_is_made_there(tmp_path: Path) -> None:
     volumes = [plan.Volume("v", plan.EMPTY)]
     asked = mount(

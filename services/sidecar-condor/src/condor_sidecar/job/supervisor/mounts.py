@@ -105,8 +105,10 @@ def work_dir_in_volume(work_dir: str, mounted: List[Bind]) -> bool:
     if not inside:
         return False
     bind = inside[-1]
-    path = os.path.join(bind.source, os.path.relpath(work_dir, bind.path))
-    if not bind.read_only and not os.path.lexists(path):
+    base = os.path.realpath(bind.source)
+    path = os.path.realpath(os.path.join(base, os.path.relpath(work_dir, bind.path)))
+    # an earlier container may have left a link there, which must not lead out of the volume
+    if not bind.read_only and os.path.commonpath([base, path]) == base and not os.path.exists(path):
         os.makedirs(path, mode=0o755, exist_ok=True)
     return True
 
