@@ -185,6 +185,9 @@ def working(folder: Path) -> Iterator[Worker]:
     """A machine with the account and the image, all its files in `folder`."""
     if os.geteuid() != 0:
         pytest.fail("needs root, for a machine of its own")
+    os.umask(
+        0o022
+    )  # a sidecar that ran in this process left its own, by which no account but root's gets into the machine
     folder.chmod(0o755)
     for parent in list(folder.parents)[:2]:
         parent.chmod(0o755)  # the account of the jobs must get at its directory

@@ -13,7 +13,6 @@ from devcluster.machine import Machine
 
 from tests.condor.apptainer_jobs import ACCOUNT, IMAGES, SCRATCH, working
 
-pytestmark = pytest.mark.alone  # two workers of a run, each with this machine, disturb each other
 DRIVER = Path(__file__).with_name("container_driver.py")
 
 

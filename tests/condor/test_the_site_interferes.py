@@ -36,7 +36,7 @@ async def test_a_job_that_an_operator_removes_ends_its_pod_with_the_reason(sidec
     assert status is not None
     assert f"job {job} was removed" in status["disruption"]
     told = {event["reason"]: event["message"] for event in status["events"]}
-    assert f"job {job} started on" in told["JobStarted"]
+    assert f"job {job} started" in told["JobStarted"]
     assert told["JobRemoved"] == status["disruption"]
     await until(lambda: not sidecar.jobs(uid), "the job is gone", 60)
 
