@@ -37,6 +37,9 @@ def held(code: int, *, age: int = 10, starts: int = 0, **more: Any) -> JobAd:
         (SCHEDD, ad(1, starts=1), 0, 1, Reaction.END),
         (CE, ad(1, starts=1), 0, 1, Reaction.END),
         (CE, ad(1, starts=0, routed_to="7.0", first_started=int(NOW) - 60), 0, 1, Reaction.END),
+        (CE, ad(1, age=9, starts=0, routed_to="7.0", first_started=int(NOW) - 3), 0, 1, Reaction.WAIT),
+        (CE, ad(1, age=1, starts=0, routed_to="7.0", first_started=int(NOW) - 3), 0, 1, Reaction.END),
+        (CE, ad(1, age=9, starts=1, routed_to="7.0", first_started=int(NOW) - 3), 0, 1, Reaction.END),
         # a schedd's own job has a date as soon as a shadow tried; it counts starts itself
         (SCHEDD, ad(1, starts=0, first_started=int(NOW) - 60), 0, 1, Reaction.WAIT),
         (SCHEDD, held(16), 0, 1, Reaction.WAIT),

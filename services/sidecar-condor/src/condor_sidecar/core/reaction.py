@@ -12,6 +12,7 @@ from condor_sidecar.core.policy import EndpointMode
 from condor_sidecar.model.job_ad import JobAd, JobStatus
 
 MOST_RELEASES = 2
+_COPY_SECONDS = 60.0  # until a compute element's router has brought a change of a job in all its parts
 
 _OPERATOR_HOLDS = frozenset({1, 15})  # by a user or an administrator, or at submission: theirs to release
 _PASSING_HOLDS = frozenset({6, 7, 8, 9, 10, 12, 13, 14, 21, 22, 23, 24})  # start and transfer failures of one machine
@@ -61,11 +62,21 @@ def react(ad: JobAd, rules: HoldRules, now: float, *, releases: int, generation:
             return Decision(Reaction.FETCH)
         case JobStatus.REMOVED:
             return Decision(Reaction.END, removed_end(ad, wall_seconds, now))
-        case JobStatus.IDLE if ad.left_a_start:
+        case JobStatus.IDLE if ad.left_a_start and not _may_be_running(ad, now):
             return Decision(Reaction.END, evicted_end(ad, wall_seconds))
         case JobStatus.HELD if not ad.spooling:
             return _held(ad, rules, now, releases=releases, generation=generation)
     return _WAIT
+
+
+def _may_be_running(ad: JobAd, now: float) -> bool:
+    """Whether an idle job of a compute element has just begun: its router may bring the date of the start before the status.
+
+    Such a job became idle before it started. One that was brought as running, and idle again, did so after.
+    """
+    if ad.starts or ad.first_started is None or ad.entered_status is None:
+        return False
+    return ad.entered_status <= ad.first_started and now - ad.first_started < _COPY_SECONDS
 
 
 def _held(ad: JobAd, rules: HoldRules, now: float, *, releases: int, generation: int) -> Decision:
