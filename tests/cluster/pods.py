@@ -10,6 +10,7 @@ import pykube
 import requests
 
 PHASES_OF_AN_END = ("Succeeded", "Failed")
+PATIENCE = 200.0  # seconds: a pod may wait for a slot behind a hundred of another test's
 TAINT = "virtual-node.interlink/no-schedule"
 
 
@@ -49,7 +50,9 @@ class Pods:
         self.made.append(pod)
         return pod
 
-    def wait(self, pod: pykube.Pod, until: Callable[[dict[str, Any]], bool], what: str, seconds: float = 90) -> None:
+    def wait(
+        self, pod: pykube.Pod, until: Callable[[dict[str, Any]], bool], what: str, seconds: float = PATIENCE
+    ) -> None:
         """Poll the pod until `until(pod)` holds; fails with the pod's status and events otherwise."""
         end = time.monotonic() + seconds
         while True:
@@ -60,12 +63,12 @@ class Pods:
                 raise AssertionError(f"{what}: not within {seconds} s; {self.story(pod)}")
             time.sleep(0.3)
 
-    def wait_for_phase(self, pod: pykube.Pod, *phases: str, seconds: float = 90) -> str:
+    def wait_for_phase(self, pod: pykube.Pod, *phases: str, seconds: float = PATIENCE) -> str:
         self.wait(pod, lambda obj: obj["status"].get("phase") in phases, f"phase {phases}", seconds)
         phase: str = pod.obj["status"]["phase"]
         return phase
 
-    def run(self, body: dict[str, Any], seconds: float = 90) -> pykube.Pod:
+    def run(self, body: dict[str, Any], seconds: float = PATIENCE) -> pykube.Pod:
         """Create a pod and wait for its end."""
         pod = self.create(body)
         self.wait_for_phase(pod, *PHASES_OF_AN_END, seconds=seconds)
@@ -75,7 +78,7 @@ class Pods:
         text: str = pod.logs(container=container or pod.obj["spec"]["containers"][0]["name"], **options)
         return text
 
-    def follow(self, pod: pykube.Pod, seconds: float = 90) -> Iterator[str]:
+    def follow(self, pod: pykube.Pod, seconds: float = PATIENCE) -> Iterator[str]:
         """Lines of a followed log, as they come."""
         url = f"namespaces/{self.namespace}/pods/{pod.name}/log"
         response: requests.Response = self.api.get(
@@ -92,7 +95,7 @@ class Pods:
     def story(self, pod: pykube.Pod) -> str:
         return f"status {pod.obj.get('status')}, events {self.events(pod)}"
 
-    def wait_until_gone(self, pod: pykube.Pod, seconds: float = 90) -> None:
+    def wait_until_gone(self, pod: pykube.Pod, seconds: float = PATIENCE) -> None:
         end = time.monotonic() + seconds
         while pod.exists():
             assert time.monotonic() < end, f"still there: {self.story(pod)}"
