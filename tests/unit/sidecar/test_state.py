@@ -384,3 +384,20 @@ def test_a_failed_init_container_leaves_nothing_waiting_at_the_end(evidence: Evi
     view = look(replace(evidence, final=result(JobPhase.ENDED, i=1)))
     assert view.ended
     assert all(isinstance(c.state, Terminated) and c.state.exit_code != 0 for c in view.containers)
+
+
+def test_a_container_that_is_made_again_is_shown_running_when_it_runs() -> None:
+    """Its run has a number from its start on, before its command runs."""
+    states = [
+        ContainerResult("a", MAIN, ContainerState.RUNNING, restart_count=1, last=FAILED),
+        ContainerResult("a", MAIN, reason="CrashLoopBackOff", restart_count=1, last=FAILED),
+        ContainerResult("a", MAIN, reason="ContainerCreating", restart_count=2, last=FAILED),
+        ContainerResult("a", MAIN, ContainerState.RUNNING, restart_count=2, last=FAILED),
+    ]
+    shown, found = None, []
+    for revision, state in enumerate(states, 1):
+        others = [ContainerResult("i", INIT, ContainerState.TERMINATED, exit_code=0), ContainerResult("b", MAIN)]
+        live = JobResult(JobPhase.RUNNING, (others[0], state, others[1]), revision, "")
+        shown = latch(shown, seen(ad=ad(2), live=live))
+        found.append(words(shown)[1])
+    assert found == ["running", "CrashLoopBackOff", "ContainerCreating", "running"]

@@ -12,6 +12,8 @@ import msgspec
 
 from condor_sidecar.model.pod_view import ContainerView, PodView, Running, Terminated
 
+CREATING = "ContainerCreating"
+
 
 def latch(shown: PodView | None, seen: PodView) -> PodView:
     """`seen`, but for containers whose shown state is further on."""
@@ -44,6 +46,7 @@ class _Stage(StrEnum):
     RUNNING = "running"
     ENDED = "ended"
     WAITING_AGAIN = "waiting again"
+    MADE_AGAIN = "made again"  # its number is that of the run that comes
 
 
 _MAY_FOLLOW = {
@@ -52,6 +55,7 @@ _MAY_FOLLOW = {
     _Stage.ENDED: frozenset({_Stage.WAITING_AGAIN}),
     # a pod may end before the container is started again: then its last end is its end
     _Stage.WAITING_AGAIN: frozenset({_Stage.WAITING_AGAIN, _Stage.ENDED}),
+    _Stage.MADE_AGAIN: frozenset({_Stage.MADE_AGAIN, _Stage.RUNNING, _Stage.ENDED, _Stage.WAITING_AGAIN}),
 }
 
 
@@ -61,7 +65,9 @@ def _stage(container: ContainerView) -> _Stage:
             return _Stage.RUNNING
         case Terminated():
             return _Stage.ENDED
-    return _Stage.WAITING if container.last is None else _Stage.WAITING_AGAIN
+    if container.last is None:
+        return _Stage.WAITING
+    return _Stage.MADE_AGAIN if container.state.reason == CREATING else _Stage.WAITING_AGAIN
 
 
 def _later(shown: ContainerView | None, seen: ContainerView, pod_ended: bool) -> ContainerView:

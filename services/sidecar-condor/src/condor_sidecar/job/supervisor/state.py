@@ -38,7 +38,7 @@ class ContainerState:
 
     def begin(self) -> None:
         """It is started, for the first time or again: `restart_count` is the number of the run, also if that never comes to run."""
-        if self.state == TERMINATED:
+        if self.state == TERMINATED or self._before is not None:
             self.wait("ContainerCreating", "")
         if self._before is not None:
             self.restart_count += 1
