@@ -155,17 +155,20 @@ async def test_the_log_of_the_run_that_ended_last(sidecar: Sidecar) -> None:
     silent = b'"state":"running","started":"2026-01-01T00:00:00Z"'
     for output, expected in (
         (b"L c " + one + record % (1, waits, 0), "one\n"),
-        (record % (2, b'"state":"waiting"', 1), "one\n"),
-        (b"R c\nL c " + two + record % (3, silent, 1), "one\n"),
+        (b"R c\n" + record % (2, b'"state":"waiting","reason":"ContainerCreating"', 1), "one\n"),
+        (b"L c " + two + record % (3, silent, 1), "one\n"),
         (record % (4, waits, 1), "two\n"),
-        (b"R c\n" + record % (5, silent, 2), "two\n"),
-        (b"R c\n" + record % (6, silent, 3), ""),
+        (record % (5, b'"state":"waiting","reason":"ErrImagePull"', 1), "two\n"),
+        (b"R c\n" + record % (6, silent, 2), "two\n"),
+        (b"R c\n" + record % (7, silent, 3), ""),
     ):
         job.output = {"supervisor.out": job.output.get("supervisor.out", b"") + output}
         async with asyncio.timeout(15):
             while (found := await sidecar.call("GET", "/getLogs", log_request(uid, Previous=True))) != (200, expected):
                 await asyncio.sleep(0.05)
         assert found == (200, expected)
+        # that brought the record, too, if it was not known before
+        assert await sidecar.call("GET", "/getLogs", log_request(uid, Previous=True)) == (200, expected)
 
 
 async def test_a_log_before_the_start_is_empty(sidecar: Sidecar) -> None:

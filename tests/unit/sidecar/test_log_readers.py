@@ -2,6 +2,8 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from condor_sidecar import metrics
@@ -9,6 +11,8 @@ from condor_sidecar.app import live, log_memory, log_stream
 from condor_sidecar.app.log_memory import LogMemory
 from condor_sidecar.core.log_lines import PIECE, LogWriter
 from condor_sidecar.io.schedd import CallDeadlines
+from condor_sidecar.model.plan import ContainerKind
+from condor_sidecar.model.pod_view import ContainerView, PodView, Terminated, Waiting
 from interlink.protocol.types import LogOptions
 
 from tests.fakes.condor_schedd import FakeSchedd, out_tar
@@ -145,3 +149,17 @@ async def test_a_reader_whose_turn_does_not_come_gets_what_was_read_last(tmp_pat
     assert answers == ["", "", "hi\n"]
     assert busy._value.get() > before
     await sidecar.stop()
+
+
+@pytest.mark.parametrize(
+    ("reason", "restarts", "expected"),
+    [("CrashLoopBackOff", 1, (1, True)), ("ErrImagePull", 1, (1, True)), ("ContainerCreating", 2, (1, False))],
+)
+def test_the_run_that_ended_last_while_a_container_waits(
+    reason: str, restarts: int, expected: tuple[int, bool]
+) -> None:
+    """Whatever it waits for, its next run has a number only once it is being made."""
+    last = Terminated(3, "Error")
+    waits = ContainerView("c", ContainerKind.MAIN, Waiting(reason), restart_count=restarts, last=last)
+    pod: Any = SimpleNamespace(view=PodView((waits,)))
+    assert log_stream._ended_last(pod, "c") == expected

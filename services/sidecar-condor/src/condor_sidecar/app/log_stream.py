@@ -20,6 +20,7 @@ from condor_sidecar.app.channel.job_stream import CannotOpen, ChannelLost
 from condor_sidecar.app.live import LiveLogs
 from condor_sidecar.app.log_memory import LogMemory, Share
 from condor_sidecar.app.pods import Pod, PodTable
+from condor_sidecar.core.latch import CREATING
 from condor_sidecar.core.log_follow import NOTHING, Mark, news
 from condor_sidecar.core.log_lines import LogWriter, after, lines, pieces, tail
 from condor_sidecar.core.result import MOST_LOG_BYTES
@@ -28,7 +29,6 @@ from condor_sidecar.io.output_store import OutputStore
 from condor_sidecar.job.supervisor.channel_logs import NO_LOG, PREVIOUS
 from condor_sidecar.model.pod_view import Terminated, Waiting
 
-BACK_OFF = "CrashLoopBackOff"
 RECONNECT_SECONDS = 15.0
 """How long a follower waits for its job to connect again before it turns to the schedd."""
 
@@ -216,9 +216,10 @@ class _Run(NamedTuple):
 def _ended_last(pod: Pod, container: str) -> _Run | None:
     """The run of a container that ended last and has another behind it, or will have; None: there is none."""
     seen = next((c for c in pod.view.containers if c.name == container), None) if pod.view is not None else None
-    if seen is not None and isinstance(seen.state, Waiting) and seen.last is not None:
-        paused = seen.state.reason == BACK_OFF  # else the next run has its number already
-        return _Run(seen.restart_count if paused else max(0, seen.restart_count - 1), waits=True)
+    if seen is not None and isinstance(seen.state, Waiting) and seen.last is not None and seen.state.reason != CREATING:
+        return _Run(
+            seen.restart_count, waits=True
+        )  # whatever it waits for: once it is made, the next run has its number
     return _Run(seen.restart_count - 1, waits=False) if seen is not None and seen.restart_count > 0 else None
 
 
