@@ -175,9 +175,12 @@ class VirtualNode:
         items: list[Json] = found["items"]
         return items
 
-    async def event(self, name: str, reason: str) -> Json:
+    async def event(self, name: str, reason: str, saying: str = "") -> Json:
+        """The first of the events about `name`, in no order, with this reason and these words in its message."""
+
         async def look() -> Json | None:
-            return next((e for e in await self.events(name) if e["reason"] == reason), None)
+            events = await self.events(name)
+            return next((e for e in events if e["reason"] == reason and saying in e["message"]), None)
 
         found: Json = await eventually(look)
         return found
