@@ -1,10 +1,11 @@
 """Each guarantee of the work queue."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from service_runtime.backoff import Backoff
+from virtual_kubelet import metrics
 from virtual_kubelet.control.work_queue import PutOff, WorkQueue, at_least_a_moment
 
 FAST = Backoff(0.01, 0.05, jitter=0)
@@ -44,8 +45,20 @@ class Worker:
             self.running[key] -= 1
 
 
+made: list[WorkQueue] = []
+
+
+@pytest.fixture(autouse=True)
+async def _ended() -> AsyncIterator[None]:
+    yield
+    while made:
+        await made.pop().drain(0)
+
+
 def queue_of(worker: Worker, lane_of: Callable[[str], str] | None = None, **lanes: int) -> WorkQueue:
-    return WorkQueue(worker.handle, lanes or {"all": 3}, lane_of or (lambda _key: "all"), FAST)
+    queue = WorkQueue(worker.handle, lanes or {"all": 3}, lane_of or (lambda _key: "all"), FAST)
+    made.append(queue)
+    return queue
 
 
 async def until(what: Callable[[], bool]) -> None:
@@ -160,6 +173,26 @@ async def test_hurry_ends_all_waits() -> None:
         queue.add_after(key, 60.0)
     queue.hurry()
     await until(lambda: sorted(worker.handled) == ["a", "b", "c"])
+
+
+async def test_what_waits_is_counted_by_lane_and_queues_side_by_side_keep_their_counts() -> None:
+    def queue_with(lane: str) -> WorkQueue:
+        return queue_of(Worker(), lambda _key: lane, **{lane: 1})
+
+    metrics.QUEUE.clear()
+    queues = [queue_with("first"), queue_with("second")]
+    for number, queue in enumerate(queues, 1):
+        for key in range(number):
+            queue.add_after(str(key), 60.0)
+    for queue in queues:
+        queue.count()
+    delayed = {
+        s.labels["lane"]: s.value
+        for metric in metrics.QUEUE.collect()
+        for s in metric.samples
+        if s.labels["state"] == "delayed"
+    }
+    assert delayed == {"first": 1, "second": 2}
 
 
 @pytest.mark.parametrize("finishes", [True, False])

@@ -30,6 +30,7 @@ from virtual_kubelet.control.remote import Remote
 from virtual_kubelet.control.status_writer import StatusWriter
 from virtual_kubelet.control.sweeper import Sweeper
 from virtual_kubelet.control.watcher import Watcher
+from virtual_kubelet.control.work_queue import WorkQueue
 from virtual_kubelet.core.create_request import Translation
 from virtual_kubelet.core.generation import keeps_generations
 from virtual_kubelet.core.node_object import NodeIdentity
@@ -71,6 +72,10 @@ class _Parts:
     ephemeral: EphemeralContainers
     watch: PodWatch
     port: KubeletPort
+
+    @property
+    def queues(self) -> tuple[WorkQueue, ...]:
+        return self.pods.queue, self.refresher.queue, self.ephemeral.queue
 
     def ready(self) -> str | None:
         """Why the node is not at work yet, for /readyz."""
@@ -144,17 +149,7 @@ def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
 
 
 def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_version: str) -> _Parts:
-    name, address = settings.node_name, settings.pod_ip
-    identity = NodeIdentity(
-        name=name,
-        address=address,
-        port=settings.kubelet_port,
-        version=f"{api_version}-highrate-{__version__}",
-        pod_cidr=settings.pod_cidr.subnet,
-        labels=settings.labels,
-        taints=settings.taints,
-        reserved=settings.no_schedule_taint,
-    )
+    name, identity = settings.node_name, _identity(settings, api_version)
     registry, events, wanted = Registry(), EventRecorder(api, name), asyncio.Event()
     remote = Remote(client, name, settings.create_timeout)
     writer = StatusWriter(api, registry, generations=keeps_generations(api_version))
@@ -172,14 +167,9 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
         reconnected=lambda: _reconnected(pods, wanted),
     )
     handover = Handover(
-        remote=remote,
-        reader=reader,
-        writer=writer,
-        events=events,
-        translation=translation,
-        node=node.facts,
+        remote=remote, reader=reader, writer=writer, events=events, translation=translation, node=node.facts
     )
-    pods = PodController(registry, Hands(api, remote, events, handover, writer), wanted.set, address)
+    pods = PodController(registry, Hands(api, remote, events, handover, writer), wanted.set, settings.pod_ip)
     refresher = Refresher(
         registry,
         remote,
@@ -210,6 +200,19 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
         port=KubeletPort(
             registry, client, KubeletAccess(api, name), NodeStats(name, registry, remote), lambda: remote.executes
         ),
+    )
+
+
+def _identity(settings: Settings, api_version: str) -> NodeIdentity:
+    return NodeIdentity(
+        name=settings.node_name,
+        address=settings.pod_ip,
+        port=settings.kubelet_port,
+        version=f"{api_version}-highrate-{__version__}",
+        pod_cidr=settings.pod_cidr.subnet,
+        labels=settings.labels,
+        taints=settings.taints,
+        reserved=settings.no_schedule_taint,
     )
 
 
@@ -270,9 +273,8 @@ async def _run(parts: _Parts, stop: asyncio.Event) -> None:
             for task in tasks:
                 task.cancel()
     finally:
-        await parts.pods.queue.drain(0)
-        await parts.refresher.queue.drain(0)
-        await parts.ephemeral.queue.drain(0)
+        for queue in parts.queues:
+            await queue.drain(0)
     await parts.events.drain(2.0)
 
 
@@ -287,6 +289,6 @@ async def _count(parts: _Parts) -> None:
         stages = Counter("ended" if pod.terminal else pod.stage.value for pod in parts.registry)
         for stage in ("ended", *(stage.value for stage in Stage)):
             metrics.PODS.labels(stage).set(stages[stage])
-        parts.refresher.queue.count()
-        parts.pods.queue.count()
+        for queue in parts.queues:
+            queue.count()
         await asyncio.sleep(GAUGE_SECONDS)

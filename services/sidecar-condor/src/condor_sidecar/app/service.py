@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from service_runtime.files import write_atomically
@@ -93,6 +93,13 @@ async def _run(
     )
     remover = Remover(table, schedd, store, health, poller)
     live = LiveLogs(table, schedd, store, settings.output.live_seconds)
+    working: dict[str, Callable[[], Awaitable[None]]] = {
+        "submitter": submitter.run,
+        "poller": poller.run,
+        "fetcher": fetcher.run,
+        "remover": remover.run,
+        "housekeeping": lambda: _keep_house(store, table, remover, live, settings.output),
+    }
     jobs = await asyncio.to_thread(access.read, settings)
     policy = site_policy(settings, jobs)
     async with asyncio.TaskGroup() as accepts:
@@ -121,17 +128,9 @@ async def _run(
             asyncio.TaskGroup() as loops,
         ):
             submitter.wake.set()
-            running = [
-                # without it nothing can be promised: the process ends, and whoever keeps it running starts it again
-                loops.create_task(table.journal.broken()),
-                loops.create_task(keep_running("submitter", submitter.run)),
-                loops.create_task(keep_running("poller", poller.run)),
-                loops.create_task(keep_running("fetcher", fetcher.run)),
-                loops.create_task(keep_running("remover", remover.run)),
-                loops.create_task(
-                    keep_running("housekeeping", lambda: _keep_house(store, table, remover, live, settings.output))
-                ),
-            ]
+            running = [loops.create_task(keep_running(name, run)) for name, run in working.items()]
+            # without it nothing can be promised: the process ends, and whoever keeps it running starts it again
+            running.append(loops.create_task(table.journal.broken()))
             await stop.wait()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_SECONDS):

@@ -13,7 +13,7 @@ Guarantees, whatever the handler does:
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 
 from service_runtime.backoff import Backoff
@@ -100,10 +100,11 @@ class WorkQueue:
 
     def count(self) -> None:
         """Refresh the gauges."""
+        delayed = Counter(self._lane_of(key) for key in self._timers)
         for lane in self._lanes:
             metrics.QUEUE.labels(lane, "ready").set(len(self._ready[lane]))
             metrics.QUEUE.labels(lane, "active").set(self._active_in[lane])
-        metrics.QUEUE.labels("all", "delayed").set(len(self._timers))
+            metrics.QUEUE.labels(lane, "delayed").set(delayed[lane])
 
     async def drain(self, seconds: float) -> None:
         """Start nothing more; give running handlers `seconds`, then cancel them."""
