@@ -9,8 +9,8 @@ import re
 from typing import Any
 
 _SECRETS = (
-    # JWTs
-    re.compile(r"()eyJ[\w-]{8,}(?:\.[\w-]*)+"),
+    # JWTs; without a dot as well, since a pattern that gave up at the end of a long word would begin again within it
+    re.compile(r"()eyJ[\w-]{8,}(?:\.[\w-]*)*"),
     # an address that a log-in came back to; what IAM sends there opens a session
     re.compile(r"([?&](?:code|state|token)=)[^&\s'\"]+"),
     # a variable in a pod, as Python or YAML writes it

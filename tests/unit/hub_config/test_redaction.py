@@ -54,6 +54,15 @@ def test_the_rest_stays(text: str) -> None:
     assert redacted(text) == text
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "beginning", ["eyJ", "://a:", "?code=", "JPY_API_TOKEN ", "access_token=", "Authorization:bearer  ", " "]
+)
+def test_nobody_stalls_the_hub_by_an_address_of_beginnings(beginning: str) -> None:
+    """A pattern that begins again at each of them takes a megabyte hours, and this runs wherever something is logged."""
+    assert redacted(f"404 GET /hub/{beginning * 2**18}").startswith("404 GET /hub/")
+
+
 # more libraries than are listed here: the last of a test is one that nobody has made yet
 LOGGERS = (
     *("JupyterHub", "asyncio", "aiohttp.server"),

@@ -52,6 +52,13 @@ def test_ordinary_text_is_left_alone(harmless: str) -> None:
     assert redact(harmless) == harmless
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("beginning", ["eyJ", "://a:", "bearer ", "-----BEGIN A", " "])
+def test_text_made_of_beginnings_stalls_nobody(beginning: str) -> None:
+    """A pattern that begins again at each of them takes a megabyte hours, and callers have a say in what is logged."""
+    assert redact(f"asked for {beginning * 2**18}").startswith("asked for ")
+
+
 def test_objects_are_looked_through_as_the_text_they_become() -> None:
     class Shown:
         def __repr__(self) -> str:

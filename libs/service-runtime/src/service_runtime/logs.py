@@ -17,9 +17,10 @@ REDACTED = "[redacted]"
 
 # keys whose values are secrets by their name, wherever they turn up in an event
 _SECRET_KEY = re.compile(r"(?i)(^|_)(token|password|secret|authorization|cookie|private_key)s?$")
-# shapes that are secrets by their look: JWTs, bearer headers, URL credentials, PEM private keys
+# shapes that are secrets by their look: JWTs, bearer headers, URL credentials, PEM private keys; what begins as a JWT is taken as
+# one, since a pattern that gave up at the end of a long word would begin again within it
 _SECRET_SHAPES = re.compile(
-    r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]*"
+    r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*"
     r"|(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{16,}"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
