@@ -27,6 +27,7 @@ from tests.e2e.pages import (
 from tests.e2e.servers import Servers, until
 
 NAME = "mario"
+CVMFS = "/cvmfs/unpacked.highrate.test"
 pytestmark = pytest.mark.timeout(400)
 
 
@@ -67,9 +68,18 @@ def test_the_terminal_works(lab: Page, servers: Servers) -> None:
     until(lambda: "1000" in servers.run(NAME, "cat ~/typed-in-the-terminal || true"), 30, "the terminal's command")
 
 
+def test_the_image_brings_what_the_guides_promise(lab: Page, servers: Servers) -> None:
+    extensions = servers.run(NAME, "jupyter server extension list 2>&1")
+    for name in ("jupyterlab", "jupyterlab_git", "jupyter_lsp", "jupyter_resource_usage", "jupyter_server_proxy"):
+        assert re.search(rf"^\s+{name} [\d.]+ .*OK", extensions, re.MULTILINE), extensions
+    servers.run(NAME, "voms-proxy-init --version; git --version; pylsp --version")
+    assert servers.run(NAME, "command -v sudo || echo none").strip() == "none"
+    assert "the contract is kept" in servers.run(NAME, f"highrate image check --offload {CVMFS}/*jupyterlab-offload*")
+
+
 def test_cvmfs_is_there_and_nobody_can_write_to_it(lab: Page, servers: Servers) -> None:
-    assert "jupyterlab-offload" in servers.run(NAME, "ls /cvmfs/unpacked.highrate.test")
-    said = servers.run(NAME, "touch /cvmfs/unpacked.highrate.test/mine 2>&1 || true")
+    assert "jupyterlab-offload" in servers.run(NAME, f"ls {CVMFS}")
+    said = servers.run(NAME, f"touch {CVMFS}/mine 2>&1 || true")
     assert "Read-only file system" in said
 
 

@@ -131,6 +131,12 @@ def test_routes_are_back_soon_after_the_proxy_s_pod_was_lost(kernel: Kernel, pla
     assert kernel.remembers()
 
 
+def test_a_server_that_nobody_uses_is_stopped(kernel: Kernel, servers: Servers, platform: Platform) -> None:
+    kernel.page.goto("about:blank")
+    upgrade(platform, "jupyterhub.cull.timeout=15", "jupyterhub.cull.every=5")
+    until(lambda: servers.pod(NAME) is None, 120, "the idle server's pod goes")
+
+
 def test_an_upgrade_with_the_same_values_changes_nothing(platform: Platform) -> None:
     upgrade(platform)
     before = running(platform)
