@@ -35,23 +35,61 @@ jupyterhub.hub.config.IAMAuthenticator.client_secret is set, but secrets don't s
 
     kubectl create secret generic {{ .Values.iam.existingSecret }} -n {{ .Release.Namespace }} --from-file=client-secret=FILE
 {{ end }}
-{{- $mounted := .Values.jupyterhub.hub.extraVolumes | toJson }}
-{{- $ca := include "highrate.ca.name" . }}
-{{- $what := list }}
-{{- if not (contains (printf "%q" .Values.iam.existingSecret) $mounted) }}{{ $what = append $what "iam.existingSecret" }}{{ end }}
-{{- if and $ca (not (contains (printf "%q" $ca) $mounted)) }}{{ $what = append $what "caBundle" }}{{ end }}
-{{- with $what }}
-{{ join " and " . }} and jupyterhub.hub.extraVolumes contradict each other: the hub needs them as well.
+{{- include "highrate.problems.login.files" . }}
+{{- end -}}
+
+{{/*
+The client's secret and the authorities in the hub's pod. Helm replaces lists: whoever adds a volume or a mount loses those of the
+default values. The remedy has theirs beside ours.
+*/}}
+{{- define "highrate.problems.login.files" -}}
+{{- $hub := .Values.jupyterhub.hub -}}
+{{- $ca := include "highrate.ca.name" . -}}
+{{- $needed := dict "iam.existingSecret" .Values.iam.existingSecret -}}
+{{- if $ca }}{{ $_ := set $needed "caBundle" $ca }}{{ end -}}
+{{- $unlisted := list -}}
+{{- $unmounted := list -}}
+{{- range $key := list "iam.existingSecret" "caBundle" -}}
+{{- with get $needed $key -}}
+{{- $volumes := list -}}
+{{- $mounts := list -}}
+{{- $quoted := printf "%q" . -}}
+{{- range $hub.extraVolumes }}{{ if contains $quoted (toJson .) }}{{ $volumes = append $volumes .name }}{{ end }}{{ end -}}
+{{- range $hub.extraVolumeMounts }}{{ if has .name $volumes }}{{ $mounts = append $mounts .name }}{{ end }}{{ end -}}
+{{- if not $volumes }}{{ $unlisted = append $unlisted $key }}{{ else if not $mounts }}{{ $unmounted = append $unmounted $key }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- range $list, $keys := dict "extraVolumes" $unlisted "extraVolumeMounts" $unmounted }}
+{{- with $keys }}
+{{ join " and " . }} and jupyterhub.hub.{{ $list }} contradict each other: the hub needs {{ gt (len .) 1 | ternary "them" "it" }} as well.
 
     jupyterhub:
       hub:
-        extraVolumes:
-          - name: iam
-            secret:
-              secretName: {{ $.Values.iam.existingSecret }}
-              defaultMode: 0440
-              items: [{ key: client-secret, path: client-secret }]
-          - name: ca
-            configMap: { name: {{ $ca | default "highrate-ca" }}, optional: true }
+{{- include "highrate.login.files" (dict "root" $ "ca" $ca) | nindent 8 }}
 {{ end }}
+{{- end }}
+{{- end -}}
+
+{{/* Both lists as they should be: what else is in them, and ours. Takes root and the name of the ConfigMap of authorities. */}}
+{{- define "highrate.login.files" -}}
+{{- $hub := .root.Values.jupyterhub.hub -}}
+{{- $ours := list "iam" "ca" -}}
+extraVolumes:
+{{- range $hub.extraVolumes }}{{ if not (has .name $ours) }}
+  - {{ toJson . }}
+{{- end }}{{ end }}
+  - name: iam
+    secret:
+      secretName: {{ .root.Values.iam.existingSecret }}
+      defaultMode: 0440
+      items: [{ key: client-secret, path: client-secret }]
+  - name: ca
+    configMap: { name: {{ .ca | default "highrate-ca" }}, optional: true }
+extraVolumeMounts:
+{{- $paths := list "/etc/highrate/iam" "/etc/highrate/ca" }}
+{{- range $hub.extraVolumeMounts }}{{ if not (or (has .name $ours) (has (trimSuffix "/" .mountPath) $paths)) }}
+  - {{ toJson . }}
+{{- end }}{{ end }}
+  - { name: iam, mountPath: /etc/highrate/iam, readOnly: true }
+  - { name: ca, mountPath: /etc/highrate/ca, readOnly: true }
 {{- end -}}

@@ -1,0 +1,53 @@
+"""What stops an upgrade because nobody could log in with it, or work after the login."""
+
+import pytest
+
+from tests.charts.highrate.hub import assert_every_volume_is_mounted, workload
+from tests.charts.highrate.test_refusals import MINIMAL
+from tests.charts.refusals import remedies, the_only_problem
+from tests.charts.rendering import Chart, Object, Values, merged
+
+SECRET = {"name": "iam", "secret": {"secretName": "highrate-iam"}}
+SECRET_MOUNT = {"name": "iam", "mountPath": "/etc/highrate/iam", "readOnly": True}
+AUTHORITIES = {"name": "ca", "configMap": {"name": "ours"}}
+AUTHORITIES_MOUNT = {"name": "ca", "mountPath": "/etc/highrate/ca", "readOnly": True}
+THEIRS = {"name": "theirs", "configMap": {"name": "theirs"}}
+THEIR_MOUNT = {"name": "theirs", "mountPath": "/etc/theirs"}
+BUNDLE = {"caBundle": {"existingConfigMap": "ours"}}
+
+
+def _lists(volumes: list[Object], mounts: list[Object]) -> Values:
+    return {"jupyterhub": {"hub": {"extraVolumes": volumes, "extraVolumeMounts": mounts}}}
+
+
+LOST: list[tuple[Values, Values, str]] = [
+    ({}, _lists([THEIRS], [THEIR_MOUNT, SECRET_MOUNT]), "iam.existingSecret and jupyterhub.hub.extraVolumes contradict"),
+    ({}, _lists([THEIRS, SECRET], [THEIR_MOUNT]), "iam.existingSecret and jupyterhub.hub.extraVolumeMounts contradict"),
+    (
+        BUNDLE,
+        _lists([THEIRS, SECRET, AUTHORITIES], [THEIR_MOUNT, SECRET_MOUNT]),
+        "caBundle and jupyterhub.hub.extraVolumeMounts contradict",
+    ),
+    (
+        BUNDLE,
+        _lists([THEIRS, SECRET, AUTHORITIES], [THEIR_MOUNT]),
+        "iam.existingSecret and caBundle and jupyterhub.hub.extraVolumeMounts contradict",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "lists", "sentence"), LOST, ids=[case[2] for case in LOST])
+def test_a_list_that_loses_the_platform_s_files_is_refused_and_the_remedy_keeps_what_else_is_in_it(
+    chart: Chart, given: Values, lists: Values, sentence: str
+) -> None:
+    refused = merged(merged(MINIMAL, given), lists)
+    (remedy,) = remedies(the_only_problem(chart, refused, sentence))
+    objects = chart.render(merged(refused, remedy))
+    assert_every_volume_is_mounted(objects)
+    mounts = workload(objects).container("hub")["volumeMounts"]
+    assert all(each in mounts for each in (SECRET_MOUNT, AUTHORITIES_MOUNT, THEIR_MOUNT))
+
+
+def test_files_of_the_platform_may_be_mounted_under_other_names(chart: Chart) -> None:
+    renamed = {**SECRET, "name": "client"}, {**SECRET_MOUNT, "name": "client"}
+    assert chart.render(merged(MINIMAL, _lists([renamed[0]], [renamed[1]])))
