@@ -10,6 +10,15 @@ jupyterhub.hub.config.IAMAuthenticator.issuer is missing: the OpenID provider (I
         config:
           IAMAuthenticator:
             issuer: https://iam.example.org/
+{{ else if not (regexMatch "^https://[^\\s/?#@]+(/[^\\s?#]*)?$" (toString $iam.issuer)) }}
+{{- $host := regexReplaceAll "^([A-Za-z][A-Za-z0-9+.-]*:)?//+|[?#\\s].*$" (toString $iam.issuer | trim) "" }}
+jupyterhub.hub.config.IAMAuthenticator.issuer is set, but is no https address: tokens and the client's secret go there.
+
+    jupyterhub:
+      hub:
+        config:
+          IAMAuthenticator:
+            issuer: https://{{ regexReplaceAll "^[^/]*@" $host "" | default "iam.example.org/" }}
 {{ end }}
 {{- if not $iam.client_id }}
 jupyterhub.hub.config.IAMAuthenticator.client_id is missing: the client that is registered with the provider for this hub.

@@ -21,7 +21,11 @@ def _lists(volumes: list[Object], mounts: list[Object]) -> Values:
 
 
 LOST: list[tuple[Values, Values, str]] = [
-    ({}, _lists([THEIRS], [THEIR_MOUNT, SECRET_MOUNT]), "iam.existingSecret and jupyterhub.hub.extraVolumes contradict"),
+    (
+        {},
+        _lists([THEIRS], [THEIR_MOUNT, SECRET_MOUNT]),
+        "iam.existingSecret and jupyterhub.hub.extraVolumes contradict",
+    ),
     ({}, _lists([THEIRS, SECRET], [THEIR_MOUNT]), "iam.existingSecret and jupyterhub.hub.extraVolumeMounts contradict"),
     (
         BUNDLE,
@@ -34,6 +38,29 @@ LOST: list[tuple[Values, Values, str]] = [
         "iam.existingSecret and caBundle and jupyterhub.hub.extraVolumeMounts contradict",
     ),
 ]
+ISSUERS = {
+    "iam.example.org": "https://iam.example.org",
+    "iam.example.org:8443/": "https://iam.example.org:8443/",
+    "//iam.example.org/": "https://iam.example.org/",
+    "http://iam.example.org/": "https://iam.example.org/",
+    "HTTPS://iam.example.org/": "https://iam.example.org/",
+    "https://iam.example.org/realm?x=y": "https://iam.example.org/realm",
+    "https://iam.example.org/ ": "https://iam.example.org/",
+    "https://me@iam.example.org/": "https://iam.example.org/",
+    "https://": "https://iam.example.org/",
+}
+
+
+def _config(**sections: object) -> Values:
+    return merged(MINIMAL, {"jupyterhub": {"hub": {"config": sections}}})
+
+
+@pytest.mark.parametrize("issuer", ISSUERS)
+def test_an_issuer_that_is_no_https_address_is_refused(chart: Chart, issuer: str) -> None:
+    refused = _config(IAMAuthenticator={"issuer": issuer})
+    (remedy,) = remedies(the_only_problem(chart, refused, "issuer is set, but"))
+    assert remedy["jupyterhub"]["hub"]["config"]["IAMAuthenticator"]["issuer"] == ISSUERS[issuer]
+    assert chart.render(merged(refused, remedy))
 
 
 @pytest.mark.parametrize(("given", "lists", "sentence"), LOST, ids=[case[2] for case in LOST])
