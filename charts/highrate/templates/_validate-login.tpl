@@ -44,7 +44,40 @@ jupyterhub.hub.config.IAMAuthenticator.client_secret is set, but secrets don't s
 
     kubectl create secret generic {{ .Values.iam.existingSecret }} -n {{ .Release.Namespace }} --from-file=client-secret=FILE
 {{ end }}
+{{- if eq (toString .Values.jupyterhub.hub.config.JupyterHub.authenticator_class) "iam" }}
+{{- include "highrate.problems.login.switches" . }}
+{{- end }}
 {{- include "highrate.problems.login.files" . }}
+{{- end -}}
+
+{{/* Switches of JupyterHub's own, in the section that decides: the authenticator's before those of the classes that it is made of. */}}
+{{- define "highrate.problems.login.switches" -}}
+{{- $config := .Values.jupyterhub.hub.config -}}
+{{- $decides := dict -}}
+{{- $says := dict -}}
+{{- range $section := list "Authenticator" "OAuthenticator" "GenericOAuthenticator" "IAMClient" "IAMAuthenticator" }}
+{{- range $trait := list "enable_auth_state" "allow_existing_users" "allow_all" }}
+{{- $said := index (index $config $section | default dict) $trait -}}
+{{- if not (kindIs "invalid" $said) }}{{ $_ := set $decides $trait $section }}{{ $_ := set $says $trait (toString $said) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- if eq (toString $says.enable_auth_state) "false" }}
+jupyterhub.hub.config.{{ $decides.enable_auth_state }}.enable_auth_state is set, but false keeps no login's tokens, and nobody could start a server.
+
+    jupyterhub:
+      hub:
+        config:
+          {{ $decides.enable_auth_state }}: { enable_auth_state: true }
+{{ end }}
+{{- if and (eq (toString $says.allow_existing_users) "true") (ne (toString $says.allow_all) "true") }}
+jupyterhub.hub.config.{{ $decides.allow_existing_users }}.allow_existing_users and IAMAuthenticator.allowed_groups contradict each other: whoever has logged in
+once would be let in without a group, also after theirs was taken away.
+
+    jupyterhub:
+      hub:
+        config:
+          {{ $decides.allow_existing_users }}: { allow_existing_users: false }
+{{ end }}
 {{- end -}}
 
 {{/*

@@ -1,6 +1,8 @@
 """What stops an upgrade because nobody could log in with it, or work after the login."""
 
 import pytest
+from hub_config.auth.client import IAMClient
+from hub_config.auth.iam import IAMAuthenticator
 
 from tests.charts.highrate.hub import assert_every_volume_is_mounted, workload
 from tests.charts.highrate.test_refusals import MINIMAL
@@ -49,6 +51,12 @@ ISSUERS = {
     "https://me@iam.example.org/": "https://iam.example.org/",
     "https://": "https://iam.example.org/",
 }
+# The authenticator's class and those that it is made of, as far as JupyterHub knows the switches.
+SECTIONS = [each.__name__ for each in IAMAuthenticator.mro() if "Authenticator" in each.__name__ or each is IAMClient]
+SWITCHES = [
+    ("enable_auth_state", False, "enable_auth_state is set, but false keeps no login's tokens"),
+    ("allow_existing_users", True, "allow_existing_users and IAMAuthenticator.allowed_groups contradict"),
+]
 
 
 def _config(**sections: object) -> Values:
@@ -61,6 +69,38 @@ def test_an_issuer_that_is_no_https_address_is_refused(chart: Chart, issuer: str
     (remedy,) = remedies(the_only_problem(chart, refused, "issuer is set, but"))
     assert remedy["jupyterhub"]["hub"]["config"]["IAMAuthenticator"]["issuer"] == ISSUERS[issuer]
     assert chart.render(merged(refused, remedy))
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize(("trait", "value", "sentence"), SWITCHES, ids=[case[0] for case in SWITCHES])
+def test_a_switch_that_undoes_login_or_groups_is_refused_in_every_section(
+    chart: Chart, section: str, trait: str, value: bool, sentence: str
+) -> None:
+    refused = _config(**{section: {trait: value}})
+    (remedy,) = remedies(the_only_problem(chart, refused, f"config.{section}.{sentence}"))
+    assert chart.render(merged(refused, remedy))
+
+
+@pytest.mark.parametrize(("trait", "value", "sentence"), SWITCHES, ids=[case[0] for case in SWITCHES])
+def test_the_authenticator_s_own_section_decides_about_a_switch(
+    chart: Chart, trait: str, value: bool, sentence: str
+) -> None:
+    assert chart.render(_config(Authenticator={trait: value}, IAMAuthenticator={trait: not value}))
+    refused = _config(Authenticator={trait: not value}, IAMAuthenticator={trait: value})
+    assert the_only_problem(chart, refused, f"config.IAMAuthenticator.{sentence}")
+
+
+def test_where_everybody_is_let_in_those_who_were_are_too(chart: Chart) -> None:
+    assert chart.render(_config(IAMAuthenticator={"allow_all": True, "allow_existing_users": True}))
+
+
+def test_another_authenticator_has_switches_of_its_own(chart: Chart) -> None:
+    assert chart.render(
+        _config(
+            JupyterHub={"authenticator_class": "dummy"},
+            Authenticator={"enable_auth_state": False, "allow_existing_users": True},
+        )
+    )
 
 
 @pytest.mark.parametrize(("given", "lists", "sentence"), LOST, ids=[case[2] for case in LOST])
