@@ -84,6 +84,11 @@ def test_hub_proxy_and_services_find_each_other(hub: Hub) -> None:
     assert set(roles["dask-gateway"]["scopes"]) == {"list:users", "read:servers", "users:activity"}
 
 
+def test_the_proxy_s_routes_are_looked_at_as_often_as_the_values_say(hub: Hub, values: Values) -> None:
+    said = values["jupyterhub"]["hub"]["config"].get("JupyterHub", {})
+    assert hub.config.JupyterHub.last_activity_interval == said.get("last_activity_interval", 5)
+
+
 def test_the_token_service_shows_the_token_that_the_hub_knows(hub: Hub) -> None:
     known = {service["name"]: service.get("api_token") for service in hub.config.JupyterHub.services}
     deployment = one(hub.objects, "Deployment", "tokens")

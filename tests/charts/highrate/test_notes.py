@@ -28,6 +28,18 @@ def test_the_address_to_log_in_is_told(chart: Chart, values: Values, address: st
     assert f"    {address}\n" in chart.notes(values)
 
 
+@pytest.mark.parametrize("values", [EVERYTHING, TWO_SITES], ids=["proxy", "ingress"])
+@pytest.mark.parametrize(
+    ("base", "path"), [("/", "/"), ("/analysis", "/analysis/"), ("/analysis/", "/analysis/")], ids=lambda text: text
+)
+def test_the_redirect_address_may_be_made_by_appending_to_the_address(
+    chart: Chart, values: Values, base: str, path: str
+) -> None:
+    notes = chart.notes(merged(values, {"jupyterhub": {"hub": {"baseUrl": base}}}))
+    assert f"    https://hub.example.org{path}\n" in notes
+    assert "That address with hub/oauth_callback at its end" in notes
+
+
 @pytest.mark.parametrize("values", [EVERYTHING, TWO_SITES, MINIMAL], ids=["everything", "two sites", "minimal"])
 def test_commands_name_what_the_release_has(chart: Chart, values: Values) -> None:
     release = Release("platform", "somewhere")
