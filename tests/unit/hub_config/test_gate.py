@@ -48,6 +48,15 @@ async def test_groups_decide(traits: dict[str, Any], claims: dict[str, Any], all
             await it.check_allowed("mario", model)
 
 
+async def test_people_who_are_named_keep_nobody_else_in_who_lost_the_group() -> None:
+    """JupyterHub alone takes names for a wish to let in everybody who ever came: it would add them to `allowed_users`."""
+    it = authenticator(allowed_users={"luigi"})
+    it.add_user(User("mario"))  # at each first login, and for everybody at each start of the hub
+    lost = await it._model({"access_token": "a"}, {"sub": "1", "preferred_username": "mario", "groups": ["other"]})
+    assert not await it._allowed("mario", lost)
+    assert await it._allowed("luigi", {**lost, "name": "luigi"})
+
+
 def test_both_group_claims_count_and_are_written_in_one_way() -> None:
     assert groups_of({"wlcg.groups": ["/a/b"], "groups": ["c", "a/b"]}) == {"/a/b", "/c"}
     assert normalised(" a/b/ ") == "/a/b"

@@ -1,0 +1,45 @@
+"""The login as it is configured: what it lacks, and what would let in more people than the groups say.
+
+The hub would start all the same, and tell it at somebody's first login at the earliest.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from hub_config.configured import given
+
+_IAM = "hub.config.IAMAuthenticator"
+# The sections that an authenticator's traits are read from, from the farthest class to its own.
+AUTHENTICATORS = ("Authenticator", "OAuthenticator", "GenericOAuthenticator", "IAMClient", "IAMAuthenticator")
+
+
+def login_problems(c: Any) -> Iterator[str]:
+    """A sentence for each value of the login that is missing, or isn't what it has to be."""
+    if given(c.JupyterHub, "authenticator_class", "") != "iam":
+        return
+    iam = c.IAMAuthenticator
+    for name in ("issuer", "client_id", "allowed_groups"):
+        if not given(iam, name, None) and not (name == "allowed_groups" and given(iam, "allow_all", False)):
+            yield f"{_IAM}.{name}: required, but missing"
+    if not given(iam, "client_secret_file", "") and not given(iam, "client_secret", ""):
+        yield f"{_IAM}.client_secret_file: required, but missing"
+    yield from _opened(c)
+
+
+def _opened(c: Any) -> Iterator[str]:
+    section, existing = _set(c, "allow_existing_users", False)
+    if existing:
+        yield (
+            f"hub.config.{section}.allow_existing_users: whoever was let in once would be for ever, in whatever groups; "
+            "remove it, and name single people in allowed_users"
+        )
+
+
+def _set(c: Any, name: str, default: Any) -> tuple[str, Any]:
+    """The value that the authenticator gets, and the section that it comes from."""
+    found: tuple[str, Any] = AUTHENTICATORS[-1], default
+    for section in AUTHENTICATORS:
+        value = given(c.get(section, {}), name, None)
+        if value is not None:
+            found = section, value
+    return found
