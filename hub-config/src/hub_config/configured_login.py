@@ -3,14 +3,20 @@
 The hub would start all the same, and tell it at somebody's first login at the earliest.
 """
 
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from hub_config.auth.secret_file import unreadable
 from hub_config.configured import given
 
 _IAM = "hub.config.IAMAuthenticator"
 # The sections that an authenticator's traits are read from, from the farthest class to its own.
 AUTHENTICATORS = ("Authenticator", "OAuthenticator", "GenericOAuthenticator", "IAMClient", "IAMAuthenticator")
+
+# Named by the chart's values, and mounted only where there are authorities (caBundle).
+OPTIONAL_CA_FILE = "/etc/highrate/ca/ca.crt"
 
 
 def login_problems(c: Any) -> Iterator[str]:
@@ -23,7 +29,21 @@ def login_problems(c: Any) -> Iterator[str]:
             yield f"{_IAM}.{name}: required, but missing"
     if not given(iam, "client_secret_file", "") and not given(iam, "client_secret", ""):
         yield f"{_IAM}.client_secret_file: required, but missing"
+    yield from _files(iam)
     yield from _opened(c)
+
+
+def _files(iam: Any) -> Iterator[str]:
+    """What can't be used of the files that are read at each request: afterwards the provider would seem to be away."""
+    secret, authorities = given(iam, "client_secret_file", ""), given(iam, "ca_file", "")
+    if secret and not given(iam, "client_secret", "") and (problem := unreadable(secret)):
+        yield f"{_IAM}.client_secret_file: {problem}; mount the Secret with the client's secret there"
+    if authorities and (Path(authorities).exists() or authorities != OPTIONAL_CA_FILE):
+        try:
+            ssl.create_default_context(cafile=authorities)
+        except OSError as error:
+            why = error.strerror if not isinstance(error, ssl.SSLError) else "no certificates in PEM"
+            yield f"{_IAM}.ca_file: {authorities} can't be read ({why}); mount the ConfigMap with the authorities there"
 
 
 def _opened(c: Any) -> Iterator[str]:

@@ -90,8 +90,18 @@ SENTENCES: list[tuple[str, str, Any, str]] = [
     ("IAMAuthenticator", "issuer", "", "hub.config.IAMAuthenticator.issuer: required"),
     ("IAMAuthenticator", "allowed_groups", set(), "hub.config.IAMAuthenticator.allowed_groups: required"),
     ("IAMAuthenticator", "client_secret", "", "hub.config.IAMAuthenticator.client_secret_file: required"),
-    ("IAMAuthenticator", "allow_existing_users", True, "IAMAuthenticator.allow_existing_users: whoever was let in once"),
-    ("Authenticator", "allow_existing_users", True, "hub.config.Authenticator.allow_existing_users: whoever was let in"),
+    (
+        "IAMAuthenticator",
+        "allow_existing_users",
+        True,
+        "IAMAuthenticator.allow_existing_users: whoever was let in once",
+    ),
+    (
+        "Authenticator",
+        "allow_existing_users",
+        True,
+        "hub.config.Authenticator.allow_existing_users: whoever was let in",
+    ),
 ]
 
 

@@ -1,6 +1,5 @@
 """Who is let in: tables of (configuration, claims) and what follows, asked of the real authenticator."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,12 +129,3 @@ def test_endpoints_follow_from_the_issuer(issuer: str) -> None:
     assert it.enable_auth_state
     assert it.refresh_pre_spawn
     assert getattr(it, "auth_refresh_strict", True), "JupyterHub 6 has it off"
-
-
-def test_the_clients_secret_comes_from_a_file(tmp_path: Path) -> None:
-    from hub_config.auth.iam import IAMAuthenticator
-
-    (tmp_path / "secret").write_text("the secret\n")
-    assert IAMAuthenticator(client_secret_file=str(tmp_path / "secret")).client_secret == "the secret"
-    with pytest.raises(ValueError, match="can't be read"):
-        _ = IAMAuthenticator(client_secret_file=str(tmp_path / "missing")).client_secret

@@ -18,6 +18,10 @@ class Unreachable(Exception):
     """The provider didn't answer, or nothing that makes sense."""
 
 
+class Misconfigured(Unreachable):
+    """It can't be asked, and it's the platform's own fault: for administrators, who find the text in the log."""
+
+
 @contextlib.contextmanager
 def classified() -> Iterator[None]:
     """Errors of a request to the provider as one of the two."""
