@@ -116,3 +116,29 @@ async def test_authorities_that_cannot_be_read_any_more_are_not_a_provider_that_
 
 def test_a_secret_that_is_set_needs_no_file() -> None:
     assert authenticator(client_secret="set").client_secret == "set"
+
+
+@pytest.mark.parametrize("mode", ["refuse the client", "disable the client"])
+async def test_a_client_that_is_refused_logs_nobody_out(
+    iam: PeopleIam, mode: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    it, user = make(iam), logged_in(iam, age=1000)
+    iam.token_mode = mode
+    it.log.propagate = True
+    assert await it.refresh_user(user)
+    assert await it.keeps_server(user)
+    (told,) = [record for record in caplog.records if "can't be renewed now" in record.getMessage()]
+    assert told.levelname == "ERROR"
+    assert "refuses the platform's own client" in told.getMessage()
+    assert "check client_id, the secret in client_secret_file" in told.getMessage()
+    iam.token_mode = "ok"
+    grow_older(user, 1000)
+    assert await it.refresh_user(user), "the refresh token was kept"
+
+
+@pytest.mark.parametrize("mode", ["refuse the client", "disable the client"])
+async def test_a_login_meanwhile_is_told_that_it_is_not_the_persons_fault(iam: PeopleIam, mode: Any) -> None:
+    iam.token_mode = mode
+    with pytest.raises(web.HTTPError, match="administrators to mend") as refused:
+        await login(iam)
+    assert refused.value.status_code == 503
