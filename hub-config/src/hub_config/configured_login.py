@@ -3,10 +3,12 @@
 The hub would start all the same, and tell it at somebody's first login at the earliest.
 """
 
+import ipaddress
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from hub_config.auth.secret_file import unreadable
 from hub_config.configured import given
@@ -29,8 +31,28 @@ def login_problems(c: Any) -> Iterator[str]:
             yield f"{_IAM}.{name}: required, but missing"
     if not given(iam, "client_secret_file", "") and not given(iam, "client_secret", ""):
         yield f"{_IAM}.client_secret_file: required, but missing"
+    if (issuer := str(given(iam, "issuer", ""))) and not _trusted(issuer):
+        yield f'{_IAM}.issuer: "{issuer}" must be https://host[:port][/path] (plain http only on this machine, for tests)'
     yield from _files(iam)
     yield from _opened(c)
+
+
+def _trusted(url: str) -> bool:
+    """Whether secrets and tokens may travel there: by https, or never leaving this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if not parts.hostname or parts.fragment or parts.username:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _files(iam: Any) -> Iterator[str]:
