@@ -34,6 +34,12 @@ def login_problems(c: Any) -> Iterator[str]:
     if (issuer := str(given(iam, "issuer", ""))) and not _trusted(issuer):
         yield f'{_IAM}.issuer: "{issuer}" must be https://host[:port][/path] (plain http only on this machine, for tests)'
     yield from _files(iam)
+    section, kept = _set(c, "enable_auth_state", True)
+    if not kept:
+        yield (
+            f"hub.config.{section}.enable_auth_state: logins couldn't be renewed, and everybody would have to log in again "
+            "every few minutes; remove it"
+        )
     yield from _opened(c)
 
 

@@ -245,3 +245,10 @@ def test_the_client_s_secret_travels_encrypted_or_not_at_all(issuer: str, taken:
     with pytest.raises(ConfigurationError, match=r"hub\.config\.IAMAuthenticator\.issuer: .* must be https") as refused:
         configure(c, values())
     assert len(refused.value.problems) == 1
+
+
+def test_what_the_authenticator_s_own_section_says_counts() -> None:
+    c = z2jh()
+    c.Authenticator.update({"enable_auth_state": False, "allow_existing_users": True})
+    c.IAMAuthenticator.update({"enable_auth_state": True, "allow_existing_users": False})
+    configure(c, values())
