@@ -42,6 +42,15 @@ def test_an_image_for_others_is_not_to_be_had_by_its_reference_either(reference:
     assert resolved({"reference": reference}, ("/icsc/detector",)).image == reference
 
 
+@pytest.mark.parametrize("registry", ["Registry.test", "registry.test:443", "REGISTRY.TEST:0443"])
+def test_nor_by_another_spelling_of_its_registry(registry: str) -> None:
+    with pytest.raises(NotPossible, match="can't be started by you"):
+        resolved({"reference": f"{registry}/det:3"})
+    assert resolved({"reference": f"{registry}/mine:1"}).image == "registry.test/mine:1", (
+        "under the name that was judged"
+    )
+
+
 def test_what_is_started_is_the_whole_reference_that_was_judged() -> None:
     given = values()
     everywhere = settings({**given, "catalogue": {**given["catalogue"], "freeImage": {"enabled": True}}}).catalogue
