@@ -111,7 +111,20 @@ def test_every_reason_is_told_at_once() -> None:
     assert len(refused.value.sentences) == 3
     with pytest.raises(NotPossible) as refused:
         resolved({"a": 1, "b": 2, "cores": "x"})
-    assert len(refused.value.sentences) == 3
+    assert refused.value.sentences == (
+        "There is no option 'a', 'b'; there are: image, reference, cores, memory.",
+        "The option cores is a whole number.",
+    )
+
+
+def test_of_very_many_names_that_are_none_a_few_are_told() -> None:
+    with pytest.raises(NotPossible) as refused:
+        resolved({f"{number}{'x' * 1000}": None for number in range(10_000)})
+    assert refused.value.sentences == (
+        "There is no option "
+        + ", ".join(f"'{number}{'x' * 39}'" for number in range(5))
+        + " and 9995 more; there are: image, reference, cores, memory.",
+    )
 
 
 def test_somebody_for_whom_nothing_is_meant_is_told() -> None:
