@@ -252,3 +252,17 @@ async def test_who_has_to_log_in_again_can_log_out(place: Place) -> None:
     _, user = await place.hub.api("GET", "users/rosalina")
     assert user["auth_state"].keys() == {"subject", "ended_at"}
     assert "User logged out: rosalina" in place.hub.log.read_text()
+
+
+async def test_the_hub_hears_no_more_of_a_sessions_work_once_its_owner_is_logged_out(place: Place) -> None:
+    """Why such a server counts as idle soon, whatever its kernels do (docs/configuration/hub.md)."""
+    pod = await place.start("koopa", BASE)
+    env = {entry["name"]: entry["value"] for entry in pod["spec"]["containers"][0]["env"]}
+    busy = {"servers": {"": {"last_activity": datetime.now(UTC).isoformat()}}}
+    await place.hub.page("hub/logout")
+    async with asyncio.timeout(30):
+        while (await place.hub.api("POST", "users/koopa/activity", busy, token=env["JUPYTERHUB_API_TOKEN"]))[0] != 403:
+            await asyncio.sleep(0.1)
+    status, _ = await place.hub.api("POST", "users/koopa/activity", busy)
+    assert status == 200, "a service, as the Dask gateway is one, is still heard"
+    assert place.pod("koopa")
