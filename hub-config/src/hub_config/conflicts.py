@@ -18,7 +18,7 @@ from hub_config.spawn.volumes import HOME_VOLUME, mounts, volumes
 PAGE_VARIABLES = {"highrate_request_url": "access.requestUrl", "highrate_contact": "access.contact"}
 SPAWNER = "platform"
 # A session of every kind at once: all variables that one can be given.
-_ANY_SESSION = Session(image="any:1", title="", cores=1, memory=1, offload=True, cvmfs_path="/cvmfs/any")
+_ANY_SESSION = Session(image="any:1", cores=1, memory=1, offload=True)
 _RESTRICTED = "sessions are of the restricted Pod Security standard"
 _OURS = f"{SOURCE}."
 

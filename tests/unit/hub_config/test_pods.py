@@ -1,6 +1,7 @@
 """The pod and the volume of a session, as KubeSpawner makes them from z2jh's configuration and ours."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.unit.hub_config.conftest import configured
 from tests.unit.hub_config.test_options import REFUSED
 
 Make = Callable[..., Any]
+CLIENT = Path(__file__).parents[3] / "client" / "src"
 
 
 async def manifest(spawner: Any) -> dict[str, Any]:
@@ -155,14 +157,18 @@ async def test_programs_are_told_places_and_no_tokens(spawner: Make) -> None:
         "HIGHRATE_TOKENS_URL": "https://tokens:8443",
         "HIGHRATE_TOKEN_PROFILE": "storage",
         "HIGHRATE_CA_FILE": "/etc/highrate/ca/ca.crt",
-        "HIGHRATE_OFFLOAD": "1",
-        "HIGHRATE_OFFLOAD_IMAGE": "/cvmfs/unpacked.test/analysis:2",
         "JUPYTER_IMAGE": "registry.test/analysis:2",
     }
     assert expected.items() <= found.items()
     # the hub's own for the server; JPY_API_TOKEN is its older name
     secrets = {name for name in found if "TOKEN" in name or "SECRET" in name} - {"JPY_API_TOKEN"}
     assert secrets == {"BEARER_TOKEN_FILE", "HIGHRATE_TOKENS_URL", "HIGHRATE_TOKEN_PROFILE", "JUPYTERHUB_API_TOKEN"}
+
+
+async def test_every_variable_that_only_our_programs_know_has_a_reader(spawner: Make) -> None:
+    client = "".join(file.read_text(encoding="utf-8") for file in CLIENT.rglob("*.py"))
+    ours = {name for name in environment(await manifest(spawner())) if name.startswith("HIGHRATE_")}
+    assert ours == {name for name in ours if name in client} != set()
 
 
 async def test_sessions_that_scale_out_find_the_gateway_and_start_workers_from_their_own_image(spawner: Make) -> None:
@@ -179,12 +185,11 @@ async def test_sessions_that_scale_out_find_the_gateway_and_start_workers_from_t
 
 async def test_a_second_start_has_nothing_of_the_first(spawner: Make) -> None:
     """JupyterHub keeps the spawner of a server that was stopped."""
-    one = spawner({"cores": 8})
-    assert environment(await manifest(one))["HIGHRATE_OFFLOAD"] == "1"
+    one = spawner({"cores": 8}, dask={"enabled": True, "url": "http://dask-proxy.hub.svc:8000"})
+    assert environment(await manifest(one))["DASK_GATEWAY__ADDRESS"] == "http://dask-proxy.hub.svc:8000"
     one.user_options = {"image": "base"}
     pod = await manifest(one)
-    assert "HIGHRATE_OFFLOAD" not in environment(pod)
-    assert "HIGHRATE_OFFLOAD_IMAGE" not in environment(pod)
+    assert not [name for name in environment(pod) if name.startswith("DASK_GATEWAY__")]
     assert container(pod)["resources"]["limits"]["cpu"] == 2.0
 
 

@@ -50,11 +50,9 @@ class Session:
     """What is started."""
 
     image: str
-    title: str
     cores: int
     memory: int
     offload: bool = False
-    cvmfs_path: str = ""
 
 
 def parse(given: object) -> Options:
@@ -103,11 +101,11 @@ def resolve(catalogue: Catalogue, groups: Set[str], options: Options) -> Session
         if menu.is_of_others(catalogue, groups, reference):
             raise NotPossible([f"The image {reference} can't be started by you here."])
         # what was judged, not what was typed: a node may complete a short name with another registry
-        return Session(str(reference), options.reference, cores, memory)
+        return Session(str(reference), cores, memory)
     image = _image(catalogue, groups, options.image, problems)
     if problems or image is None:
         raise NotPossible(problems)
-    return Session(image.image, image.title, cores, memory, image.offload, image.cvmfs_path)
+    return Session(image.image, cores, memory, image.offload)
 
 
 def _image(catalogue: Catalogue, groups: Set[str], key: str | None, problems: list[str]) -> Image | None:
