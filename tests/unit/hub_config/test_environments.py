@@ -47,6 +47,14 @@ async def test_sessions_that_scale_out_find_the_gateway_and_start_workers_from_t
     assert not wanted.keys() & environment(await manifest(spawner())).keys()
 
 
+async def test_an_image_of_ones_own_finds_the_gateway_too_and_is_its_workers_image(spawner: Make) -> None:
+    given = {"reference": "Registry.test/mine:1"}
+    found = environment(await manifest(spawner(given, dask={"enabled": True, "url": "http://dask-proxy:8000"})))
+    assert found["DASK_GATEWAY__ADDRESS"] == "http://dask-proxy:8000"
+    assert found["DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE"] == "registry.test/mine:1"
+    assert not [name for name in environment(await manifest(spawner(given))) if name.startswith("DASK_GATEWAY__")]
+
+
 async def test_a_second_start_has_nothing_of_the_first(spawner: Make) -> None:
     """JupyterHub keeps the spawner of a server that was stopped."""
     one = spawner({"cores": 8}, dask={"enabled": True, "url": "http://dask-proxy.hub.svc:8000"})

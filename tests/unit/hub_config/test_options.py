@@ -61,7 +61,13 @@ def test_what_is_started_is_the_whole_reference_that_was_judged() -> None:
 def test_only_images_that_can_scale_out_say_so() -> None:
     assert resolved({}).offload
     assert not resolved({"image": "base"}).offload
-    assert not resolved({"reference": "registry.test/analysis:2"}).offload
+
+
+def test_images_of_ones_own_may_scale_out_unless_the_catalogue_says_that_they_cannot() -> None:
+    assert resolved({"reference": "registry.test/mine:1"}).offload
+    assert resolved({"reference": "registry.test/analysis:2"}).offload
+    assert not resolved({"reference": "registry.test/lab:1"}).offload
+    assert not resolved({"reference": "REGISTRY.test/lab:1"}).offload
 
 
 REFUSED: list[tuple[object, str]] = [

@@ -226,3 +226,7 @@ async def test_a_server_of_somebody_who_may_not_come_in_any_more_is_stopped(
     monkeypatch.setattr(type(one), "ready", True)
     assert await one.poll() == left
     assert len(stopped) == stops
+
+
+async def test_five_wrong_names_do_not_end_the_hub(spawner: Make) -> None:
+    assert spawner().consecutive_failure_limit == 0, "z2jh sets 5 for all spawners"

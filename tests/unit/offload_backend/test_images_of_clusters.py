@@ -1,6 +1,8 @@
 """Which image a cluster gets: the same rules as for sessions, and only such as have Dask."""
 
 import pytest
+from hub_config import settings as hub
+from hub_config.spawn import options as hub_options
 from hub_config.spawn.reference import Reference
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from offload_backend.core.image_choice import ChosenImage, choose
 from offload_backend.core.offer import offer
 from offload_backend.model.image_reference import ImageReference
 
-from tests.unit.offload_backend.facts import CATALOGUE, LAB, THEIRS, settings
+from tests.unit.offload_backend.facts import BARE, CATALOGUE, LAB, THEIRS, settings
 
 UNPACKED = "/cvmfs/unpacked.test/lab:1"
 FREE = {"enabled": True, "registries": ["registry.test/people"], "groups": ["/them"]}
@@ -68,6 +70,31 @@ def test_an_image_of_ones_own_is_used_under_its_whole_name() -> None:
     assert chosen("jovyan/mine:1", free={"enabled": True}) == ChosenImage(
         "docker.io/jovyan/mine:1", "docker.io/jovyan/mine:1"
     )
+
+
+@pytest.mark.parametrize(
+    ("reference", "offload"),
+    [
+        ("registry.test/people/mine:1", True),
+        ("Registry.test/people/mine:1", True),
+        (LAB, True),
+        (THEIRS, True),
+        (BARE, False),
+        (BARE.replace("registry", "Registry"), False),
+    ],
+)
+def test_a_session_of_ones_own_image_gets_workers_of_it_or_is_told_of_no_gateway(reference: str, offload: bool) -> None:
+    """The hub hands its session's image over as the one for clusters."""
+    free = {"enabled": True, "groups": ["/them"]}
+    catalogue = hub.Catalogue.model_validate({**CATALOGUE, "freeImage": free, "defaults": {"cores": 1}})
+    session = hub_options.resolve(catalogue, frozenset({"/them"}), hub_options.parse({"reference": reference}))
+    image = chosen(session.image, "/them", free=free)
+    assert session.offload is offload
+    if offload:
+        assert isinstance(image, ChosenImage)
+        assert image.reference == session.image
+    else:
+        assert "has no Dask" in str(image)
 
 
 def test_an_image_that_is_hidden_is_not_to_be_had_as_ones_own_either() -> None:

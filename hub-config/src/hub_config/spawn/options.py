@@ -52,7 +52,8 @@ class Session:
     image: str
     cores: int
     memory: int
-    offload: bool = False
+    offload: bool
+    """Whether it is told where the Dask gateway is."""
 
 
 def parse(given: object) -> Options:
@@ -100,8 +101,10 @@ def resolve(catalogue: Catalogue, groups: Set[str], options: Options) -> Session
         reference = Reference.parse(options.reference)
         if menu.is_of_others(catalogue, groups, reference):
             raise NotPossible([f"The image {reference} can't be started by you here."])
+        listed = menu.at(catalogue, groups, reference)
+        # of an image that isn't ours nobody knows whether it has Dask; if not, the variables hurt nobody
         # what was judged, not what was typed: a node may complete a short name with another registry
-        return Session(str(reference), cores, memory)
+        return Session(str(reference), cores, memory, offload=listed is None or listed.offload)
     image = _image(catalogue, groups, options.image, problems)
     if problems or image is None:
         raise NotPossible(problems)
