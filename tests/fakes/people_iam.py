@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlencode
 
 from aiohttp import BasicAuth, web
 
-Mode = Literal["ok", "fail", "busy", "refuse", "garbage"]
+Mode = Literal["ok", "fail", "busy", "refuse", "refuse the client", "disable the client", "garbage"]
 
 
 @dataclass
@@ -129,6 +129,13 @@ class PeopleIam:
         self.basic = (known.login, known.password) if known else None
 
 
+_REFUSALS: dict[Mode, tuple[int, str]] = {
+    "refuse": (400, "invalid_grant"),
+    "refuse the client": (401, "invalid_client"),
+    "disable the client": (400, "unauthorized_client"),
+}
+
+
 def _fault(mode: Mode) -> web.Response | None:
     match mode:
         case "ok":
@@ -137,10 +144,10 @@ def _fault(mode: Mode) -> web.Response | None:
             return web.Response(status=502, text="out of order")
         case "busy":
             return web.Response(status=429, headers={"Retry-After": "60"})
-        case "refuse":
-            return web.json_response({"error": "invalid_grant"}, status=400)
         case "garbage":
             return web.Response(text="<html>not json", content_type="application/json")
+    status, error = _REFUSALS[mode]
+    return web.json_response({"error": error}, status=status)
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,7 @@ is asked the same by hub_config (conflicts.py).
 {{/* Names of variables that every session is told; with CVMFS those of the grid as well. */}}
 {{- define "highrate.variables" -}}
 {{- $cvmfs := .Values.jupyterhub.custom.highrate.cvmfs -}}
-HOME XDG_RUNTIME_DIR BEARER_TOKEN_FILE X509_USER_PROXY HIGHRATE_TOKENS_URL HIGHRATE_TOKEN_PROFILE HIGHRATE_CA_FILE HIGHRATE_OFFLOAD HIGHRATE_OFFLOAD_IMAGE
+HOME XDG_RUNTIME_DIR BEARER_TOKEN_FILE X509_USER_PROXY HIGHRATE_TOKENS_URL HIGHRATE_TOKEN_PROFILE HIGHRATE_CA_FILE
 {{- if include "highrate.dask.enabled" . }} DASK_GATEWAY__ADDRESS DASK_GATEWAY__AUTH__TYPE DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE{{ end -}}
 {{- if and (ne $cvmfs.mode "none") $cvmfs.gridSecurity }} X509_CERT_DIR X509_VOMS_DIR VOMS_USERCONF{{ end -}}
 {{- end -}}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from hub_config.configured import SECTIONS, by_name, given, inherited
+from hub_config.configured_login import login_problems
 from hub_config.configured_pod import is_blocker, refused
 from hub_config.settings import SOURCE, Platform
 from hub_config.spawn.environment import environment
@@ -17,7 +18,7 @@ from hub_config.spawn.volumes import HOME_VOLUME, mounts, volumes
 PAGE_VARIABLES = {"highrate_request_url": "access.requestUrl", "highrate_contact": "access.contact"}
 SPAWNER = "platform"
 # A session of every kind at once: all variables that one can be given.
-_ANY_SESSION = Session(image="any:1", title="", cores=1, memory=1, offload=True, cvmfs_path="/cvmfs/any")
+_ANY_SESSION = Session(image="any:1", cores=1, memory=1, offload=True)
 _RESTRICTED = "sessions are of the restricted Pod Security standard"
 _OURS = f"{SOURCE}."
 
@@ -76,7 +77,7 @@ _FAILURE_LIMITS = (5, 0)
 
 def conflicts(c: Any, platform: Platform | None) -> list[str]:
     """What is configured and contradicts the platform; without its values (which can't be read), as much as can be said."""
-    found = [*_of_z2jhs_pods(c), *_ineffective_traits(c), *_ineffective_for_the_hub(c), *_of_the_login(c)]
+    found = [*_of_z2jhs_pods(c), *_ineffective_traits(c), *_ineffective_for_the_hub(c), *login_problems(c)]
     if platform is not None:
         found += [*_ineffective_variables(c, platform), *_colliding_volumes(c, platform), *refused(c, platform)]
     return found
@@ -146,14 +147,3 @@ def _of_z2jhs_pods(c: Any) -> Iterator[str]:
             "singleuser.cloudMetadata.blockWithIptables: set it to false; it needs a privileged container, "
             "policies do the same"
         )
-
-
-def _of_the_login(c: Any) -> Iterator[str]:
-    if given(c.JupyterHub, "authenticator_class", "") != "iam":
-        return
-    iam = c.IAMAuthenticator
-    for name in ("issuer", "client_id", "allowed_groups"):
-        if not given(iam, name, None) and not (name == "allowed_groups" and given(iam, "allow_all", False)):
-            yield f"hub.config.IAMAuthenticator.{name}: required, but missing"
-    if not given(iam, "client_secret_file", "") and not given(iam, "client_secret", ""):
-        yield "hub.config.IAMAuthenticator.client_secret_file: required, but missing"

@@ -1,7 +1,8 @@
-"""The values under `jupyterhub.custom.highrate`: closed, checked as a whole, documented here once.
+"""The values under `jupyterhub.custom.highrate`: closed, checked as a whole.
 
-The chart's reference of values and its JSON schema are made from these models. A key that nobody reads doesn't pass, and every
-problem is told in one go: a hub that restarts for each spelling mistake costs an evening.
+A key that nobody reads doesn't pass, and every problem is told in one go: a hub that restarts for each spelling mistake costs an
+evening. The chart describes the same keys for its reference and its JSON schema (charts/highrate/values.source.yaml, of which
+charts/reference.py makes both); a test compares the two.
 """
 
 import re
@@ -196,7 +197,7 @@ def parse(data: object) -> Platform:
 
 
 def json_schema() -> dict[str, Any]:
-    """The schema of `jupyterhub.custom.highrate`, for the chart."""
+    """The schema of `jupyterhub.custom.highrate`, which the chart's is compared with."""
     return Platform.model_json_schema(by_alias=True)
 
 

@@ -15,6 +15,7 @@ from tests.charts.navigation import Workload, workloads
 from tests.charts.rendering import Object
 
 PLACE = "/usr/local/etc/jupyterhub"
+SECRET_OF_THE_CLIENT = "/etc/highrate/iam"
 GIVEN: Mapping[str, Mapping[str, str]] = {
     "highrate-iam": {"client-secret": "secret of the client\n"},
     "our-client": {"client-secret": "secret of the client\n"},
@@ -33,8 +34,8 @@ class Hub:
     config: Config
 
     def file(self, path: str) -> Path:
-        """A file of the pod."""
-        return self.folder / path.lstrip("/")
+        """A file of the pod, whether its path is the pod's or already that of the file here."""
+        return self.folder / path.removeprefix(str(self.folder)).lstrip("/")
 
 
 def workload(objects: list[Object]) -> Workload:
@@ -55,6 +56,11 @@ def run(objects: list[Object], folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     place = folder / PLACE.lstrip("/")
     for script in place.glob("*.py"):
         script.write_text(script.read_text(encoding="utf-8").replace(PLACE, str(place)), encoding="utf-8")
+    for given in place.rglob("values.yaml"):
+        # the hub doesn't start without it
+        text = given.read_text(encoding="utf-8")
+        there = str(folder / SECRET_OF_THE_CLIENT.lstrip("/"))
+        given.write_text(text.replace(SECRET_OF_THE_CLIENT, there), encoding="utf-8")
     variables = environment(objects, workload(objects), "hub")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -245,7 +245,7 @@ def test_the_chart_knows_all_variables_volumes_and_paths_of_a_session(chart: Cha
     told = {"url": "https://tokens.example.org", "caConfigMap": "authority", "profile": "storage"}
     found = {"tokens": told, "dask": {"url": "http://gateway.example.org"}}
     platform = parse(merged(users["jupyterhub"]["custom"]["highrate"], found))
-    session = Session(image="a:1", title="", cores=1, memory=1, offload=True, cvmfs_path="/cvmfs/a")
+    session = Session(image="a:1", cores=1, memory=1, offload=True)
     paths = [str(place["mountPath"]) for place in mounts(platform).values()]
     ours: Values = {
         "extraEnv": dict.fromkeys(environment(platform, session), "theirs"),

@@ -90,6 +90,18 @@ SENTENCES: list[tuple[str, str, Any, str]] = [
     ("IAMAuthenticator", "issuer", "", "hub.config.IAMAuthenticator.issuer: required"),
     ("IAMAuthenticator", "allowed_groups", set(), "hub.config.IAMAuthenticator.allowed_groups: required"),
     ("IAMAuthenticator", "client_secret", "", "hub.config.IAMAuthenticator.client_secret_file: required"),
+    (
+        "IAMAuthenticator",
+        "allow_existing_users",
+        True,
+        "IAMAuthenticator.allow_existing_users: whoever was let in once",
+    ),
+    (
+        "Authenticator",
+        "allow_existing_users",
+        True,
+        "hub.config.Authenticator.allow_existing_users: whoever was let in",
+    ),
 ]
 
 
@@ -203,3 +215,40 @@ def test_problems_of_both_kinds_come_in_one_error() -> None:
     with pytest.raises(ConfigurationError) as refused:
         configure(c, values(hme={}))
     assert len(refused.value.problems) == 6
+
+
+@pytest.mark.parametrize(
+    ("issuer", "taken"),
+    [
+        ("https://iam.test", True),
+        ("https://iam.test:8443/realms/icsc/", True),
+        ("http://localhost:8080/", True),
+        ("http://127.0.0.1:8080/", True),
+        ("http://[::1]:8080/", True),
+        ("http://iam.test/", False),
+        ("http://10.0.0.1/", False),
+        ("http://localhost.iam.test/", False),
+        ("iam.test", False),
+        ("https:///iam", False),
+        ("https://user@iam.test/", False),
+        ("https://iam.test/#x", False),
+        ("https://[iam", False),
+        ("ftp://iam.test/", False),
+    ],
+)
+def test_the_client_s_secret_travels_encrypted_or_not_at_all(issuer: str, taken: bool) -> None:
+    c = z2jh()
+    c.IAMAuthenticator.issuer = issuer
+    if taken:
+        configure(c, values())
+        return
+    with pytest.raises(ConfigurationError, match=r"hub\.config\.IAMAuthenticator\.issuer: .* must be https") as refused:
+        configure(c, values())
+    assert len(refused.value.problems) == 1
+
+
+def test_what_the_authenticator_s_own_section_says_counts() -> None:
+    c = z2jh()
+    c.Authenticator.update({"enable_auth_state": False, "allow_existing_users": True})
+    c.IAMAuthenticator.update({"enable_auth_state": True, "allow_existing_users": False})
+    configure(c, values())

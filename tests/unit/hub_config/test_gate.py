@@ -1,6 +1,5 @@
 """Who is let in: tables of (configuration, claims) and what follows, asked of the real authenticator."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +45,15 @@ async def test_groups_decide(traits: dict[str, Any], claims: dict[str, Any], all
     if not allowed:
         with pytest.raises(NotAMember, match="mario"):
             await it.check_allowed("mario", model)
+
+
+async def test_people_who_are_named_keep_nobody_else_in_who_lost_the_group() -> None:
+    """JupyterHub alone takes names for a wish to let in everybody who ever came: it would add them to `allowed_users`."""
+    it = authenticator(allowed_users={"luigi"})
+    it.add_user(User("mario"))  # at each first login, and for everybody at each start of the hub
+    lost = await it._model({"access_token": "a"}, {"sub": "1", "preferred_username": "mario", "groups": ["other"]})
+    assert not await it._allowed("mario", lost)
+    assert await it._allowed("luigi", {**lost, "name": "luigi"})
 
 
 def test_both_group_claims_count_and_are_written_in_one_way() -> None:
@@ -121,12 +129,3 @@ def test_endpoints_follow_from_the_issuer(issuer: str) -> None:
     assert it.enable_auth_state
     assert it.refresh_pre_spawn
     assert getattr(it, "auth_refresh_strict", True), "JupyterHub 6 has it off"
-
-
-def test_the_clients_secret_comes_from_a_file(tmp_path: Path) -> None:
-    from hub_config.auth.iam import IAMAuthenticator
-
-    (tmp_path / "secret").write_text("the secret\n")
-    assert IAMAuthenticator(client_secret_file=str(tmp_path / "secret")).client_secret == "the secret"
-    with pytest.raises(ValueError, match="can't be read"):
-        _ = IAMAuthenticator(client_secret_file=str(tmp_path / "missing")).client_secret

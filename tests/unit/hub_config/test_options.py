@@ -42,6 +42,15 @@ def test_an_image_for_others_is_not_to_be_had_by_its_reference_either(reference:
     assert resolved({"reference": reference}, ("/icsc/detector",)).image == reference
 
 
+@pytest.mark.parametrize("registry", ["Registry.test", "registry.test:443", "REGISTRY.TEST:0443"])
+def test_nor_by_another_spelling_of_its_registry(registry: str) -> None:
+    with pytest.raises(NotPossible, match="can't be started by you"):
+        resolved({"reference": f"{registry}/det:3"})
+    assert resolved({"reference": f"{registry}/mine:1"}).image == "registry.test/mine:1", (
+        "under the name that was judged"
+    )
+
+
 def test_what_is_started_is_the_whole_reference_that_was_judged() -> None:
     given = values()
     everywhere = settings({**given, "catalogue": {**given["catalogue"], "freeImage": {"enabled": True}}}).catalogue
@@ -50,9 +59,15 @@ def test_what_is_started_is_the_whole_reference_that_was_judged() -> None:
 
 
 def test_only_images_that_can_scale_out_say_so() -> None:
-    assert (resolved({}).offload, resolved({}).cvmfs_path) == (True, "/cvmfs/unpacked.test/analysis:2")
+    assert resolved({}).offload
     assert not resolved({"image": "base"}).offload
-    assert not resolved({"reference": "registry.test/analysis:2"}).offload
+
+
+def test_images_of_ones_own_may_scale_out_unless_the_catalogue_says_that_they_cannot() -> None:
+    assert resolved({"reference": "registry.test/mine:1"}).offload
+    assert resolved({"reference": "registry.test/analysis:2"}).offload
+    assert not resolved({"reference": "registry.test/lab:1"}).offload
+    assert not resolved({"reference": "REGISTRY.test/lab:1"}).offload
 
 
 REFUSED: list[tuple[object, str]] = [
@@ -102,7 +117,20 @@ def test_every_reason_is_told_at_once() -> None:
     assert len(refused.value.sentences) == 3
     with pytest.raises(NotPossible) as refused:
         resolved({"a": 1, "b": 2, "cores": "x"})
-    assert len(refused.value.sentences) == 3
+    assert refused.value.sentences == (
+        "There is no option 'a', 'b'; there are: image, reference, cores, memory.",
+        "The option cores is a whole number.",
+    )
+
+
+def test_of_very_many_names_that_are_none_a_few_are_told() -> None:
+    with pytest.raises(NotPossible) as refused:
+        resolved({f"{number}{'x' * 1000}": None for number in range(10_000)})
+    assert refused.value.sentences == (
+        "There is no option "
+        + ", ".join(f"'{number}{'x' * 39}'" for number in range(5))
+        + " and 9995 more; there are: image, reference, cores, memory.",
+    )
 
 
 def test_somebody_for_whom_nothing_is_meant_is_told() -> None:

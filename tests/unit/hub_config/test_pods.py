@@ -145,62 +145,6 @@ async def test_cvmfs_is_read_only_and_sees_repositories_mounted_later(
     assert told.items() <= environment(pod).items()
 
 
-async def test_programs_are_told_places_and_no_tokens(spawner: Make) -> None:
-    found = environment(await manifest(spawner()))
-    expected = {
-        "HOME": "/home/jovyan",
-        "XDG_RUNTIME_DIR": "/run/highrate",
-        "BEARER_TOKEN_FILE": "/run/highrate/bt_u1000",
-        "X509_USER_PROXY": "/run/highrate/x509up_u1000",
-        "HIGHRATE_TOKENS_URL": "https://tokens:8443",
-        "HIGHRATE_TOKEN_PROFILE": "storage",
-        "HIGHRATE_CA_FILE": "/etc/highrate/ca/ca.crt",
-        "HIGHRATE_OFFLOAD": "1",
-        "HIGHRATE_OFFLOAD_IMAGE": "/cvmfs/unpacked.test/analysis:2",
-        "JUPYTER_IMAGE": "registry.test/analysis:2",
-    }
-    assert expected.items() <= found.items()
-    # the hub's own for the server; JPY_API_TOKEN is its older name
-    secrets = {name for name in found if "TOKEN" in name or "SECRET" in name} - {"JPY_API_TOKEN"}
-    assert secrets == {"BEARER_TOKEN_FILE", "HIGHRATE_TOKENS_URL", "HIGHRATE_TOKEN_PROFILE", "JUPYTERHUB_API_TOKEN"}
-
-
-async def test_sessions_that_scale_out_find_the_gateway_and_start_workers_from_their_own_image(spawner: Make) -> None:
-    dask: dict[str, Any] = {"dask": {"enabled": True, "url": "http://dask-proxy.hub.svc:8000"}}
-    wanted = {
-        "DASK_GATEWAY__ADDRESS": "http://dask-proxy.hub.svc:8000",
-        "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
-        "DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE": "registry.test/analysis:2",
-    }
-    assert wanted.items() <= environment(await manifest(spawner(**dask))).items()
-    assert not wanted.keys() & environment(await manifest(spawner({"image": "base"}, **dask))).keys()
-    assert not wanted.keys() & environment(await manifest(spawner())).keys()
-
-
-async def test_a_second_start_has_nothing_of_the_first(spawner: Make) -> None:
-    """JupyterHub keeps the spawner of a server that was stopped."""
-    one = spawner({"cores": 8})
-    assert environment(await manifest(one))["HIGHRATE_OFFLOAD"] == "1"
-    one.user_options = {"image": "base"}
-    pod = await manifest(one)
-    assert "HIGHRATE_OFFLOAD" not in environment(pod)
-    assert "HIGHRATE_OFFLOAD_IMAGE" not in environment(pod)
-    assert container(pod)["resources"]["limits"]["cpu"] == 2.0
-
-
-async def test_braces_in_an_address_are_text(spawner: Make) -> None:
-    """KubeSpawner runs str.format over what an administrator sets."""
-    tokens = {"url": "https://tokens/{x}"}
-    assert environment(await manifest(spawner(tokens=tokens)))["HIGHRATE_TOKENS_URL"] == "https://tokens/{x}"
-
-
-async def test_an_administrators_variable_does_not_move_the_token_file(spawner: Make) -> None:
-    c = configured()
-    c.KubeSpawner.environment = {"BEARER_TOKEN_FILE": "/home/jovyan/token", "THEIRS": "1"}
-    found = environment(await manifest(spawner(config=c)))
-    assert (found["BEARER_TOKEN_FILE"], found["THEIRS"]) == ("/run/highrate/bt_u1000", "1")
-
-
 @pytest.mark.parametrize(("given", "words"), REFUSED)
 async def test_what_comes_by_rest_is_refused_before_anything_is_made(spawner: Make, given: object, words: str) -> None:
     with pytest.raises(Refusal) as refused:
@@ -352,7 +296,3 @@ async def test_the_folder_of_the_node_is_only_read(spawner: Make, caplog: pytest
     one = spawner(cvmfs=NODE)
     one.modify_pod_hook = write
     await refused(one, joined(one), caplog, "spec.containers[1].volumeMounts[0].readOnly is not true")
-
-
-async def test_five_wrong_names_do_not_end_the_hub(spawner: Make) -> None:
-    assert spawner().consecutive_failure_limit == 0, "z2jh sets 5 for all spawners"

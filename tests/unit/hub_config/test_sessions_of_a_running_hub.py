@@ -23,6 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 BASE = {"image": "base", "cores": 1, "memory": 2}
 # what takes minutes at a site, in seconds
 AUTHENTICATOR = {"auth_refresh_age": 1, "groups_max_age": 2}
+LOGIN_COOKIE = "jupyterhub-hub-login"
 SPAWNER = {"poll_interval": 1, "start_timeout": 20, "delete_grace_period": 0}
 
 
@@ -69,6 +70,7 @@ class Place:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
     people = {name: ["/icsc"] for name in ("mario", "peach", "toad", "yoshi", "daisy", "bowser", "wario", "luma")}
+    people |= {name: ["/icsc"] for name in ("rosalina", "koopa")}
     async with running_iam(PeopleIam(groups=people)) as iam, kubernetes_api.running(KubernetesApi()) as kube:
         traits = {
             "issuer": iam.url,
@@ -233,3 +235,34 @@ async def test_who_lost_the_group_loses_the_server_and_is_told_which_group(place
     assert "unhandled user_options" not in place.hub.log.read_text()
     place.iam.groups["bowser"] = ["/icsc"]
     assert await place.start("bowser"), "nothing is held against who is a member again"
+
+
+async def test_who_has_to_log_in_again_can_log_out(place: Place) -> None:
+    await place.log_in("rosalina")
+    refresh_token = (await place.hub.api("GET", "users/rosalina"))[1]["auth_state"]["refresh_token"]
+    place.iam.token_mode = "refuse"
+    async with asyncio.timeout(30):
+        while (await place.hub.page("hub/home"))[0] == 200:
+            await asyncio.sleep(0.1)
+    cookies = place.hub.browser.cookie_jar
+    assert LOGIN_COOKIE in {cookie.key for cookie in cookies}
+    assert await place.hub.page("hub/logout") == (200, "logged out of the provider")
+    assert LOGIN_COOKIE not in {cookie.key for cookie in cookies}
+    assert place.iam.revoked[-1:] == [refresh_token]
+    _, user = await place.hub.api("GET", "users/rosalina")
+    assert user["auth_state"].keys() == {"subject", "ended_at"}
+    assert "User logged out: rosalina" in place.hub.log.read_text()
+
+
+async def test_the_hub_hears_no_more_of_a_sessions_work_once_its_owner_is_logged_out(place: Place) -> None:
+    """Why such a server counts as idle soon, whatever its kernels do (docs/configuration/hub.md)."""
+    pod = await place.start("koopa", BASE)
+    env = {entry["name"]: entry["value"] for entry in pod["spec"]["containers"][0]["env"]}
+    busy = {"servers": {"": {"last_activity": datetime.now(UTC).isoformat()}}}
+    await place.hub.page("hub/logout")
+    async with asyncio.timeout(30):
+        while (await place.hub.api("POST", "users/koopa/activity", busy, token=env["JUPYTERHUB_API_TOKEN"]))[0] != 403:
+            await asyncio.sleep(0.1)
+    status, _ = await place.hub.api("POST", "users/koopa/activity", busy)
+    assert status == 200, "a service, as the Dask gateway is one, is still heard"
+    assert place.pod("koopa")

@@ -32,6 +32,8 @@ def unscheduled(message: str) -> dict[str, Any]:
 
 
 NOT_FOUND = 'failed to resolve reference "r.test/a:1": r.test/a:1: not found'
+DEADLINE = "context deadline exceeded"
+RESERVED = 'failed to reserve container name "notebook_jupyter-mario_hub_0": name is reserved for "8c1f"'
 ROOT = "container has runAsNonRoot and image will run as root (pod: ...)"
 
 
@@ -57,6 +59,10 @@ ROOT = "container has runAsNonRoot and image will run as root (pod: ...)"
             "more memory",
         ),
         # trying again may help
+        (waiting("CreateContainerError", DEADLINE), None),
+        (waiting("RunContainerError", DEADLINE), None),
+        (waiting("CreateContainerError", RESERVED), None),
+        (waiting("CreateContainerConfigError", DEADLINE), "doesn't start (CreateContainerConfigError"),
         (waiting("ErrImagePull", "dial tcp: i/o timeout"), None),
         (waiting("ImagePullBackOff", "Back-off pulling image"), None),
         (waiting("ContainerCreating"), None),
@@ -156,6 +162,18 @@ async def test_a_machine_is_waited_for_until_shortly_before_the_hub_gives_up(
         one.is_pod_running(seen)
 
 
+async def test_a_busy_machine_is_waited_for_as_long(spawner: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, now = starting(spawner()), 1000.0
+    one._waiting_since = now
+    monkeypatch.setattr("hub_config.spawn.spawner.time", SimpleNamespace(monotonic=lambda: now))
+    now += 260  # of 300
+    assert not one.is_pod_running(waiting("CreateContainerError", DEADLINE))
+    now += 15
+    with pytest.raises(Refusal, match="too busy to start the server"):
+        one.is_pod_running(waiting("CreateContainerError", RESERVED))
+    assert not one.is_pod_running(waiting("ContainerCreating")), "the hub says how long it has waited"
+
+
 async def test_progress_is_in_plain_words(spawner: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     async def steps(_self: Any) -> AsyncIterator[dict[str, Any]]:
         yield {"message": "patience"}
@@ -208,3 +226,7 @@ async def test_a_server_of_somebody_who_may_not_come_in_any_more_is_stopped(
     monkeypatch.setattr(type(one), "ready", True)
     assert await one.poll() == left
     assert len(stopped) == stops
+
+
+async def test_five_wrong_names_do_not_end_the_hub(spawner: Make) -> None:
+    assert spawner().consecutive_failure_limit == 0, "z2jh sets 5 for all spawners"

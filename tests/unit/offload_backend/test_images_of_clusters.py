@@ -1,6 +1,8 @@
 """Which image a cluster gets: the same rules as for sessions, and only such as have Dask."""
 
 import pytest
+from hub_config import settings as hub
+from hub_config.spawn import options as hub_options
 from hub_config.spawn.reference import Reference
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,12 +10,12 @@ from offload_backend.core.image_choice import ChosenImage, choose
 from offload_backend.core.offer import offer
 from offload_backend.model.image_reference import ImageReference
 
-from tests.unit.offload_backend.facts import CATALOGUE, LAB, THEIRS, settings
+from tests.unit.offload_backend.facts import BARE, CATALOGUE, LAB, THEIRS, settings
 
 UNPACKED = "/cvmfs/unpacked.test/lab:1"
 FREE = {"enabled": True, "registries": ["registry.test/people"], "groups": ["/them"]}
 PIECES = st.sampled_from(
-    ["registry.test", "localhost:5000", "lab", "a/b", "/", ":", "1.2", "latest", "@sha256:", "A", ".."]
+    ["registry.test", "localhost:5000", ":443", ":0443", "lab", "a/b", "/", ":", "1.2", "latest", "@sha256:", "A", ".."]
 )
 
 
@@ -24,7 +26,7 @@ def chosen(wanted: str, *groups: str, free: object = None) -> ChosenImage | str:
     return image or " ".join(problems)
 
 
-@pytest.mark.parametrize("wanted", ["", "lab", LAB, UNPACKED])
+@pytest.mark.parametrize("wanted", ["", "lab", LAB, LAB.replace("registry.test", "Registry.test:443"), UNPACKED])
 def test_an_image_of_the_catalogue_has_many_names_and_lies_unpacked_at_sites(wanted: str) -> None:
     assert chosen(wanted) == ChosenImage(LAB, UNPACKED)
 
@@ -70,8 +72,34 @@ def test_an_image_of_ones_own_is_used_under_its_whole_name() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("reference", "offload"),
+    [
+        ("registry.test/people/mine:1", True),
+        ("Registry.test/people/mine:1", True),
+        (LAB, True),
+        (THEIRS, True),
+        (BARE, False),
+        (BARE.replace("registry", "Registry"), False),
+    ],
+)
+def test_a_session_of_ones_own_image_gets_workers_of_it_or_is_told_of_no_gateway(reference: str, offload: bool) -> None:
+    """The hub hands its session's image over as the one for clusters."""
+    free = {"enabled": True, "groups": ["/them"]}
+    catalogue = hub.Catalogue.model_validate({**CATALOGUE, "freeImage": free, "defaults": {"cores": 1}})
+    session = hub_options.resolve(catalogue, frozenset({"/them"}), hub_options.parse({"reference": reference}))
+    image = chosen(session.image, "/them", free=free)
+    assert session.offload is offload
+    if offload:
+        assert isinstance(image, ChosenImage)
+        assert image.reference == session.image
+    else:
+        assert "has no Dask" in str(image)
+
+
 def test_an_image_that_is_hidden_is_not_to_be_had_as_ones_own_either() -> None:
-    assert "can't be used by you" in str(chosen("registry.test/theirs:4", free={"enabled": True}))
+    for registry in ("registry.test", "REGISTRY.test", "registry.test:443"):
+        assert "can't be used by you" in str(chosen(f"{registry}/theirs:4", free={"enabled": True}))
 
 
 @given(st.lists(PIECES, max_size=6).map("".join))
@@ -81,6 +109,31 @@ def test_references_are_read_exactly_as_the_hub_reads_them(text: str) -> None:
             found = kind.parse(text)
         except ValueError:
             return None
-        return str(found), found.moves, found.lies_in(["registry.test/a", "localhost:5000"])
+        assert kind.parse(str(found)) == found
+        return str(found), found.registry, found.repository, found.moves, found.lies_in(["registry.test/a", "A:443"])
 
     assert read(ImageReference) == read(Reference)
+
+
+HOSTS = [
+    "registry.test",
+    "Registry.TEST",
+    "registry.test:443",
+    "localhost",
+    "Host",
+    "host:443",
+    "host:5000",
+    "index.docker.io",
+]
+
+
+@given(
+    host=st.sampled_from([*HOSTS, "docker.io", "DOCKER.io:0443", "[::1]", "[::1]:443", "a.b:00080"]),
+    rest=st.sampled_from(["lab", "a/b", "a/b:1.2", "a:1"]),
+    place=st.sampled_from([*HOSTS, "registry.test:0443/a", "docker.io/library", "[::1]:443"]),
+)
+def test_registries_have_one_spelling_in_both(host: str, rest: str, place: str) -> None:
+    mine, hubs = ImageReference.parse(f"{host}/{rest}"), Reference.parse(f"{host}/{rest}")
+    assert (str(mine), mine.place) == (str(hubs), (hubs.registry, hubs.repository))
+    assert mine.lies_in([place]) == hubs.lies_in([place])
+    assert ImageReference.parse(str(mine)) == mine

@@ -8,13 +8,25 @@ from urllib.parse import urlencode
 from oauthenticator.generic import GenericOAuthenticator
 from traitlets import Unicode, default
 
-from hub_config.auth.provider import DEADLINES, Denied, Unreachable, classified
+from hub_config.auth.provider import DEADLINES, Denied, Misconfigured, Unreachable, classified
 from hub_config.auth.refresh import OBTAINED_AT, expires_at
+from hub_config.auth.secret_file import read_secret
+
+
+class Secret(Unicode[str, str]):
+    """The client's secret: what is set, else what is in its file at the moment."""
+
+    def get(self, obj: Any, cls: Any = None) -> Any:
+        value = super().get(obj, cls)
+        return value or obj.secret_of_file()
 
 
 class IAMClient(GenericOAuthenticator):  # type: ignore[misc] # oauthenticator is untyped
     issuer = Unicode("", config=True, help="The provider's issuer; the endpoints are derived from it.")
-    client_secret_file = Unicode("", config=True, help="File with the client's secret, as a Secret is mounted.")
+    client_secret = Secret("", config=True, help="The client's secret itself, where it isn't in a file.")
+    client_secret_file = Unicode(
+        "", config=True, help="File with the client's secret, as a Secret is mounted; read at each use."
+    )
     ca_file = Unicode(
         "",
         config=True,
@@ -41,18 +53,6 @@ class IAMClient(GenericOAuthenticator):  # type: ignore[misc] # oauthenticator i
     def _logout_redirect_url_default(self) -> str:
         # IAM has no end_session_endpoint; this ends the session with it
         return self._at("logout")
-
-    @default("client_secret")
-    def _client_secret_default(self) -> str:
-        if not self.client_secret_file:
-            return ""
-        try:
-            return Path(self.client_secret_file).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ValueError(
-                f"IAMAuthenticator.client_secret_file: {self.client_secret_file} can't be read ({error.strerror}); "
-                "mount the Secret with the client's secret there"
-            ) from error
 
     @default("scope")
     def _scope_default(self) -> list[str]:
@@ -90,11 +90,29 @@ class IAMClient(GenericOAuthenticator):  # type: ignore[misc] # oauthenticator i
     def _auth_refresh_strict_default(self) -> bool:
         return True  # JupyterHub 6 would let a stale login's tokens go on otherwise; 5 doesn't know the trait
 
+    # --- files, read at each use. Raise Misconfigured
+
+    def secret_of_file(self) -> str:
+        if not self.client_secret_file:
+            return ""
+        try:
+            return read_secret(self.client_secret_file)
+        except ValueError as error:
+            raise Misconfigured(f"IAMAuthenticator.client_secret_file: {error}") from error
+
+    def _authorities(self) -> dict[str, str]:
+        if not self.ca_file or not Path(self.ca_file).is_file():
+            return {}
+        try:
+            Path(self.ca_file).open("rb").close()
+        except OSError as error:
+            raise Misconfigured(f"IAMAuthenticator.ca_file: {error}") from error
+        return {"ca_certs": self.ca_file}
+
     # --- requests; each raises Denied or Unreachable
 
     async def httpfetch(self, url: str, *args: Any, **kwargs: Any) -> Any:
-        trust = {"ca_certs": self.ca_file} if self.ca_file and Path(self.ca_file).is_file() else {}
-        return await super().httpfetch(url, *args, **{**DEADLINES, **trust, **kwargs})
+        return await super().httpfetch(url, *args, **{**DEADLINES, **self._authorities(), **kwargs})
 
     async def get_token_info(self, handler: Any, params: dict[str, Any]) -> dict[str, Any]:
         with classified():

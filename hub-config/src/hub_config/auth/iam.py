@@ -18,7 +18,7 @@ from hub_config.auth.login_state import ENDED_AT, SUBJECT, emptied, ended_at, su
 from hub_config.auth.logins import Logins
 from hub_config.auth.logout import RevokingLogoutHandler
 from hub_config.auth.metrics import LOGINS, LOOKS
-from hub_config.auth.provider import Denied, Unreachable
+from hub_config.auth.provider import Denied, Misconfigured, Unreachable
 from hub_config.auth.refresh import Outcome, SingleFlight, expires_at, renewal_due
 from hub_config.auth.refused import NotAMember, SomebodyElse
 from hub_config.pages.links import HANDLERS
@@ -90,8 +90,7 @@ class IAMAuthenticator(IAMClient):
             model: dict[str, Any] = await super().authenticate(handler, data, **kwargs)
         except Unreachable as error:
             LOGINS.labels("unreachable").inc()
-            self.log.error("Login: %s doesn't answer (%s)", self.issuer, error)
-            raise web.HTTPError(503, "The login service doesn't answer. Try again in a minute.") from error
+            raise self._not_now(error) from error
         except Denied as error:
             LOGINS.labels("denied").inc()
             self.log.warning("Login: %s refuses (%s)", self.issuer, error)
@@ -105,6 +104,15 @@ class IAMAuthenticator(IAMClient):
             )
             raise SomebodyElse(known.name)
         return model
+
+    def _not_now(self, error: Unreachable) -> web.HTTPError:
+        if isinstance(error, Misconfigured):
+            self.log.error("Login: nobody can log in: %s", error)
+            return web.HTTPError(
+                503, "The platform can't ask the login service. This is for the platform's administrators to mend."
+            )
+        self.log.error("Login: %s doesn't answer (%s)", self.issuer, error)
+        return web.HTTPError(503, "The login service doesn't answer. Try again in a minute.")
 
     async def check_allowed(self, username: str, auth_model: dict[str, Any] | None) -> bool:
         """JupyterHub's question at login, unless everybody is allowed; asked during a look, an exception would be an error."""
@@ -236,7 +244,8 @@ class IAMAuthenticator(IAMClient):
         try:
             return await self.renew(token, info)
         except Unreachable as error:
-            self.log.warning("The login of %s can't be renewed now: %s", name, error)
+            say = self.log.error if isinstance(error, Misconfigured) else self.log.warning
+            say("The login of %s can't be renewed now: %s", name, error)
             end = expires_at(token)
             if end is not None and now > end + self.outage_grace:
                 raise Denied(f"{self.issuer} doesn't answer for too long") from error

@@ -6,6 +6,11 @@ from oauthenticator.oauth2 import OAuthLogoutHandler
 
 
 class RevokingLogoutHandler(OAuthLogoutHandler):  # type: ignore[misc] # oauthenticator is untyped
+    async def refresh_auth(self, user: Any, force: bool = False) -> Any:
+        """JupyterHub's look at the login with each request. Who logs out needs none: a login that has ended would be nobody's, and
+        its cookie and its refresh token would stay."""
+        return user
+
     async def handle_logout(self) -> None:
         await super().handle_logout()
         # only who is logged in: a mere visit of this address by others revokes nothing

@@ -12,6 +12,12 @@ def visible(catalogue: Catalogue, groups: Set[str]) -> dict[str, Image]:
     return {key: image for key, image in catalogue.images.items() if is_member(groups, image.groups)}
 
 
+def at(catalogue: Catalogue, groups: Set[str], reference: Reference) -> Image | None:
+    """The image of the catalogue that `reference` is, if somebody in `groups` sees one."""
+    images = visible(catalogue, groups).values()
+    return next((image for image in images if Reference.parse(image.image) == reference), None)
+
+
 def is_of_others(catalogue: Catalogue, groups: Set[str], reference: Reference) -> bool:
     """Whether an image lies where one of the catalogue does that somebody in `groups` doesn't see."""
     seen = visible(catalogue, groups)

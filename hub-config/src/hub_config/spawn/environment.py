@@ -21,15 +21,11 @@ def environment(platform: Platform, session: Session) -> dict[str, str]:
             found["HIGHRATE_TOKEN_PROFILE"] = platform.tokens.profile
         if platform.tokens.ca_config_map:
             found["HIGHRATE_CA_FILE"] = f"{CA_FOLDER}/ca.crt"
-    if session.offload:
-        found["HIGHRATE_OFFLOAD"] = "1"
-        if session.cvmfs_path:
-            found["HIGHRATE_OFFLOAD_IMAGE"] = session.cvmfs_path
-        if platform.dask.enabled and platform.dask.url:
-            # Dask's own names: they reach its configuration in images that have no file of ours
-            found["DASK_GATEWAY__ADDRESS"] = platform.dask.url
-            found["DASK_GATEWAY__AUTH__TYPE"] = "jupyterhub"
-            found["DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE"] = session.image
+    if session.offload and platform.dask.enabled and platform.dask.url:
+        # Dask's own names: they reach its configuration in images that have no file of ours
+        found["DASK_GATEWAY__ADDRESS"] = platform.dask.url
+        found["DASK_GATEWAY__AUTH__TYPE"] = "jupyterhub"
+        found["DASK_GATEWAY__CLUSTER__OPTIONS__IMAGE"] = session.image
     grid = platform.cvmfs.grid_security
     if platform.cvmfs.mode != "none" and grid:
         found["X509_CERT_DIR"] = f"{grid}/certificates"

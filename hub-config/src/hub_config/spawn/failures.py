@@ -1,26 +1,48 @@
 """What is wrong with a start, in words for the person who waits: from a pod's status, its events, an API server's refusal."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # In the words of containerd, CRI-O and registries, for an image that trying again won't bring.
 _NO_SUCH_IMAGE = ("not found", "manifest unknown", "name unknown", "does not exist", "no match for platform")
+# In containerd's words, where the kubelet tries again: a node with too much to do. The name is reserved by the try before.
+_BUSY = ("context deadline exceeded", "failed to reserve container name")
 _NOT_FOR_US = ("unauthorized", "authorization failed", "denied", "authentication required")
 
 
 def hopeless(pod: Mapping[str, Any]) -> str | None:
     """Why a pod (as JSON) that isn't running yet will never be; None while there is hope."""
-    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+    for container in _containers(pod):
         state, image = container.get("state") or {}, container.get("image", "")
         if state.get("waiting"):
-            reason, message = state["waiting"].get("reason", ""), (state["waiting"].get("message") or "").lower()
-            sentence = _waits(image, reason, message)
+            reason, message = _waiting(state["waiting"])
+            sentence = None if _is_busy(reason, message) else _waits(image, reason, message)
         else:
             sentence = _ended(image, state["terminated"]) if state.get("terminated") else None
         if sentence:
             return sentence
     return None
+
+
+def overdue(pod: Mapping[str, Any]) -> str | None:
+    """What a pod (as JSON) has waited for that long that there is little hope left; None if it's nothing that has a name."""
+    for container in _containers(pod):
+        if _is_busy(*_waiting((container.get("state") or {}).get("waiting") or {})):
+            return "The machine that was found is too busy to start the server. Try again in a few minutes."
+    return unschedulable(pod)
+
+
+def _containers(pod: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return (pod.get("status") or {}).get("containerStatuses") or ()
+
+
+def _waiting(state: Mapping[str, Any]) -> tuple[str, str]:
+    return state.get("reason") or "", (state.get("message") or "").lower()
+
+
+def _is_busy(reason: str, message: str) -> bool:
+    return reason in ("CreateContainerError", "RunContainerError") and any(words in message for words in _BUSY)
 
 
 def unschedulable(pod: Mapping[str, Any]) -> str | None:

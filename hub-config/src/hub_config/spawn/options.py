@@ -26,6 +26,9 @@ class NotPossible(ValueError):
 
 Text = Annotated[str, Field(min_length=1, max_length=600)]
 Number = Annotated[int, Field(gt=0, lt=10_000)]
+# Of names that aren't ours, how many are told, and how much of each.
+_MOST_NAMES = 5
+_LONGEST_NAME = 40
 
 
 class Options(pydantic.BaseModel):
@@ -47,21 +50,26 @@ class Session:
     """What is started."""
 
     image: str
-    title: str
     cores: int
     memory: int
-    offload: bool = False
-    cvmfs_path: str = ""
+    offload: bool
+    """Whether it is told where the Dask gateway is."""
 
 
 def parse(given: object) -> Options:
     """The body of a REST request, or what the hub remembers. Raises NotPossible."""
     if not isinstance(given, Mapping):
         raise NotPossible(["The options of a server are a JSON object."])
+    # told by itself: there may be as many as fit into a request
+    unknown = [str(name) for name in given if name not in Options.model_fields]
+    problems = [_unknown(unknown)] if unknown else []
     try:
-        return Options.model_validate(dict(given))
+        options = Options.model_validate({name: value for name, value in given.items() if name in Options.model_fields})
     except pydantic.ValidationError as error:
-        raise NotPossible([_sentence(entry["loc"], entry["type"]) for entry in error.errors()]) from error
+        raise NotPossible([*problems, *(_sentence(str(entry["loc"][0])) for entry in error.errors())]) from error
+    if problems:
+        raise NotPossible(problems)
+    return options
 
 
 def from_form(form: Mapping[str, Sequence[object]]) -> dict[str, object]:
@@ -93,12 +101,14 @@ def resolve(catalogue: Catalogue, groups: Set[str], options: Options) -> Session
         reference = Reference.parse(options.reference)
         if menu.is_of_others(catalogue, groups, reference):
             raise NotPossible([f"The image {reference} can't be started by you here."])
+        listed = menu.at(catalogue, groups, reference)
+        # of an image that isn't ours nobody knows whether it has Dask; if not, the variables hurt nobody
         # what was judged, not what was typed: a node may complete a short name with another registry
-        return Session(str(reference), options.reference, cores, memory)
+        return Session(str(reference), cores, memory, offload=listed is None or listed.offload)
     image = _image(catalogue, groups, options.image, problems)
     if problems or image is None:
         raise NotPossible(problems)
-    return Session(image.image, image.title, cores, memory, image.offload, image.cvmfs_path)
+    return Session(image.image, cores, memory, image.offload)
 
 
 def _image(catalogue: Catalogue, groups: Set[str], key: str | None, problems: list[str]) -> Image | None:
@@ -122,10 +132,13 @@ def _one_of(what: str, wanted: int | None, default: int, offered: Iterable[int],
     return value
 
 
-def _sentence(where: tuple[int | str, ...], kind: str) -> str:
-    name = str(where[0])[:40]
-    if kind == "extra_forbidden":
-        return f"There is no option {name!r}; there are: {', '.join(Options.model_fields)}."
+def _unknown(names: Sequence[str]) -> str:
+    told = ", ".join(repr(name[:_LONGEST_NAME]) for name in names[:_MOST_NAMES])
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"There is no option {told}{more}; there are: {', '.join(Options.model_fields)}."
+
+
+def _sentence(name: str) -> str:
     if name in ("cores", "memory"):
         return f"The option {name} is a whole number."
     return f"The option {name} is a text of 1 to 600 characters."

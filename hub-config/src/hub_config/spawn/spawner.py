@@ -24,7 +24,7 @@ from hub_config.spawn.refusal import Refusal
 _GIB = 2**30
 # KubeSpawner's name for the one that is the session; others may be beside it
 _CONTAINER = "notebook"
-# Of start_timeout, how long a machine is waited for: a cluster may grow. Before the hub gives up with "timed out".
+# Of start_timeout, how long a machine is waited for, and a busy one: a cluster may grow. Before the hub gives up with "timed out".
 _PATIENCE = 0.9
 
 
@@ -140,7 +140,7 @@ class PlatformSpawner(HomeClaim, KubeSpawner):  # type: ignore[misc] # KubeSpawn
         if pod is not None and not running and self._start_future is not None and not self._start_future.done():
             sentence = failures.hopeless(pod)
             if sentence is None and time.monotonic() - self._waiting_since > _PATIENCE * self.start_timeout:
-                sentence = failures.unschedulable(pod)
+                sentence = failures.overdue(pod)
             if sentence is not None:
                 raise Refusal(sentence, 503)
         return running

@@ -20,6 +20,7 @@ _PATTERN = re.compile(
 )
 _LONGEST_NAME = 255
 _LONGEST = 600
+_HTTPS = 443
 _DOCKER_HUB = "docker.io"
 
 
@@ -48,8 +49,7 @@ class ImageReference:
             repository, registry = f"{registry}/{repository}", ""
         if len(f"{registry}/{repository}") > _LONGEST_NAME:
             raise ValueError(f"the image's name has more than {_LONGEST_NAME} characters: {repository[:60]!r}...")
-        if registry in ("", "index.docker.io"):
-            registry = _DOCKER_HUB
+        registry = _canonical(registry) if registry else _DOCKER_HUB
         if registry == _DOCKER_HUB and "/" not in repository:
             repository = f"library/{repository}"
         return cls(registry, repository, found["tag"] or "", found["digest"] or "")
@@ -65,10 +65,10 @@ class ImageReference:
 
     def lies_in(self, places: Iterable[str]) -> bool:
         """Whether it comes from one of `places`, each a registry or a registry with the first parts of a path."""
-        path = [self.registry.lower(), *self.repository.split("/")]
+        path = [self.registry, *self.repository.split("/")]
         for place in places:
             host, *parts = place.strip("/").split("/")
-            wanted = [host.lower(), *parts]
+            wanted = [_canonical(host), *parts]
             if path[: len(wanted)] == wanted:
                 return True
         return False
@@ -79,3 +79,17 @@ class ImageReference:
             + (f":{self.tag}" if self.tag else "")
             + (f"@{self.digest}" if self.digest else "")
         )
+
+
+def _canonical(registry: str) -> str:
+    """The one way to write a registry, since who may start an image is asked by its place: names of hosts have no case, and 443 is
+    asked where no port is named.
+
+    A name without a dot keeps its port: by that alone it is a registry, and not the first part of a repository.
+    """
+    host, colon, port = registry.lower().rpartition(":")
+    if not colon or not port.isdecimal():
+        host, port = registry.lower(), "" if registry.lower() == "localhost" else "443"
+    if port and (int(port) != _HTTPS or not ("." in host or ":" in host)):
+        host = f"{host}:{int(port)}"
+    return _DOCKER_HUB if host == "index.docker.io" else host
