@@ -52,6 +52,7 @@ def test_everything_chosen_is_had() -> None:
     ("options", "said"),
     [
         ({"cores": 3}, "There is no option 'cores'; there are: image, worker_cores,"),
+        (dict.fromkeys("abcdefg"), "There is no option 'a', 'b', 'c', 'd', 'e' and 2 more; there are: image,"),
         ({"worker_cores": 9}, "worker_cores is 9; you may have 1 to 8."),
         ({"worker_cores": 0}, "worker_cores is 0; you may have 1 to 8."),
         ({"worker_cores": "2"}, "The option worker_cores is a whole number."),

@@ -11,6 +11,7 @@ from offload_backend.model.limits import SHORTEST_WALL_SECONDS, Place
 from offload_backend.model.values import GIB, duration, seconds
 
 OPTIONS = ("image", "worker_cores", "worker_memory", "site", "gpus", "environment", "wall_time")
+_MOST_NAMES = 5  # of options that there are none of, in the answer
 LEAST_MEMORY = 0.5  # GiB; a Dask worker without any data has 200 MB
 
 
@@ -39,11 +40,9 @@ class Choice:
 
 def resolve(offer: Offer, options: Mapping[str, Any]) -> Choice:
     """The choice for `options`, those that are missing by default. Raises NotPossible with every reason."""
-    problems = [
-        f"There is no option {str(name)[:40]!r}; there are: {', '.join(OPTIONS)}."
-        for name in options
-        if name not in OPTIONS
-    ]
+    # told by itself: there may be as many as fit into a request
+    unknown = [str(name) for name in options if name not in OPTIONS]
+    problems = [_unknown(unknown)] if unknown else []
     image = _image(offer, options.get("image"), problems)
     cores = _number("worker_cores", options, offer.defaults.worker_cores, (1, offer.limits.worker_cores), problems)
     memory = _memory(offer, options, problems)
@@ -58,6 +57,12 @@ def resolve(offer: Offer, options: Mapping[str, Any]) -> Choice:
     if problems or image is None:
         raise NotPossible(problems)
     return Choice(image, cores, memory, site, gpus, dict(environment), wall)
+
+
+def _unknown(names: Sequence[str]) -> str:
+    told = ", ".join(repr(name[:40]) for name in names[:_MOST_NAMES])
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"There is no option {told}{more}; there are: {', '.join(OPTIONS)}."
 
 
 def _image(offer: Offer, wanted: object, problems: list[str]) -> ChosenImage | None:
