@@ -69,8 +69,8 @@ class FakeSchedd:
     """The queue. `faults` maps a request's type name to what its next calls do instead of answering:
 
     a Failure is the answer; "hang" never answers; "die" cuts the connection before anything is done, "die-after" when all is
-    done; "slow" answers a second after it is done; "die-before-spool" (submits) dies when the jobs are in the queue and their
-    input isn't.
+    done; "slow" answers a second after it is done; "silent" (retrieves) sends no files; "die-before-spool" (submits) dies when
+    the jobs are in the queue and their input isn't.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -164,7 +164,7 @@ class FakeSchedd:
                     number += 1
                     reply: Reply = self._poll(request, number, sent)
                 else:
-                    reply = self._answer(request, spooled=fault != "die-before-spool")
+                    reply = self._answer(request, spooled=fault != "die-before-spool", silent=fault == "silent")
                 if fault in ("die-after", "die-before-spool"):
                     return
                 if fault == "slow":
@@ -177,7 +177,7 @@ class FakeSchedd:
             writer.close()
             self._connections.discard(task)
 
-    def _answer(self, request: Request, spooled: bool) -> Reply:
+    def _answer(self, request: Request, spooled: bool, silent: bool) -> Reply:
         match request:
             case Submit():
                 return self._submit(request, spooled)
@@ -205,7 +205,7 @@ class FakeSchedd:
                         self.history.insert(0, job)
                 return Done(len(jobs))
             case Retrieve():
-                for job in self._found(request.constraint):
+                for job in [] if silent else self._found(request.constraint):
                     job.folder.mkdir(parents=True, exist_ok=True)
                     for name, content in {**job.output, "payload.tar": job.payload}.items():
                         (job.folder / name).write_bytes(content)

@@ -270,6 +270,18 @@ async def test_an_evicted_pod_ends_and_its_job_does_not_start_again(sidecar: Sid
     await until(lambda: not sidecar.schedd.of(uid), "the job is removed")
 
 
+@pytest.mark.parametrize("miss", ["silent", Failure(FailureKind.BUSY, "earlier calls took too long")], ids=str)
+async def test_the_output_of_an_evicted_pod_may_come_a_moment_later(sidecar: Sidecar, miss: Failure | str) -> None:
+    sidecar.schedd.fail("Retrieve", miss)
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    job = sidecar.schedd.run(uid)
+    job.output = {"out.tar": out_tar({"c": 7}, {"c": b"2026-01-01T00:00:01Z stdout F told\n"})}
+    job.enter(1)
+    assert (await sidecar.wait_for(uid, "terminated"))["exitCode"] == 7
+    assert await sidecar.logs(uid) == "told\n"
+
+
 async def test_a_running_pod_is_not_shown_as_waiting_after_a_restart(sidecar: Sidecar) -> None:
     uid = await created(sidecar)
     await sidecar.submitted(uid)

@@ -28,6 +28,8 @@ from condor_sidecar.model.job_ad import JobStatus
 MOST_AT_ONCE = 50
 WIND_DOWN_SECONDS = 60.0
 PAUSE_SECONDS = 0.2
+MOST_MISSES = 4
+"""After so many tries, a quarter of a minute, a pod ends without its job's output."""
 
 _MAY_BE_ONE_JOBS = (FailureKind.REFUSED, FailureKind.UNKNOWN)
 
@@ -39,6 +41,8 @@ class _Task:
     pod: Pod
     end: JobEnd | None
     failures: int = 0
+    misses: int = 0
+    """Those of the failures that pass: nothing came, or the schedd didn't answer."""
     not_before: float = 0.0
 
 
@@ -95,8 +99,14 @@ class Fetcher:
         return list(itertools.islice(free, MOST_AT_ONCE))
 
     def _wants_output(self, task: _Task) -> bool:
+        """An end that is known otherwise waits for the job's output only while that may come.
+
+        While a compute element's router brings a job's files from one queue to the other there are none for a moment.
+        """
+        if task.end is None:
+            return True
         ad = task.pod.ad
-        return task.end is None or (ad is not None and bool(ad.starts) and task.failures == 0)
+        return ad is not None and ad.left_a_start and task.failures == task.misses < MOST_MISSES
 
     async def _bring(self, tasks: Sequence[_Task]) -> None:
         """Fetch for all at once; if that fails as one bad job makes it fail, for each by itself."""
@@ -110,7 +120,7 @@ class Fetcher:
             except ScheddError as error:
                 if len(tasks) == 1 or error.kind not in _MAY_BE_ONE_JOBS:
                     for task in tasks:
-                        self._failed(task, self._health.explain(error))
+                        self._failed(task, self._health.explain(error), passing=error.kind not in _MAY_BE_ONE_JOBS)
                     return
                 tasks = await self._one_by_one(tasks)
             sandboxes: dict[str, Sandbox] = {}
@@ -120,7 +130,7 @@ class Fetcher:
                         self._store.keep_sandbox, task.pod.uid, task.pod.container_names
                     )
                 except OSError as error:
-                    self._failed(task, f"its output did not arrive here: {error}")
+                    self._failed(task, f"its output did not arrive here: {error}", passing=True)
         await self._finish([task for task in tasks if task.pod.uid in sandboxes], sandboxes)
 
     async def _one_by_one(self, tasks: Sequence[_Task]) -> list[_Task]:
@@ -184,9 +194,10 @@ class Fetcher:
         except ScheddError as error:
             log.warning("job.not_let_go", count=len(completed) + len(others), reason=self._health.explain(error))
 
-    def _failed(self, task: _Task, reason: str) -> None:
+    def _failed(self, task: _Task, reason: str, *, passing: bool = False) -> None:
         pod = task.pod
         task.failures += 1
+        task.misses += passing
         task.not_before = time.monotonic() + self._backoff.delay(task.failures - 1)
         if pod.fetch_failing_since is None:
             pod.fetch_failing_since = time.monotonic()
