@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -96,7 +96,6 @@ def test_should_the_supervisor_be_killed_the_result_tells_what_was_known(tmp_pat
     job.send()
     job.wait_until(lambda result: result.phase is JobPhase.ENDING)
     kept = saved(job, JobPhase.ENDING)
-    job.send(signal.SIGKILL)
     kill_all_of(job)
     assert by_name(kept)["b"].exit_code == 0
     assert by_name(kept)["a"].state is ContainerState.RUNNING
@@ -106,15 +105,17 @@ def test_should_the_supervisor_be_killed_the_result_tells_what_was_known(tmp_pat
 def kill_all_of(job: Job) -> None:
     """What HTCondor does when a job is over: no process of it is left."""
     assert job.process is not None
+    for pid in list(with_descendants(job.process.pid)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     job.process.wait(PATIENCE)
-    own = f"_CONDOR_SCRATCH_DIR={job.scratch}".encode()
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if (
-                own in (folder / "environ").read_bytes()
-                or str(job.scratch).encode() in (folder / "cmdline").read_bytes()
-            ):
-                os.kill(int(folder.name), signal.SIGKILL)
+
+
+def with_descendants(pid: int) -> Iterator[int]:
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            yield from with_descendants(int(child))
 
 
 def saved(job: Job, phase: JobPhase) -> JobResult:
