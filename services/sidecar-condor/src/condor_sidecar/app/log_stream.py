@@ -217,9 +217,8 @@ def _ended_last(pod: Pod, container: str) -> _Run | None:
     """The run of a container that ended last and has another behind it, or will have; None: there is none."""
     seen = next((c for c in pod.view.containers if c.name == container), None) if pod.view is not None else None
     if seen is not None and isinstance(seen.state, Waiting) and seen.last is not None and seen.state.reason != CREATING:
-        return _Run(
-            seen.restart_count, waits=True
-        )  # whatever it waits for: once it is made, the next run has its number
+        # whatever it waits for: once it is made, the next run has its number
+        return _Run(seen.restart_count, waits=True)
     return _Run(seen.restart_count - 1, waits=False) if seen is not None and seen.restart_count > 0 else None
 
 

@@ -32,7 +32,7 @@ ON_A_MACHINE = frozenset(
 """A plugin's reasons for a container to wait that it can't have before its pod's job has a place."""
 UNKNOWN_END = "ContainerStatusUnknown"  # the kubelet's word for an end that nobody saw
 UNKNOWN_EXIT_CODE = 137
-_MESSAGE_LIMIT = 4096
+MESSAGE_LIMIT = 4096
 
 
 def container_status(
@@ -87,7 +87,7 @@ def left_waiting(reported: JsonObject | None) -> JsonObject | None:
 
 def waiting_status(container: JsonObject, reason: str, message: str) -> JsonObject:
     """A container that has not begun, and why."""
-    waiting = {"reason": reason} | ({"message": message[:_MESSAGE_LIMIT]} if message else {})
+    waiting = {"reason": reason} | ({"message": message[:MESSAGE_LIMIT]} if message else {})
     return _bare(container) | {"state": {"waiting": waiting}}
 
 
@@ -99,7 +99,7 @@ def ended_status(container: JsonObject, old: JsonObject | None, code: int, reaso
     end = {
         "exitCode": code,
         "reason": reason,
-        "message": message[:_MESSAGE_LIMIT],
+        "message": message[:MESSAGE_LIMIT],
         "startedAt": since,
         "finishedAt": None,
     }
@@ -159,7 +159,7 @@ def _state(reported: JsonObject | None, old: JsonObject) -> JsonObject | None:
 
 
 def _normalised(kind: str, value: JsonObject, began: str | None = None) -> JsonObject | None:
-    text = {key: str(value[key])[:_MESSAGE_LIMIT] for key in ("reason", "message") if value.get(key)}
+    text = {key: str(value[key])[:MESSAGE_LIMIT] for key in ("reason", "message") if value.get(key)}
     if kind == "waiting":
         return {"waiting": {"reason": CREATING} | text}
     if kind == "running":

@@ -3,13 +3,12 @@
 from interlink.protocol.types import PodStatus
 
 from virtual_kubelet.core.conditions import Condition, holds
-from virtual_kubelet.core.container_status import ON_A_MACHINE
+from virtual_kubelet.core.container_status import MESSAGE_LIMIT, ON_A_MACHINE
 from virtual_kubelet.core.pod_containers import PodContainers, exit_code, in_state, ran_before
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.pod import JsonObject
 
 HAS_PLACE = "PodReadyToStartContainers"
-_MESSAGE_LIMIT = 4096
 
 
 def pod_conditions(
@@ -76,4 +75,4 @@ def _disruption(phase: str, report: PodStatus | None) -> list[Condition]:
     told = report.disruption if report is not None and isinstance(report.disruption, str) else ""
     if phase != "Failed" or not told:
         return []
-    return [Condition("DisruptionTarget", True, "TerminationByKubelet", told[:_MESSAGE_LIMIT])]
+    return [Condition("DisruptionTarget", True, "TerminationByKubelet", told[:MESSAGE_LIMIT])]

@@ -15,7 +15,7 @@ from interlink.protocol.types import PodStatus
 
 from virtual_kubelet.core import ephemeral
 from virtual_kubelet.core.conditions import merged
-from virtual_kubelet.core.container_status import INITIALIZING, ended_status, waiting_status
+from virtual_kubelet.core.container_status import INITIALIZING, MESSAGE_LIMIT, ended_status, waiting_status
 from virtual_kubelet.core.pod_conditions import pod_conditions
 from virtual_kubelet.core.pod_containers import (
     PodContainers,
@@ -32,7 +32,6 @@ from virtual_kubelet.model.pod import JsonObject
 PROVIDER_FAILED = "ProviderFailed"
 _POD_REASONS = frozenset({"DeadlineExceeded", "Evicted", "JobHeld", "JobLost", "JobRemoved"})
 """Reasons of a container's end that are the whole pod's."""
-_MESSAGE_LIMIT = 4096
 
 
 def next_status(
@@ -146,7 +145,7 @@ def _verdict(report: PodStatus | None) -> dict[str, str]:
     if report is None or not isinstance(report.reason, str) or not report.reason:
         return {}
     message = report.message if isinstance(report.message, str) else ""
-    return {"reason": report.reason} | ({"message": message[:_MESSAGE_LIMIT]} if message else {})
+    return {"reason": report.reason} | ({"message": message[:MESSAGE_LIMIT]} if message else {})
 
 
 def _phase(pod: JsonObject, containers: PodContainers, *, stopped: bool) -> str:
