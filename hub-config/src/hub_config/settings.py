@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
+from image_reference import ImageReference
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic.alias_generators import to_camel
-
-from hub_config.spawn.reference import Reference
 
 Quantity = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*(Ki|Mi|Gi|Ti|k|M|G|T)?$")]
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\s:]*[^\s:/]$")]
@@ -50,7 +49,7 @@ class Image(Section):
     @field_validator("image")
     @classmethod
     def _pinned(cls, value: str) -> str:
-        reference = Reference.parse(value)
+        reference = ImageReference.parse(value)
         if reference.moves:
             raise ValueError(f'"{value}" can be another image tomorrow; name a tag other than latest, or a digest')
         return value

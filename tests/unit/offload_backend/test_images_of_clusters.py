@@ -3,20 +3,13 @@
 import pytest
 from hub_config import settings as hub
 from hub_config.spawn import options as hub_options
-from hub_config.spawn.reference import Reference
-from hypothesis import given
-from hypothesis import strategies as st
 from offload_backend.core.image_choice import ChosenImage, choose
 from offload_backend.core.offer import offer
-from offload_backend.model.image_reference import ImageReference
 
 from tests.unit.offload_backend.facts import BARE, CATALOGUE, LAB, THEIRS, settings
 
 UNPACKED = "/cvmfs/unpacked.test/lab:1"
 FREE = {"enabled": True, "registries": ["registry.test/people"], "groups": ["/them"]}
-PIECES = st.sampled_from(
-    ["registry.test", "localhost:5000", ":443", ":0443", "lab", "a/b", "/", ":", "1.2", "latest", "@sha256:", "A", ".."]
-)
 
 
 def chosen(wanted: str, *groups: str, free: object = None) -> ChosenImage | str:
@@ -100,40 +93,3 @@ def test_a_session_of_ones_own_image_gets_workers_of_it_or_is_told_of_no_gateway
 def test_an_image_that_is_hidden_is_not_to_be_had_as_ones_own_either() -> None:
     for registry in ("registry.test", "REGISTRY.test", "registry.test:443"):
         assert "can't be used by you" in str(chosen(f"{registry}/theirs:4", free={"enabled": True}))
-
-
-@given(st.lists(PIECES, max_size=6).map("".join))
-def test_references_are_read_exactly_as_the_hub_reads_them(text: str) -> None:
-    def read(kind: type[Reference] | type[ImageReference]) -> tuple[object, ...] | None:
-        try:
-            found = kind.parse(text)
-        except ValueError:
-            return None
-        assert kind.parse(str(found)) == found
-        return str(found), found.registry, found.repository, found.moves, found.lies_in(["registry.test/a", "A:443"])
-
-    assert read(ImageReference) == read(Reference)
-
-
-HOSTS = [
-    "registry.test",
-    "Registry.TEST",
-    "registry.test:443",
-    "localhost",
-    "Host",
-    "host:443",
-    "host:5000",
-    "index.docker.io",
-]
-
-
-@given(
-    host=st.sampled_from([*HOSTS, "docker.io", "DOCKER.io:0443", "[::1]", "[::1]:443", "a.b:00080"]),
-    rest=st.sampled_from(["lab", "a/b", "a/b:1.2", "a:1"]),
-    place=st.sampled_from([*HOSTS, "registry.test:0443/a", "docker.io/library", "[::1]:443"]),
-)
-def test_registries_have_one_spelling_in_both(host: str, rest: str, place: str) -> None:
-    mine, hubs = ImageReference.parse(f"{host}/{rest}"), Reference.parse(f"{host}/{rest}")
-    assert (str(mine), mine.place) == (str(hubs), (hubs.registry, hubs.repository))
-    assert mine.lies_in([place]) == hubs.lies_in([place])
-    assert ImageReference.parse(str(mine)) == mine

@@ -1,6 +1,6 @@
 """What the builder adds to an image's folder: wheels of our own packages, a cut of the lock file, npm packages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from devcluster import node_packages, python_packages
@@ -9,15 +9,19 @@ from devcluster.steps import StepLog
 
 AddToContext = Callable[[Path, StepLog], None]
 
-_OWN_PACKAGE = {"hub": "hub-config", "jupyterlab": "client", "jupyterlab-offload": "client"}
+_OWN_PACKAGES = {
+    "hub": ("hub-config", "libs/image-reference"),
+    "jupyterlab": ("client",),
+    "jupyterlab-offload": ("client",),
+}
 
 
 def additions(checkout: Checkout, name: str) -> tuple[str, AddToContext | None]:
     """A hash of what comes in addition, and how it comes. What the image's own folder says is in its hash already."""
     if name == "services":
         return _services(checkout)
-    if name in _OWN_PACKAGE:
-        return _own_package(checkout, checkout.root / _OWN_PACKAGE[name])
+    if name in _OWN_PACKAGES:
+        return _own_packages(checkout, [checkout.root / folder for folder in _OWN_PACKAGES[name]])
     if (checkout.root / "images" / name / "package-lock.json").is_file():
         return "", node_packages.install
     return "", None
@@ -33,8 +37,8 @@ def _services(checkout: Checkout) -> tuple[str, AddToContext]:
     return content_key(python_packages.lock_key(checkout), python_packages.sources_key(checkout, folders)), add
 
 
-def _own_package(checkout: Checkout, folder: Path) -> tuple[str, AddToContext]:
+def _own_packages(checkout: Checkout, folders: Sequence[Path]) -> tuple[str, AddToContext]:
     def add(target: Path, log: StepLog) -> None:
-        python_packages.build_wheels(checkout, [folder], target / "wheels", log)
+        python_packages.build_wheels(checkout, folders, target / "wheels", log)
 
-    return python_packages.sources_key(checkout, [folder]), add
+    return python_packages.sources_key(checkout, folders), add

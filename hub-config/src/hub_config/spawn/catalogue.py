@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Set
 
+from image_reference import ImageReference
+
 from hub_config.auth.gate import is_member
 from hub_config.settings import Catalogue, Image
-from hub_config.spawn.reference import Reference
 
 
 def visible(catalogue: Catalogue, groups: Set[str]) -> dict[str, Image]:
@@ -12,17 +13,17 @@ def visible(catalogue: Catalogue, groups: Set[str]) -> dict[str, Image]:
     return {key: image for key, image in catalogue.images.items() if is_member(groups, image.groups)}
 
 
-def at(catalogue: Catalogue, groups: Set[str], reference: Reference) -> Image | None:
+def at(catalogue: Catalogue, groups: Set[str], reference: ImageReference) -> Image | None:
     """The image of the catalogue that `reference` is, if somebody in `groups` sees one."""
     images = visible(catalogue, groups).values()
-    return next((image for image in images if Reference.parse(image.image) == reference), None)
+    return next((image for image in images if ImageReference.parse(image.image) == reference), None)
 
 
-def is_of_others(catalogue: Catalogue, groups: Set[str], reference: Reference) -> bool:
+def is_of_others(catalogue: Catalogue, groups: Set[str], reference: ImageReference) -> bool:
     """Whether an image lies where one of the catalogue does that somebody in `groups` doesn't see."""
     seen = visible(catalogue, groups)
-    hidden = (Reference.parse(image.image) for key, image in catalogue.images.items() if key not in seen)
-    return any((each.registry, each.repository) == (reference.registry, reference.repository) for each in hidden)
+    hidden = (image for key, image in catalogue.images.items() if key not in seen)
+    return any(ImageReference.parse(image.image).place == reference.place for image in hidden)
 
 
 def default_key(images: Mapping[str, Image]) -> str | None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import pydantic
+from image_reference import ImageReference
 from pydantic import ConfigDict, Field
 
 from hub_config.settings import Catalogue, Image
 from hub_config.spawn import catalogue as menu
 from hub_config.spawn import policy
-from hub_config.spawn.reference import Reference
 
 
 class NotPossible(ValueError):
@@ -98,7 +98,7 @@ def resolve(catalogue: Catalogue, groups: Set[str], options: Options) -> Session
         problems += policy.objections(catalogue.free_image, groups, options.reference)
         if problems:
             raise NotPossible(problems)
-        reference = Reference.parse(options.reference)
+        reference = ImageReference.parse(options.reference)
         if menu.is_of_others(catalogue, groups, reference):
             raise NotPossible([f"The image {reference} can't be started by you here."])
         listed = menu.at(catalogue, groups, reference)

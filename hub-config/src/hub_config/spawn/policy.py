@@ -2,9 +2,10 @@
 
 from collections.abc import Set
 
+from image_reference import ImageReference
+
 from hub_config.auth.gate import is_member
 from hub_config.settings import FreeImage
-from hub_config.spawn.reference import Reference
 
 
 def offered(policy: FreeImage, groups: Set[str]) -> bool:
@@ -19,7 +20,7 @@ def objections(policy: FreeImage, groups: Set[str], text: str) -> list[str]:
     if not offered(policy, groups):
         return [f"Only members of {' or '.join(policy.groups)} may start images of their own."]
     try:
-        reference = Reference.parse(text)
+        reference = ImageReference.parse(text)
     except ValueError as error:
         return [f"The image {error}."]
     found = []

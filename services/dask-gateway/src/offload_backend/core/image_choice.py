@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from image_reference import ImageReference
+
 from offload_backend.core.offer import Offer
 from offload_backend.model.catalogue import Image
-from offload_backend.model.image_reference import ImageReference
 from offload_backend.model.values import is_member
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
+from image_reference import ImageReference
+
 from offload_backend.model.catalogue import FreeImage, Image
-from offload_backend.model.image_reference import ImageReference
 from offload_backend.model.limits import GroupLimits, Limits, Place
 from offload_backend.model.settings import Defaults, Settings
 from offload_backend.model.values import is_member, normalised

@@ -7,10 +7,9 @@ a chart can hand over the same values to both.
 from typing import Self
 
 import pydantic
+from image_reference import ImageReference
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
-
-from offload_backend.model.image_reference import ImageReference
 
 
 class HubSection(pydantic.BaseModel):

@@ -1,7 +1,8 @@
 """References of container images, by the grammar of the distribution project.
 
-`[registry/]repository[:tag][@digest]`. The same rules as the hub's for sessions: an image that somebody may start is one that
-their workers may run. The hub's configuration lives in another image and can't be imported; a test compares the two.
+`[registry/]repository[:tag][@digest]`. What doesn't match as a whole is no reference: a trailing newline or a space would reach a
+pod's specification otherwise. The hub and the Dask gateway read references here: an image that somebody may start is one that their
+workers may run.
 https://github.com/distribution/reference/blob/v0.6.0/reference.go
 """
 
@@ -61,6 +62,7 @@ class ImageReference:
 
     @property
     def place(self) -> tuple[str, str]:
+        """Registry and repository: what all versions of an image share."""
         return self.registry, self.repository
 
     def lies_in(self, places: Iterable[str]) -> bool:
