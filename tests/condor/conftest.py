@@ -42,14 +42,6 @@ mv -T "$image" "$1" || rm -r "$image"
 """
 
 
-@pytest.fixture(autouse=True)
-def umask_as_it_was() -> Iterator[None]:
-    """A sidecar sets its process's, and may run in this one: machines of later tests would be closed to all but root."""
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
-
-
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
     """The running site; started for the tests, and then stopped after them, if it isn't there."""

@@ -63,8 +63,11 @@ def servers(platform: Platform) -> Servers:  # noqa: F811
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whichever test comes first waits for platform and browser, whose tree may have to be made."""
+    """Two lanes, each of one person's servers, and time for what comes first: it waits for platform and browser."""
     here = Path(__file__).parent
     for item in items:
-        if here in item.path.parents and item.get_closest_marker("timeout") is None:
+        if here not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.xdist_group("mario" if here / "scale_out" in item.path.parents else "anna"))
+        if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(600))
