@@ -62,6 +62,7 @@ def servers(platform: Platform) -> Servers:  # noqa: F811
     return Servers(WholePlatform(platform.checkout).kubectl, NAMESPACE)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two lanes, each of one person's servers, and time for what comes first: it waits for platform and browser."""
     here = Path(__file__).parent
