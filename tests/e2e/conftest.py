@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from devcluster.platform import Platform as WholePlatform
 from devcluster.release_values import NAMESPACE
 from playwright.sync_api import Browser, Page, sync_playwright
+from xdist.scheduler import LoadScopeScheduling
 
 from devcluster import browser as chromium
 from tests.cluster.conftest import Platform, hello, platform  # noqa: F401 - fixtures: the platform brought up, its small image
@@ -62,13 +64,20 @@ def servers(platform: Platform) -> Servers:  # noqa: F811
     return Servers(WholePlatform(platform.checkout).kubectl, NAMESPACE)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+class Lanes(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """Each person's servers belong to one process, whose tests come one after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "mario" if "/scale_out/" in nodeid else "anna"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    return Lanes(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two lanes, each of one person's servers, and time for what comes first: it waits for platform and browser."""
+    """Whichever test comes first waits for platform and browser, whose tree may have to be made."""
     here = Path(__file__).parent
     for item in items:
-        if here not in item.path.parents:
-            continue
-        item.add_marker(pytest.mark.xdist_group("mario" if here / "scale_out" in item.path.parents else "anna"))
-        if item.get_closest_marker("timeout") is None:
+        if here in item.path.parents and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(600))
