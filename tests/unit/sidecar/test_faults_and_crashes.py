@@ -7,6 +7,7 @@ import pytest
 from condor_sidecar.app import missing
 from condor_sidecar.io.journal import Journal, JournalError
 from condor_sidecar.model.calls import Failure, FailureKind
+from condor_sidecar.model.pod_view import PodView
 
 from tests.fakes.condor_schedd import FakeSchedd, out_tar
 from tests.fakes.plugin_client import pod, until
@@ -279,6 +280,27 @@ async def test_the_output_of_an_evicted_pod_may_come_a_moment_later(sidecar: Sid
     job.output = {"out.tar": out_tar({"c": 7}, {"c": b"2026-01-01T00:00:01Z stdout F told\n"})}
     job.enter(1)
     assert (await sidecar.wait_for(uid, "terminated"))["exitCode"] == 7
+    assert await sidecar.logs(uid) == "told\n"
+
+
+async def test_an_end_that_could_not_be_written_down_keeps_its_output(
+    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, full = Journal.end, ["database or disk is full"]
+
+    async def end(self: Journal, uid: str, view: PodView) -> None:
+        if full:
+            raise JournalError(full.pop())
+        await write(self, uid, view)
+
+    monkeypatch.setattr(Journal, "end", end)
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    job = sidecar.schedd.run(uid)
+    job.output = {"out.tar": out_tar({"c": 7}, {"c": b"2026-01-01T00:00:01Z stdout F told\n"})}
+    job.enter(1)
+    assert (await sidecar.wait_for(uid, "terminated"))["exitCode"] == 7
+    assert not full
     assert await sidecar.logs(uid) == "told\n"
 
 

@@ -40,9 +40,11 @@ log = get_logger(__name__)
 class _Task:
     pod: Pod
     end: JobEnd | None
-    failures: int = 0
+    tries: int = 0
     misses: int = 0
-    """Those of the failures that pass: nothing came, or the schedd didn't answer."""
+    """Tries that failed in a way that passes: nothing came, or the schedd didn't answer."""
+    hopeless: bool = False
+    """A try failed in another way."""
     not_before: float = 0.0
 
 
@@ -106,7 +108,7 @@ class Fetcher:
         if task.end is None:
             return True
         ad = task.pod.ad
-        return ad is not None and ad.left_a_start and task.failures == task.misses < MOST_MISSES
+        return ad is not None and ad.left_a_start and not task.hopeless and task.misses < MOST_MISSES
 
     async def _bring(self, tasks: Sequence[_Task]) -> None:
         """Fetch for all at once; if that fails as one bad job makes it fail, for each by itself."""
@@ -167,8 +169,8 @@ class Fetcher:
                     end = completed_end(pod.ad, sandbox.problem)
             try:
                 await self._table.end(pod, sandbox.final, end)
-            except JournalError as error:
-                self._failed(task, str(error))
+            except JournalError as error:  # of a full disk, say: its output is brought again
+                self._try_again(task, str(error))
                 continue
             log.info("pod.ended", pod_uid=pod.uid, job=pod.ad.job_id if pod.ad else "", request=pod.record.request)
             self._tasks.pop(pod.uid, None)
@@ -195,16 +197,23 @@ class Fetcher:
             log.warning("job.not_let_go", count=len(completed) + len(others), reason=self._health.explain(error))
 
     def _failed(self, task: _Task, reason: str, *, passing: bool = False) -> None:
+        """The output did not come."""
         pod = task.pod
-        task.failures += 1
-        task.misses += passing
-        task.not_before = time.monotonic() + self._backoff.delay(task.failures - 1)
+        if passing:
+            task.misses += 1
+        else:
+            task.hopeless = True
         if pod.fetch_failing_since is None:
             pod.fetch_failing_since = time.monotonic()
-        pod.note = reason
-        self._table.show(pod)
-        log.warning("output.fetch_failed", pod_uid=pod.uid, attempt=task.failures, reason=reason)
+        self._try_again(task, reason)
         # only a schedd that answers can be given up on: an unreachable one may come back with the output
         given_up = self._health.trouble is None and time.monotonic() - pod.fetch_failing_since > self._patience
         if task.end is None and pod.ad is not None and given_up:
             task.end = completed_end(pod.ad, reason)
+
+    def _try_again(self, task: _Task, reason: str) -> None:
+        task.not_before = time.monotonic() + self._backoff.delay(task.tries)
+        task.tries += 1
+        task.pod.note = reason
+        self._table.show(task.pod)
+        log.warning("output.fetch_failed", pod_uid=task.pod.uid, attempt=task.tries, reason=reason)
