@@ -283,22 +283,29 @@ async def test_the_output_of_an_evicted_pod_may_come_a_moment_later(sidecar: Sid
     assert await sidecar.logs(uid) == "told\n"
 
 
+@pytest.mark.parametrize("evicted", [True, False])
 async def test_an_end_that_could_not_be_written_down_keeps_its_output(
-    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch
+    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch, evicted: bool
 ) -> None:
     write, full = Journal.end, ["database or disk is full"]
 
     async def end(self: Journal, uid: str, view: PodView) -> None:
         if full:
+            # nor would there be room to bring the output once more
+            sidecar.schedd.fail("Retrieve", *[Failure(FailureKind.REFUSED, "receiveJobSandbox:7003")] * 9)
             raise JournalError(full.pop())
         await write(self, uid, view)
 
     monkeypatch.setattr(Journal, "end", end)
     uid = await created(sidecar)
     await sidecar.submitted(uid)
-    job = sidecar.schedd.run(uid)
-    job.output = {"out.tar": out_tar({"c": 7}, {"c": b"2026-01-01T00:00:01Z stdout F told\n"})}
-    job.enter(1)
+    output = {"out.tar": out_tar({"c": 7}, {"c": b"2026-01-01T00:00:01Z stdout F told\n"})}
+    if evicted:
+        job = sidecar.schedd.run(uid)
+        job.output = output
+        job.enter(1)
+    else:
+        sidecar.schedd.complete(uid, 7, output)
     assert (await sidecar.wait_for(uid, "terminated"))["exitCode"] == 7
     assert not full
     assert await sidecar.logs(uid) == "told\n"

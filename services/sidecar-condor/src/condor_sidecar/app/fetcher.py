@@ -41,11 +41,13 @@ class _Task:
     pod: Pod
     end: JobEnd | None
     tries: int = 0
-    misses: int = 0
-    """Tries that failed in a way that passes: nothing came, or the schedd didn't answer."""
-    hopeless: bool = False
-    """A try failed in another way."""
     not_before: float = 0.0
+    misses: int = 0
+    """Tries to bring its output that failed in a way that passes: nothing came, or the schedd didn't answer."""
+    hopeless: bool = False
+    """HTCondor refused its output."""
+    brought: Sandbox | None = None
+    """Its output, which is stored here; the end is still to be journaled."""
 
 
 class Fetcher:
@@ -90,7 +92,7 @@ class Fetcher:
                 continue
             await self._bring([task for task in ready if self._wants_output(task)])
             if any(not self._wants_output(task) for task in ready):
-                await self._finish([task for task in ready if not self._wants_output(task)], {})
+                await self._finish([task for task in ready if not self._wants_output(task)])
 
     def _ready(self) -> list[_Task]:
         now = time.monotonic()
@@ -105,6 +107,8 @@ class Fetcher:
 
         While a compute element's router brings a job's files from one queue to the other there are none for a moment.
         """
+        if task.brought is not None:
+            return False
         if task.end is None:
             return True
         ad = task.pod.ad
@@ -125,15 +129,14 @@ class Fetcher:
                         self._failed(task, self._health.explain(error), passing=error.kind not in _MAY_BE_ONE_JOBS)
                     return
                 tasks = await self._one_by_one(tasks)
-            sandboxes: dict[str, Sandbox] = {}
             for task in tasks:
                 try:
-                    sandboxes[task.pod.uid] = await asyncio.to_thread(
+                    task.brought = await asyncio.to_thread(
                         self._store.keep_sandbox, task.pod.uid, task.pod.container_names
                     )
                 except OSError as error:
                     self._failed(task, f"its output did not arrive here: {error}", passing=True)
-        await self._finish([task for task in tasks if task.pod.uid in sandboxes], sandboxes)
+        await self._finish([task for task in tasks if task.brought is not None])
 
     async def _one_by_one(self, tasks: Sequence[_Task]) -> list[_Task]:
         brought = []
@@ -152,16 +155,16 @@ class Fetcher:
             [pod.ad.job_id for pod in pods if pod.ad is not None], [self._store.sandbox(pod.uid) for pod in pods]
         )
 
-    async def _finish(self, tasks: Sequence[_Task], sandboxes: dict[str, Sandbox]) -> None:
+    async def _finish(self, tasks: Sequence[_Task]) -> None:
         completed: list[str] = []
         others: list[str] = []
         for task in tasks:
-            pod = task.pod
-            sandbox = sandboxes.get(pod.uid) or Sandbox(False, None, None, "")
-            end = task.end
+            pod, end = task.pod, task.end
+            sandbox = task.brought or Sandbox(False, None, None, "")
             if sandbox.final is None:
                 self._table.take_record(pod, sandbox.streamed)
                 if self._winds_down(pod):
+                    task.brought = None
                     task.not_before = time.monotonic() + 1
                     self._table.show(pod)
                     continue
@@ -169,8 +172,8 @@ class Fetcher:
                     end = completed_end(pod.ad, sandbox.problem)
             try:
                 await self._table.end(pod, sandbox.final, end)
-            except JournalError as error:  # of a full disk, say: its output is brought again
-                self._try_again(task, str(error))
+            except JournalError as error:  # the disk is full, say: its output is here, and nothing else is lacking
+                self._try_again(task, "pod.end_not_journaled", str(error))
                 continue
             log.info("pod.ended", pod_uid=pod.uid, job=pod.ad.job_id if pod.ad else "", request=pod.record.request)
             self._tasks.pop(pod.uid, None)
@@ -205,15 +208,15 @@ class Fetcher:
             task.hopeless = True
         if pod.fetch_failing_since is None:
             pod.fetch_failing_since = time.monotonic()
-        self._try_again(task, reason)
+        self._try_again(task, "output.fetch_failed", reason)
         # only a schedd that answers can be given up on: an unreachable one may come back with the output
         given_up = self._health.trouble is None and time.monotonic() - pod.fetch_failing_since > self._patience
         if task.end is None and pod.ad is not None and given_up:
             task.end = completed_end(pod.ad, reason)
 
-    def _try_again(self, task: _Task, reason: str) -> None:
+    def _try_again(self, task: _Task, event: str, reason: str) -> None:
         task.not_before = time.monotonic() + self._backoff.delay(task.tries)
         task.tries += 1
         task.pod.note = reason
         self._table.show(task.pod)
-        log.warning("output.fetch_failed", pod_uid=task.pod.uid, attempt=task.tries, reason=reason)
+        log.warning(event, pod_uid=task.pod.uid, attempt=task.tries, reason=reason)
