@@ -67,13 +67,25 @@ class Platform:
         return found
 
 
+def note_of_run(checkout: Checkout) -> Path:
+    """Holds the run of tests that the platform was last brought up for."""
+    return checkout.run / "tests"
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """What failed may have left the platform broken: it is repaired before the next tier."""
+    well = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if not well and not hasattr(session.config, "workerinput"):
+        note_of_run(find_checkout()).unlink(missing_ok=True)
+
+
 @pytest.fixture(scope="session")
 def platform(testrun_uid: str) -> Platform:
     """Brought up or repaired once per run, whichever worker comes first; tools/test is one run of several tiers."""
     run = os.environ.get("HIGHRATE_TEST_RUN", testrun_uid)
     found = Platform(find_checkout())
-    found.checkout.run.mkdir(parents=True, exist_ok=True)
-    with (found.checkout.run / "tests").open("a+") as note:
+    note_of_run(found.checkout).parent.mkdir(parents=True, exist_ok=True)
+    with note_of_run(found.checkout).open("a+") as note:
         fcntl.flock(note, fcntl.LOCK_EX)
         note.seek(0)
         if note.read() != run:

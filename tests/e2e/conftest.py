@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from xdist.scheduler import LoadScopeScheduling
 
 from devcluster import browser as chromium
-from tests.cluster.conftest import Platform, hello, platform  # noqa: F401 - fixtures: the platform brought up, its small image
-from tests.e2e.pages import Person
-from tests.e2e.servers import Servers
+from tests.cluster.conftest import Platform, hello, platform, pytest_sessionfinish  # noqa: F401 - fixtures and a hook
+from tests.e2e.pages import Person, open_start_page
+from tests.e2e.servers import Servers, until
 
 PATIENCE_MS = 90_000
 """What a page may take on a busy machine; nothing waits that long for something that is there."""
@@ -59,18 +59,32 @@ def people(platform: Platform) -> dict[str, Person]:  # noqa: F811
     return {name: Person(name, password) for name, password in platform.site.secrets.passwords.items()}
 
 
+@pytest.fixture(scope="module")
+def anna(browser: Browser, people: dict[str, Person], servers: Servers) -> Person:
+    """A member, who has no server when the module's tests begin."""
+    with browser.new_context() as context:
+        context.set_default_timeout(PATIENCE_MS)
+        open_start_page(context.new_page(), people["anna"])
+    until(lambda: servers.pod("anna") is None, 60, "the pod of an earlier server goes")
+    return people["anna"]
+
+
 @pytest.fixture(scope="session")
 def servers(platform: Platform) -> Servers:  # noqa: F811
     return Servers(WholePlatform(platform.checkout).kubectl, NAMESPACE)
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
-    """Each person's servers belong to one process, whose tests come one after the other."""
+    """Two lanes: scale_out/ has mario's server, all else anna's, and a test of one may stop it under another test.
+
+    (`--dist loadgroup` of pytest-xdist 3.8 has no effect with pytest 9.2: it marks a nodeid that its scheduler doesn't see.)
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return "mario" if "/scale_out/" in nodeid else "anna"
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
     return Lanes(config, log)
 

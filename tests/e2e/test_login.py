@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 from tests.e2e.pages import PROVIDER, Person, log_in
 
 
-def test_a_member_lands_on_the_page_that_starts_a_server(page: Page, people: dict[str, Person]) -> None:
-    log_in(page, people["anna"])
+def test_a_member_lands_on_the_page_that_starts_a_server(page: Page, anna: Person) -> None:
+    log_in(page, anna)
     expect(page.get_by_role("heading", name="Start a server")).to_be_visible()
     expect(page.locator("#highrate-images")).to_contain_text("JupyterLab")
 

@@ -7,8 +7,8 @@ from tests.e2e.pages import Person, log_in
 from tests.e2e.servers import Servers
 
 
-def test_a_link_chooses_and_starts_nothing(page: Page, people: dict[str, Person], servers: Servers) -> None:
-    log_in(page, people["anna"], f"{URL}hub/spawn?image=analysis&cores=4&memory=8")
+def test_a_link_chooses_and_starts_nothing(page: Page, anna: Person, servers: Servers) -> None:
+    log_in(page, anna, f"{URL}hub/spawn?image=analysis&cores=4&memory=8")
     expect(page.locator("input[name=image][value=analysis]")).to_be_checked()
     expect(page.locator("input[name=cores][value='4']")).to_be_checked()
     expect(page.locator("input[name=memory][value='8']")).to_be_checked()

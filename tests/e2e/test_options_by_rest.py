@@ -32,9 +32,9 @@ POST = """async ([path, body]) => {
     ids=["registry", "moving", "newline", "unknown image", "kubespawner's way", "profile", "too many cores"],
 )
 def test_what_the_page_does_not_offer_is_refused_with_a_sentence(
-    page: Page, people: dict[str, Person], servers: Servers, options: dict[str, Any], sentence: str
+    page: Page, anna: Person, servers: Servers, options: dict[str, Any], sentence: str
 ) -> None:
-    log_in(page, people["anna"], f"{URL}hub/home")
+    log_in(page, anna, f"{URL}hub/home")
     status, message = page.evaluate(POST, ["hub/api/users/anna/server", options])
     assert status == 400, message
     assert sentence in message
