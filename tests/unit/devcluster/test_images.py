@@ -91,14 +91,20 @@ def test_a_base_that_nothing_runs_is_only_built_for_others(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("image", "package"), [("hub", "hub-config"), ("jupyterlab", "client"), ("jupyterlab-offload", "client")]
+    ("image", "package"),
+    [
+        ("hub", "hub-config"),
+        ("hub", "libs/image-reference"),
+        ("jupyterlab", "client"),
+        ("jupyterlab-offload", "client"),
+    ],
 )
 def test_an_image_with_one_of_our_packages_changes_with_its_source_and_not_with_others(
     tmp_path: Path, image: str, package: str
 ) -> None:
     checkout = checkout_at(tmp_path)
     build_on(tmp_path, image, "hello")
-    (tmp_path / package).mkdir()
+    (tmp_path / package).mkdir(parents=True)
     seen = [tags(checkout)]
     (tmp_path / package / "code.py").write_text("print(1)\n")
     seen.append(tags(checkout))

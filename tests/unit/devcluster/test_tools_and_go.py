@@ -1,6 +1,5 @@
 """Whether a program of the host is new enough, and what a Go build's cache key sees."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -52,25 +51,3 @@ def test_kubernetes_is_stamped_with_the_version_that_is_pinned() -> None:
     assert "gitVersion=v1.34." in program.ldflags
     assert "gitMajor=1 " in program.ldflags
     assert "gitMinor=34 " in program.ldflags
-
-
-GO = find_checkout(Path(__file__).parent).root / "devcluster" / "go"
-
-
-def versions(name: str) -> dict[str, str]:
-    """The module versions that a program is compiled with, by module path."""
-    required, _, replaced = (GO / name / "go.mod").read_text().partition("\nreplace (")
-    found = dict(re.findall(r"^(?:require |\t)(\S+) (v\S+)", required, re.MULTILINE))
-    return found | {
-        module: version
-        for module, version in re.findall(r"^\t(\S+) => \S+ (v\S+)", replaced, re.MULTILINE)
-        if module in found
-    }
-
-
-@pytest.mark.parametrize("name", ["conformance", "coredns", "local-path-provisioner", "metrics-server"])
-def test_what_is_compiled_for_kubernetes_is_not_compiled_again_in_another_version(name: str) -> None:
-    of_kubernetes = versions("kubernetes")
-    shared = {module: version for module, version in versions(name).items() if module in of_kubernetes}
-    assert len(shared) > 40
-    assert shared == {module: of_kubernetes[module] for module in shared}
