@@ -41,10 +41,15 @@ async def test_a_site_that_is_not_there_keeps_pods_pending(vk: VirtualNode) -> N
     await vk.start()
     await vk.create("early")
     await vk.event("early", "ProviderNotNow")
-    pod = await vk.pod("early")
-    assert pod is not None and pod["status"]["phase"] == "Pending"
-    waiting = pod["status"]["containerStatuses"][0]["state"]["waiting"]
-    assert "no connection" in waiting["message"]
+
+    async def waits() -> str | None:
+        status = (await vk.pod("early") or {})["status"]
+        assert status["phase"] == "Pending"
+        (container,) = status.get("containerStatuses") or [{}]
+        message: str | None = container.get("state", {}).get("waiting", {}).get("message")
+        return message
+
+    assert "no connection" in await eventually(waits)
     await vk.stop()
     vk.site_url = f"http://127.0.0.1:{port}"
     await vk.start()
