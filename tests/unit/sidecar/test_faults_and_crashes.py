@@ -283,17 +283,20 @@ async def test_the_output_of_an_evicted_pod_may_come_a_moment_later(sidecar: Sid
     assert await sidecar.logs(uid) == "told\n"
 
 
+@pytest.mark.parametrize("failures", [0, 2])
 @pytest.mark.parametrize("evicted", [True, False])
-async def test_an_end_that_could_not_be_written_down_keeps_its_output(
-    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch, evicted: bool
+async def test_an_end_is_written_down_once_and_keeps_its_output_until_then(
+    sidecar: Sidecar, monkeypatch: pytest.MonkeyPatch, evicted: bool, failures: int
 ) -> None:
-    write, full = Journal.end, ["database or disk is full"]
+    write, full = Journal.end, ["database or disk is full"] * failures
+    written: list[str] = []
 
     async def end(self: Journal, uid: str, view: PodView) -> None:
         if full:
             # nor would there be room to bring the output once more
             sidecar.schedd.fail("Retrieve", *[Failure(FailureKind.REFUSED, "receiveJobSandbox:7003")] * 9)
             raise JournalError(full.pop())
+        written.append(uid)
         await write(self, uid, view)
 
     monkeypatch.setattr(Journal, "end", end)
@@ -307,8 +310,9 @@ async def test_an_end_that_could_not_be_written_down_keeps_its_output(
     else:
         sidecar.schedd.complete(uid, 7, output)
     assert (await sidecar.wait_for(uid, "terminated"))["exitCode"] == 7
-    assert not full
     assert await sidecar.logs(uid) == "told\n"
+    await until(lambda: not sidecar.schedd.of(uid) or not evicted, "the job is removed")
+    assert (full, written) == ([], [uid])
 
 
 async def test_a_running_pod_is_not_shown_as_waiting_after_a_restart(sidecar: Sidecar) -> None:

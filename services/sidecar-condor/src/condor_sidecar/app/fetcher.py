@@ -36,7 +36,7 @@ _MAY_BE_ONE_JOBS = (FailureKind.REFUSED, FailureKind.UNKNOWN)
 log = get_logger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Task:
     pod: Pod
     end: JobEnd | None
@@ -90,9 +90,11 @@ class Fetcher:
                 except TimeoutError:
                     pass
                 continue
-            await self._bring([task for task in ready if self._wants_output(task)])
-            if any(not self._wants_output(task) for task in ready):
-                await self._finish([task for task in ready if not self._wants_output(task)])
+            wanting = [task for task in ready if self._wants_output(task)]
+            others = [task for task in ready if task not in wanting]
+            await self._bring(wanting)
+            given_up = [task for task in wanting if task.brought is None and not self._wants_output(task)]
+            await self._finish(others + given_up)
 
     def _ready(self) -> list[_Task]:
         now = time.monotonic()
