@@ -25,11 +25,14 @@ _PATH = "/api/v1/namespaces/{namespace}/{kind}"
 
 @dataclass
 class ClusterApi:
-    """`away`: every request is answered with 503. `refuses`: creating a pod fails with (status, message)."""
+    """`away`: every request is answered with 503. `refuses`: creating a pod fails with (status, message). `held`: deletes of many
+    begin when it is set.
+    """
 
     url: str = ""
     away: bool = False
     refuses: tuple[int, str] | None = None
+    held: asyncio.Event | None = None
     log: bytes = b"first line\nlast line\n"
     objects: dict[str, dict[str, Object]] = field(default_factory=lambda: {"pods": {}, "secrets": {}, "events": {}})
     nodes: dict[str, Object] = field(default_factory=dict)
@@ -146,6 +149,8 @@ class ClusterApi:
         return web.json_response({"kind": "Status", "status": "Success"})
 
     async def _delete_many(self, request: web.Request) -> web.Response:
+        if self.held is not None:
+            await self.held.wait()
         kind = request.match_info["kind"]
         for name, found in list(self.objects[kind].items()):
             if name in self.objects[kind] and _selected(found, request.query):

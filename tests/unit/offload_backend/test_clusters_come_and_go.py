@@ -1,6 +1,7 @@
 """Clusters from the request to the last pod, and everything in between that can end one."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -308,3 +309,23 @@ async def test_what_belongs_to_nobody_is_removed(start: Start, api: ClusterApi) 
     await api._keep("secrets", "ADDED", stray)
     await until(lambda: set(api.pods) == {names.scheduler_name(name)} and "stray" not in api.secrets)
     assert names.secret_name(name) in api.secrets
+
+
+async def test_a_sweep_that_is_under_way_takes_nothing_from_a_new_cluster(start: Start) -> None:
+    gateway = await start()
+    gateway.api.held = asyncio.Event()
+    sweep = ("DELETE", "/api/v1/namespaces/dask/secrets")
+    before = gateway.api.requests.count(sweep)
+    await until(lambda: gateway.api.requests.count(sweep) > before)
+    making = asyncio.create_task(gateway.make())
+    await until(lambda: gateway.backend.db.name_to_cluster)
+    with contextlib.suppress(TimeoutError):  # what would be made too early is made by then
+        async with asyncio.timeout(0.5):
+            while not gateway.api.pods:
+                await asyncio.sleep(0.01)
+    gateway.api.held.set()
+    name = await making
+    swept = gateway.api.requests.count(sweep)
+    await until(lambda: gateway.api.requests.count(sweep) > swept)
+    assert names.secret_name(name) in gateway.api.secrets
+    assert names.scheduler_name(name) in gateway.api.pods

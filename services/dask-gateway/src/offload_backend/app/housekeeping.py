@@ -51,7 +51,7 @@ class Housekeeping:
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep_once(self, now: float) -> None:
-        clusters = [c for c in self._gateway.db.name_to_cluster.values() if c.status < JobStatus.STOPPED]
+        clusters = self._clusters()
         active = {
             c.name: frozenset(w.name for w in c.workers.values() if w.status < JobStatus.STOPPED) for c in clusters
         }
@@ -62,12 +62,16 @@ class Housekeeping:
                 log.warning("orphan.removed", pod=name, pod_uid=pod["metadata"].get("uid"))
                 await self._objects.delete_pod(name)
                 metrics.ORPHANS.inc()
-            await self._objects.delete_secrets_of_none(list(active))
+            await self._objects.delete_secrets_of_none(lambda: [cluster.name for cluster in self._clusters()])
         except ApiError as error:
             log.warning("sweep.interrupted", status=error.status, error=error.message)
         for cluster in clusters:
             self._shorten(cluster)
         self._gauge(clusters)
+
+    def _clusters(self) -> list[Any]:
+        """Those that have not ended."""
+        return [c for c in self._gateway.db.name_to_cluster.values() if c.status < JobStatus.STOPPED]
 
     async def renew_tickets(self, age: float) -> None:
         """New tickets for those older than `age`; pods on ordinary nodes see them within a minute or two."""

@@ -1,5 +1,7 @@
 """Makes and removes the objects of clusters. Doing either again changes nothing."""
 
+import asyncio
+from collections.abc import Callable
 from urllib.parse import quote
 
 from kubernetes_client.answer import ApiError
@@ -22,9 +24,12 @@ class ClusterObjects:
         self._api = api
         self._place = f"/api/v1/namespaces/{namespace}"
         self._instance = instance
+        self._sweeping = asyncio.Lock()
 
     async def apply_secret(self, secret: JsonObject) -> Owner:
         """Make or renew the Secret of a cluster. Raises ApiError."""
+        async with self._sweeping:
+            pass  # a sweep that is under way doesn't know a cluster of after its start
         path = f"{self._place}/secrets/{secret['metadata']['name']}"
         made = await self._api.patch(path, secret, APPLY, fieldManager=MANAGER, force="true")
         return Owner("Secret", made["metadata"]["name"], made["metadata"]["uid"])
@@ -54,10 +59,11 @@ class ClusterObjects:
             f"{self._place}/pods", _BACKGROUND, labelSelector=names.of_cluster(self._instance, cluster)
         )
 
-    async def delete_secrets_of_none(self, known: list[str]) -> None:
-        """Remove the Secrets that belong to none of the clusters `known`, without reading any. Raises ApiError."""
-        selector = names.of_no_cluster(self._instance, known)
-        await self._api.delete(f"{self._place}/secrets", _BACKGROUND, labelSelector=selector)
+    async def delete_secrets_of_none(self, known: Callable[[], list[str]]) -> None:
+        """Remove the Secrets that belong to no cluster that is `known` as it begins, without reading any. Raises ApiError."""
+        async with self._sweeping:
+            selector = names.of_no_cluster(self._instance, known())
+            await self._api.delete(f"{self._place}/secrets", _BACKGROUND, labelSelector=selector)
 
     async def _delete(self, path: str) -> None:
         try:
