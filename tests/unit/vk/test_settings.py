@@ -108,7 +108,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"StatusPoll": {"Min": 5, "Max": 1}}, "StatusPoll"),
     ({"StatusPoll": {"Min": 0}}, "StatusPoll.Min"),
     ({"PingInterval": 0}, "PingInterval"),
-    ({"MetricsAddress": "nonsense"}, 'MetricsAddress: "nonsense" is no address for metrics'),
+    ({"MetricsAddress": "nonsense"}, 'MetricsAddress: "nonsense" is no address: use host:port'),
     ({"PodCIDR": {"Subnet": "10.0.0.0/99"}}, "PodCIDR.Subnet"),
     ({"PodIP": "10.0.0"}, "PodIP"),
     ({"NodeName": "Site One"}, "NodeName"),

@@ -5,28 +5,13 @@ Services define their metrics at module level in their `metrics.py`, named `<ser
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import AfterValidator
 
 from service_runtime.listen import Listen, serve_app
 
 Ready = Callable[[], str | None]
-
-
-def metrics_address(text: str) -> str:
-    """`text`, if metrics can be served there. Raises ValueError."""
-    try:
-        Listen.parse(f"http://{text}")
-    except ValueError as error:
-        raise ValueError(f'"{text}" is no address for metrics: use host:port, as in 0.0.0.0:9101') from error
-    return text
-
-
-MetricsAddress = Annotated[str, AfterValidator(metrics_address)]
-"""In settings: `host:port`."""
 
 
 def observability_app(ready: Ready) -> web.Application:

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
-from service_runtime.listen import Listen
-from service_runtime.metrics import MetricsAddress
+from service_runtime.setting_types import HostPort, ListenUrl
 from service_runtime.settings import Section, load_settings
 from service_runtime.tls import TlsFiles
 
@@ -125,7 +124,7 @@ class Channel(Section):
 
     url: ChannelUrl
     """What jobs dial, `wss://host:port/path`: this address, or that of what is in front of it."""
-    listen: str = "unix:///run/condor-sidecar/channel.sock"
+    listen: ListenUrl = "unix:///run/condor-sidecar/channel.sock"
     """Where connections arrive: `https://host:port`; or `unix:///path` or `http://host:port` behind what ends TLS."""
     tls: TlsFiles | None = None
     """Certificate for https."""
@@ -137,12 +136,6 @@ class Channel(Section):
     """At the same time; more get 503 and come back."""
     message_bytes: Annotated[int, Field(ge=64 << 10, le=16 << 20)] = 4 << 20
     """Longest message of a job; a longer one ends its connection."""
-
-    @field_validator("listen")
-    @classmethod
-    def _is_address(cls, value: str) -> str:
-        Listen.parse(value)
-        return value
 
     @model_validator(mode="after")
     def _has_certificate(self) -> Self:
@@ -158,13 +151,13 @@ class Settings(Section):
     """Name of this sidecar among all whose jobs belong to the same account of the schedd. Never change it while jobs exist."""
     node: str = ""
     """The virtual node that it serves; empty: as `instance`."""
-    listen: str = "unix:///run/condor-sidecar/plugin.sock"
+    listen: ListenUrl = "unix:///run/condor-sidecar/plugin.sock"
     """`unix:///path`, `http://host:port` or `https://host:port`."""
     tls: TlsFiles | None = None
     """Certificate for https."""
     data: Path = Path("/var/lib/condor-sidecar")
     """Folder for journal and logs; survives restarts."""
-    metrics: MetricsAddress = "127.0.0.1:9102"
+    metrics: HostPort = "127.0.0.1:9102"
     """Metrics and health, `host:port`."""
     max_body_bytes: Positive = 32 << 20
     """Larger requests are refused (413)."""
@@ -182,12 +175,6 @@ class Settings(Section):
     output: Output = Output()
     channel: Channel | None = None
     """The job channel; without it jobs are heard of through the schedd alone."""
-
-    @field_validator("listen")
-    @classmethod
-    def _is_address(cls, value: str) -> str:
-        Listen.parse(value)
-        return value
 
     @field_validator("data")
     @classmethod

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pydantic
 from pydantic import Field
-from service_runtime.metrics import MetricsAddress
 from service_runtime.openid import is_loopback
+from service_runtime.setting_types import HostPort
 from service_runtime.settings import load_settings
 
 from virtual_kubelet.core.names import is_label_value, is_qualified_name
@@ -144,7 +144,7 @@ class Settings(Part):
     """Tell pods of Services by variables as a kubelet does; only where jobs reach the cluster's addresses."""
     no_schedule_taint: bool = Field(default=True, alias="NoScheduleTaint")
     """Keep pods away that do not tolerate the taint of virtual nodes."""
-    metrics_address: MetricsAddress = Field(default="0.0.0.0:9101", alias="MetricsAddress")
+    metrics_address: HostPort = Field(default="0.0.0.0:9101", alias="MetricsAddress")
     status_poll: StatusPoll = Field(default=StatusPoll(), alias="StatusPoll")
     ping_interval: Annotated[float, Field(ge=1, le=600)] = Field(default=15.0, alias="PingInterval")
     """Seconds between pings of the interLink API server; a failed one is repeated sooner."""

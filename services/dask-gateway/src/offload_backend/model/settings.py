@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from service_runtime.setting_types import BaseUrl, HostPort, HttpUrl
 from service_runtime.settings import Section
 
 from offload_backend.model.catalogue import Catalogue
@@ -11,10 +12,7 @@ from offload_backend.model.limits import GroupLimits, Limits, Place, Sites
 from offload_backend.model.values import (
     AbsolutePath,
     Duration,
-    HostPort,
-    HttpUrl,
     ObjectName,
-    TrustedUrl,
     is_member,
     seconds,
 )
@@ -141,7 +139,7 @@ class Cvmfs(Section):
 class Relay(Section):
     """The relay, by which workers that only dial out are reached."""
 
-    members: Annotated[list[TrustedUrl], Field(min_length=1)]
+    members: Annotated[list[BaseUrl], Field(min_length=1)]
     """Its members' own addresses, as pods and jobs dial them; each cluster has one of them."""
     signing_key_file: Path
     """PEM file with the private key that signs tickets: RSA, P-256 or Ed25519."""

@@ -3,11 +3,8 @@
 import re
 from collections.abc import Collection, Set
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
-from service_runtime.listen import Listen
-from service_runtime.openid import trusted_url
 
 GIB: Final = 2**30
 _DURATION = re.compile(r"(?:([0-9]{1,4})d)?(?:([0-9]{1,5})h)?(?:([0-9]{1,7})m)?(?:([0-9]{1,9})s)?")
@@ -64,27 +61,8 @@ def _is_size(text: str) -> str:
     return text
 
 
-def _is_http_url(value: str) -> str:
-    """Plain http, too: it is what JupyterHub's and dask-gateway's charts have inside a cluster."""
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError(f'"{value}" is no address: use http://host:port/path')
-    return value.rstrip("/")
-
-
-def _is_host_port(value: str) -> str:
-    try:
-        Listen.parse(f"http://{value}")
-    except ValueError as error:
-        raise ValueError(f'"{value}" is no address: use host:port, as in 0.0.0.0:8000') from error
-    return value
-
-
 Duration = Annotated[str, AfterValidator(_is_duration)]
 Size = Annotated[str, AfterValidator(_is_size)]
-HttpUrl = Annotated[str, AfterValidator(_is_http_url)]
-TrustedUrl = Annotated[str, AfterValidator(lambda value: trusted_url(value).rstrip("/"))]
-HostPort = Annotated[str, AfterValidator(_is_host_port)]
 ObjectName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\z")]
 NodeName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\z")]
 AbsolutePath = Annotated[str, Field(pattern=r"^/[^\s:]*[^\s:/]\z")]

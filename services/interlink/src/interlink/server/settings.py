@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pydantic
 from service_runtime.listen import Listen
-from service_runtime.metrics import metrics_address
+from service_runtime.setting_types import host_port
 from service_runtime.settings import Section, load_settings
 from service_runtime.tls import TlsFiles
 
@@ -81,7 +81,7 @@ class ServerSettings(Section):
     @pydantic.field_validator("MetricsAddress")
     @classmethod
     def _served(cls, value: str) -> str:
-        return metrics_address(value) if value else ""
+        return host_port(value) if value else ""
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "ServerSettings":

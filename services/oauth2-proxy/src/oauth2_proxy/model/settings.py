@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ByteSize, Field, FilePath, PositiveFloat, PositiveInt, model_validator
+from pydantic import ByteSize, Field, FilePath, PositiveFloat, PositiveInt, model_validator
 from service_runtime.listen import Listen
-from service_runtime.metrics import MetricsAddress
-from service_runtime.openid import is_loopback, same_issuer, trusted_url
+from service_runtime.openid import is_loopback, same_issuer
+from service_runtime.setting_types import HostPort, ListenUrl, Name, TrustedUrl
 from service_runtime.settings import Section
 from service_runtime.tls import TlsFiles
 
@@ -13,16 +13,6 @@ from service_runtime.tls import TlsFiles
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"
 ]
-
-
-def _address(value: str) -> str:
-    Listen.parse(value)
-    return value
-
-
-Address = Annotated[str, AfterValidator(_address)]
-TrustedUrl = Annotated[str, AfterValidator(trusted_url)]
-Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]
 
 
@@ -110,7 +100,7 @@ class JobChannel(Section):
 
     path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")] = "/job-channel"
     """As in the sidecar's `channel.url`."""
-    upstream: Address
+    upstream: ListenUrl
     """The sidecar's `channel.listen`: unix:///path or http://host:port."""
     connections: PositiveInt = 5000
     """At the same time, those under way included; more get 503 and come back."""
@@ -125,13 +115,13 @@ class JobChannel(Section):
 class Settings(Section):
     """The whole file."""
 
-    listen: Address
+    listen: ListenUrl
     """Where callers arrive: https://host:port, http://host:port or unix:///path."""
     tls: TlsFiles | None = None
     """The certificate for https; read again when its files change."""
     allow_plain_http: bool = False
     """Allow http on an address that others can reach, where something in front of it ends TLS."""
-    upstream: Address
+    upstream: ListenUrl
     """Where calls go: unix:///path or http://host:port."""
     issuers: Annotated[tuple[Issuer, ...], Field(min_length=1)]
     """The issuers that are trusted."""
@@ -141,7 +131,7 @@ class Settings(Section):
     """Pass the caller's Authorization header on to the upstream."""
     health_path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")] | None = "/healthz"
     """Answered here with 200, without a token; null: no such path."""
-    metrics: MetricsAddress | None = None
+    metrics: HostPort | None = None
     """Where metrics and readiness are served: host:port."""
     keys: Keys = Keys()
     limits: Limits = Limits()

@@ -3,29 +3,11 @@
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, NonNegativeInt, PositiveFloat, PositiveInt
-from service_runtime.listen import Listen
-from service_runtime.metrics import MetricsAddress
-from service_runtime.openid import trusted_url
+from pydantic import BeforeValidator, NonNegativeInt, PositiveFloat, PositiveInt
+from service_runtime.setting_types import BaseUrl, HostPort
 from service_runtime.settings import Section
 from service_runtime.tls import TlsFiles
-
-
-def _host_port(value: str) -> str:
-    try:
-        Listen.parse(f"https://{value}")
-    except ValueError as error:
-        raise ValueError(f'"{value}" is no address: use host:port, as in 0.0.0.0:8443') from error
-    return value
-
-
-def _base(value: str) -> str:
-    trusted_url(value)
-    if urlsplit(value).query:
-        raise ValueError(f'"{value}" has a query: use https://host[:port][/path]')
-    return value.rstrip("/")
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
@@ -35,8 +17,6 @@ def _network(value: object) -> IPv4Network | IPv6Network:
         raise ValueError(f'"{value}" is no network: use addresses as in 10.0.0.0/8') from error
 
 
-HostPort = Annotated[str, AfterValidator(_host_port)]
-BaseUrl = Annotated[str, AfterValidator(_base)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 
 
@@ -95,7 +75,7 @@ class Settings(Section):
     """Where calls arrive: host:port."""
     tls: TlsFiles | None = None
     """The certificate, read again when its files change; without it plain http is spoken, behind an ingress that ends TLS."""
-    metrics: MetricsAddress
+    metrics: HostPort
     """Where metrics and readiness are served: host:port."""
     url: BaseUrl
     """This member's own address, as callers dial it; a path in front of /v1 may be part of it. Tickets have it as `aud`."""

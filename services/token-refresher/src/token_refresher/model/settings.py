@@ -4,15 +4,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, FilePath, PositiveFloat, model_validator
-from service_runtime.metrics import MetricsAddress
-from service_runtime.openid import trusted_url
+from pydantic import BeforeValidator, Field, FilePath, PositiveFloat, model_validator
+from service_runtime.setting_types import HostPort, Name, TrustedUrl, Words
 from service_runtime.settings import Section
-
-
-def _words(value: Any) -> Any:
-    """A list, or text that is split at blanks, as OAuth 2 writes scopes."""
-    return value.split() if isinstance(value, str) else value
 
 
 def _mode(value: Any) -> Any:
@@ -22,9 +16,6 @@ def _mode(value: Any) -> Any:
     raise ValueError('a file mode is written in quotes, as in "0640"')
 
 
-TrustedUrl = Annotated[str, AfterValidator(trusted_url)]
-Name = Annotated[str, Field(min_length=1)]
-Words = Annotated[tuple[Name, ...], BeforeValidator(_words)]
 Mode = Annotated[int, BeforeValidator(_mode)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -103,7 +94,7 @@ class Settings(Section):
 
     tokens: Annotated[tuple[Token, ...], Field(min_length=1)]
     """The tokens that are kept fresh."""
-    metrics: MetricsAddress | None = None
+    metrics: HostPort | None = None
     """Where metrics and readiness are served: host:port."""
 
     @model_validator(mode="after")

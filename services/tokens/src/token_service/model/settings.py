@@ -2,43 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, FilePath, PositiveFloat, PositiveInt, model_validator
-from service_runtime.listen import Listen
-from service_runtime.metrics import MetricsAddress
-from service_runtime.openid import trusted_url
+from pydantic import Field, FilePath, PositiveFloat, PositiveInt, model_validator
+from service_runtime.setting_types import HostPort, HttpUrl, Name, TrustedUrl, Words
 from service_runtime.settings import Section
 from service_runtime.tls import TlsFiles
 
-
-def _host_port(value: str) -> str:
-    try:
-        Listen.parse(f"https://{value}")
-    except ValueError as error:
-        raise ValueError(f'"{value}" is no address: use host:port, as in 0.0.0.0:8443') from error
-    return value
-
-
-def _http_url(value: str) -> str:
-    """Plain http, too: it is what JupyterHub's chart has inside a cluster."""
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise ValueError(f'"{value}" is no address: use http://host:port/hub/api')
-    return value.rstrip("/")
-
-
-def _words(value: Any) -> Any:
-    """A list, or text that is split at blanks, as OAuth 2 writes scopes."""
-    return value.split() if isinstance(value, str) else value
-
-
-HostPort = Annotated[str, AfterValidator(_host_port)]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-TrustedUrl = Annotated[str, AfterValidator(trusted_url)]
-Name = Annotated[str, Field(min_length=1)]
-Words = Annotated[tuple[Name, ...], BeforeValidator(_words)]
 ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?\z", max_length=63)]
 
 
@@ -121,7 +91,7 @@ class Settings(Section):
     """Where pods call, by https: host:port."""
     tls: TlsFiles
     """The certificate; read again when its files change."""
-    metrics: MetricsAddress
+    metrics: HostPort
     """Where metrics and readiness are served: host:port."""
     hub: Hub
     issuer: Issuer
