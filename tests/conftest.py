@@ -1,6 +1,7 @@
 """What every tier needs."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -16,6 +17,11 @@ sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment] # as the import
 # Nothing here asserts how fast it is: a slow example on a busy machine is no failure.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+# Who is started in the background of a shell without job control ignores these, and so would all programs that tests start.
+for number, standard in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, standard)
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,11 @@ STUBBORN = "trap '' TERM; echo up; while :; do sleep 0.05; done"
 
 def all_up(*names: str) -> Callable[[JobResult], bool]:
     """These containers run and have said so."""
-    return lambda result: all(b"up" in result.logs.get(name, b"") for name in names)
+
+    def up(result: JobResult, name: str) -> bool:
+        return by_name(result)[name].state is ContainerState.RUNNING and b"up" in result.logs.get(name, b"")
+
+    return lambda result: all(up(result, name) for name in names)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
