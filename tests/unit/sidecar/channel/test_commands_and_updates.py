@@ -18,7 +18,7 @@ from tests.fakes.plugin_client import log_request, pod
 from tests.unit.sidecar.channel.conftest import Site
 from tests.unit.sidecar.channel.test_states_and_logs_come_at_once import gate
 from tests.unit.sidecar.conftest import Sidecar, created, settings_in
-from tests.unit.sidecar.supervisor.jobs import Job, by_name, shell
+from tests.unit.sidecar.supervisor.jobs import Job, shell
 
 MOUNTED = [{"name": "c", "image": "i", "command": ["true"], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]
 
@@ -112,15 +112,6 @@ async def test_a_deadline_that_is_set_later_ends_the_pod(site: Site) -> None:
     ended = await site.sidecar.wait_for(uid, "terminated")
     assert ended["reason"] == "DeadlineExceeded"
     assert ended["message"] == "Pod was active on the node longer than the specified deadline"
-
-
-async def test_a_pod_that_is_deleted_has_the_grace_period_of_the_delete_if_that_is_shorter(site: Site) -> None:
-    _, job, wanted = await with_a_volume(site, before="trap '' TERM", grace_seconds=3600)
-    wanted["metadata"]["deletionGracePeriodSeconds"] = 1
-    assert (await site.sidecar.call("POST", "/delete", wanted))[0] == 200
-    result = await asyncio.to_thread(job.end)
-    assert (result.reason, result.message) == ("Terminated", "the pod was deleted")
-    assert by_name(result)["c"].exit_code == 137
 
 
 async def test_what_the_job_can_t_do_is_said_in_its_words(site: Site) -> None:

@@ -26,10 +26,12 @@ def test_an_evicted_pod_has_less_time_than_its_grace_period() -> None:
     assert life.tick(15) == [KILL]
 
 
-def test_an_eviction_gives_no_more_time_than_the_pod_has_anyway() -> None:
+def test_a_delete_may_give_more_time_than_the_pod_has_itself() -> None:
     life = begun(pod(container("a"), grace_seconds=3))
-    life.stop("Evicted", "too much", 10, grace=60)
-    assert life.wake_at() == 13
+    life.stop("Terminated", "deleted", 10, grace=60)
+    assert life.stop("Terminated", "the batch system's signal", 20) == []
+    assert life.wake_at() == 70
+    assert life.tick(70) == [KILL]
 
 
 def test_a_pod_that_ends_can_be_hurried_and_keeps_its_reason() -> None:

@@ -44,11 +44,15 @@ class Remover:
         self._asked: dict[str, float] = {}
         self.wake = asyncio.Event()
 
-    async def delete(self, uid: str, request: str) -> None:
-        """Journal the delete of a pod, known or not, and start on it. Raises JournalError."""
+    async def delete(self, uid: str, request: str, grace_seconds: int | None) -> None:
+        """Journal the delete of a pod, known or not, and start on it. Raises JournalError.
+
+        A second one changes the grace period, as with a kubelet.
+        """
         stone = self._table.tombstones.get(uid)
-        if stone is None:
-            stone = Tombstone(uid=uid, accepted_at=time.time(), request=request)
+        if stone is None or (stone.done_at is None and stone.grace_seconds != grace_seconds):
+            accepted_at = time.time() if stone is None else stone.accepted_at
+            stone = Tombstone(uid=uid, accepted_at=accepted_at, grace_seconds=grace_seconds, request=request)
             await self._table.journal.bury(stone)
             self._table.tombstones[uid] = stone
         pod = self._table.get(uid)
@@ -86,6 +90,7 @@ class Remover:
             if self._table.tombstones[stone.uid].done_at is None
             and not self._certainly_unsubmitted(stone.uid)
             and not self._submitting(stone.uid)
+            and not self._has_more_time(stone)
             and now - self._asked.get(stone.uid, float("-inf")) > ASK_AGAIN_SECONDS
         ]
         failed: ScheddError | None = None
@@ -118,8 +123,19 @@ class Remover:
         """Its containers still end, whatever became of the job in the queue, or how they did is still to be told."""
         stone = self._table.tombstones.get(pod.uid)
         late = time.time() - stone.accepted_at if stone is not None else 0.0
-        ends = pod.connected and late < pod.record.grace_seconds + LEAVE_SECONDS
-        return ends or time.monotonic() < pod.shown_until
+        grace = max(pod.record.grace_seconds, (stone.grace_seconds or 0) if stone is not None else 0)
+        return (pod.connected and late < grace + LEAVE_SECONDS) or time.monotonic() < pod.shown_until
+
+    def _has_more_time(self, stone: Tombstone) -> bool:
+        """Whether removing its job now would cut the delete's grace period short.
+
+        A job that is removed has its pod's own from then on: that is what the batch system was told. It ends itself before,
+        if it is connected and so knows of the delete.
+        """
+        pod = self._table.get(stone.uid)
+        if pod is None or not pod.connected or stone.grace_seconds is None:
+            return False
+        return time.time() < stone.accepted_at + stone.grace_seconds - pod.record.grace_seconds
 
     def _certainly_unsubmitted(self, uid: str) -> bool:
         pod = self._table.get(uid)

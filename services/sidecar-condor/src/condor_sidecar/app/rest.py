@@ -53,6 +53,7 @@ class Rest:
         health: Health,
         resources: Resources,
         node: str,
+        longest_grace: int,
         commands: Commands | None = None,
     ) -> None:
         self._table = table
@@ -64,6 +65,7 @@ class Rest:
         self._health = health
         self._resources = resources
         self._node = node
+        self._longest_grace = longest_grace
         self._watchers = 0
         self._commands = commands
         self._announced = features.format_features(ANNOUNCED + ((features.EXEC,) if commands is not None else ()))
@@ -111,12 +113,13 @@ class Rest:
         """Always taken, also for a pod that nobody knows."""
         pod = await serving.read_json(request, JsonObject)
         uid = required_uid(pod)
+        asked = pod["metadata"].get("deletionGracePeriodSeconds")  # the job's own is that which its pod was made with
+        grace = min(asked, self._longest_grace) if isinstance(asked, int) else None
         try:
-            await self._remover.delete(uid, serving.session_of(request))
+            await self._remover.delete(uid, serving.session_of(request), grace)
         except JournalError as error:
             raise NotNow(f"the journal can't be written: {error}", 10) from error
-        grace = pod["metadata"].get("deletionGracePeriodSeconds")
-        if isinstance(grace, int):  # the job's own is that which its pod was made with
+        if grace is not None:
             await self._channels.stop(uid, grace)
         return serving.json_response({"PodUID": uid, "message": "deletion is under way"})
 

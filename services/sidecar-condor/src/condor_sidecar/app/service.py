@@ -116,6 +116,7 @@ async def _run(
             health=health,
             resources=settings.resources,
             node=settings.node or settings.instance,
+            longest_grace=settings.policy.max_grace_seconds,
             commands=Commands(table.names_of, channels) if jobs is not None else None,
         )
         app, listen = rest.application(settings.max_body_bytes), Listen.parse(settings.listen)

@@ -50,9 +50,13 @@ class PodRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
-    """A delete that was answered and has to be carried out; kept for a while after that, to refuse a late create."""
+    """A delete that was answered and has to be carried out; kept for a while after that, to refuse a late create.
+
+    `grace_seconds` is the delete's own grace period, None: the pod's.
+    """
 
     uid: str
     accepted_at: float
+    grace_seconds: int | None = None
     done_at: float | None = None
     request: str = ""

@@ -26,7 +26,7 @@ From the sidecar:
   close     {stream}                                  nobody wants it any more
   update    {number, volumes: {volume: {path: [mode, base64]}}, deadline_seconds, added}   what is None stays as it is; `added`
                                                       (additions.py) are ephemeral containers: what the pod has is left alone
-  stop      {grace_seconds}                           the pod was deleted and ends within so many seconds, if it has more
+  stop      {grace_seconds}                           the pod was deleted and ends within so many seconds
   bye       {}                                        the final record was taken: the job may end
 Both:
   credit    {stream, bytes}

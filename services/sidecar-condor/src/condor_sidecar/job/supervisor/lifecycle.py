@@ -124,7 +124,7 @@ class Lifecycle:
         return self._by_name[name].out_of_memory()
 
     def stop(self, reason: str, message: str, now: float, grace: Optional[float] = None) -> List[Action]:
-        """End the pod as a whole, for `reason`, within `grace` seconds if that is less than its grace period.
+        """End the pod as a whole, for `reason`, within `grace` seconds if they are given instead of its grace period.
 
         One that ends already does so for the reason that it has, only sooner.
         """
@@ -133,7 +133,7 @@ class Lifecycle:
         if self.state.phase == ENDING:
             return [] if grace is None else self._hurry(grace, now)
         self.state.reason, self.state.message = reason, message
-        return self._wind_down(now, self._grace if grace is None else min(grace, self._grace))
+        return self._wind_down(now, grace)
 
     def _hurry(self, grace: float, now: float) -> List[Action]:
         self._end_by = min(self._end_by, now + grace)
