@@ -7,6 +7,7 @@ from tests.unit.sidecar.compile.pods import compiled, container, first, pod, rea
 
 ROOT = "/cvmfs/unpacked.example.org"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
+LONG_DIGEST = "sha512:" + "0123456789abcdef" * 8
 POLICY = Policy(images=ImagePolicy(unpacked_roots=(ROOT,)))
 
 
@@ -41,6 +42,8 @@ POLICY = Policy(images=ImagePolicy(unpacked_roots=(ROOT,)))
         ("localhost:5000/a/b", ["localhost:5000/a/b:latest"], "docker://localhost:5000/a/b:latest"),
         ("localhost/highrate/hello:abc", ["localhost/highrate/hello:abc"], "docker://localhost/highrate/hello:abc"),
         ("quay.io/x/y:tag@" + DIGEST, ["quay.io/x/y@" + DIGEST], "docker://quay.io/x/y@" + DIGEST),
+        ("quay.io/x/y@" + LONG_DIGEST, ["quay.io/x/y@" + LONG_DIGEST], "docker://quay.io/x/y@" + LONG_DIGEST),
+        ("[fd00::1]:5000/x/y:1", ["[fd00::1]:5000/x/y:1"], "docker://[fd00::1]:5000/x/y:1"),
         ("docker://quay.io/x/y:1", ["quay.io/x/y:1"], "docker://quay.io/x/y:1"),
         ("oras://quay.io/x/y:1", [], "oras://quay.io/x/y:1"),
     ],
