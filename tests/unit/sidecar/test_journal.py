@@ -181,12 +181,12 @@ async def test_a_journal_that_broke_ends_the_service(
     monkeypatch.setattr(Journal, "accept", accept)
     sidecar = Sidecar(tmp_path, schedd, settings_in(tmp_path))
     await sidecar.start()
-    create = asyncio.create_task(sidecar.create(pod()))
+    code, words = await sidecar.create(pod())
+    assert code == 503
+    assert "the journal can't be written" in words
     assert sidecar._task is not None
     async with asyncio.timeout(30):
         (ended,) = await asyncio.gather(sidecar._task, return_exceptions=True)
     assert isinstance(ended, BaseExceptionGroup)
     assert ended.subgroup(JournalError) is not None, ended
-    create.cancel()
-    await asyncio.gather(create, return_exceptions=True)
     await sidecar.disconnect()

@@ -60,6 +60,7 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broken: asyncio.Future[None] | None = None
+        self._asked: set[asyncio.Future[Any]] = set()
         self._connection: sqlite3.Connection | None = None
         self._trouble = ""
 
@@ -155,10 +156,12 @@ class Journal:
         await self._do(lambda db: db.executemany("delete from tombstones where uid = ?", rows))
 
     async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        assert self._loop is not None
-        if not self._thread.is_alive():
+        assert self._loop is not None and self._broken is not None
+        if self._broken.done() or not self._thread.is_alive():
             raise JournalError("the journal is closed")
         future: asyncio.Future[T] = self._loop.create_future()
+        self._asked.add(future)
+        future.add_done_callback(self._asked.discard)
         self._waiting.put((work, future))
         return await future
 
@@ -187,9 +190,14 @@ class Journal:
             log.exception("journal.broken", path=str(self._path))
             failure = JournalError(f"{self._path}: {type(error).__name__}: {error}")
         assert self._loop is not None
-        assert self._broken is not None
         with contextlib.suppress(RuntimeError):  # the loop may be closed already
-            self._loop.call_soon_threadsafe(_resolve, [self._broken], [None], failure)
+            self._loop.call_soon_threadsafe(self._end, failure)
+
+    def _end(self, failure: Exception | None) -> None:
+        """Nothing is written any more: that is what everybody hears who still waits."""
+        assert self._broken is not None
+        _resolve([self._broken], [None], failure)
+        _resolve(list(self._asked), [], failure or JournalError("the journal is closed"))
 
     def _serve(self) -> None:
         db = self._connection
