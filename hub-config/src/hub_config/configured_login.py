@@ -4,12 +4,12 @@ The hub would start all the same, and tell it at somebody's first login at the e
 """
 
 import ipaddress
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from hub_config.auth.authorities import unusable
 from hub_config.auth.secret_file import unreadable
 from hub_config.configured import given
 
@@ -66,12 +66,9 @@ def _files(iam: Any) -> Iterator[str]:
     secret, authorities = given(iam, "client_secret_file", ""), given(iam, "ca_file", "")
     if secret and not given(iam, "client_secret", "") and (problem := unreadable(secret)):
         yield f"{_IAM}.client_secret_file: {problem}; mount the Secret with the client's secret there"
-    if authorities and (Path(authorities).exists() or authorities != OPTIONAL_CA_FILE):
-        try:
-            ssl.create_default_context(cafile=authorities)
-        except OSError as error:
-            why = error.strerror if not isinstance(error, ssl.SSLError) else "no certificates in PEM"
-            yield f"{_IAM}.ca_file: {authorities} can't be read ({why}); mount the ConfigMap with the authorities there"
+    needed = authorities and (Path(authorities).exists() or authorities != OPTIONAL_CA_FILE)
+    if needed and (why := unusable(authorities)):
+        yield f"{_IAM}.ca_file: {authorities} can't be read ({why}); mount the ConfigMap with the authorities there"
 
 
 def _opened(c: Any) -> Iterator[str]:

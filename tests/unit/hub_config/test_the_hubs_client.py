@@ -1,6 +1,6 @@
 """The hub as the provider's client: its secret, which is replaced now and then, and what happens to people if it is refused."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,19 +99,21 @@ def test_the_file_that_the_chart_mounts_where_there_are_authorities_may_be_missi
     assert problems(ca_file=OPTIONAL_CA_FILE) == []
 
 
+@pytest.mark.parametrize(
+    ("becomes", "why"),
+    [(Path.mkdir, "Is a directory"), (Path.touch, "no certificates in PEM")],
+    ids=["folder", "empty"],
+)
 async def test_authorities_that_cannot_be_read_any_more_are_not_a_provider_that_is_away(
-    iam: PeopleIam, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    iam: PeopleIam, tmp_path: Path, becomes: Callable[[Path], None], why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = Authority.create(tmp_path).file
-
-    def refused(*_: Any, **__: Any) -> None:
-        raise PermissionError(13, "Permission denied", str(file))
-
     it, user = make(iam, ca_file=str(file)), logged_in(iam, age=1000)
-    monkeypatch.setattr(Path, "open", refused)
+    file.unlink()
+    becomes(file)
     it.log.propagate = True
     assert await it.refresh_user(user)
-    assert "IAMAuthenticator.ca_file: [Errno 13] Permission denied" in caplog.text
+    assert f"IAMAuthenticator.ca_file: {file} can't be read ({why})" in caplog.text
 
 
 def test_a_secret_that_is_set_needs_no_file() -> None:

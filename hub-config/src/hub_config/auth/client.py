@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from oauthenticator.generic import GenericOAuthenticator
 from traitlets import Unicode, default
 
+from hub_config.auth.authorities import unusable
 from hub_config.auth.provider import DEADLINES, Denied, Misconfigured, Unreachable, classified
 from hub_config.auth.refresh import OBTAINED_AT, expires_at
 from hub_config.auth.secret_file import read_secret
@@ -101,12 +102,10 @@ class IAMClient(GenericOAuthenticator):  # type: ignore[misc] # oauthenticator i
             raise Misconfigured(f"IAMAuthenticator.client_secret_file: {error}") from error
 
     def _authorities(self) -> dict[str, str]:
-        if not self.ca_file or not Path(self.ca_file).is_file():
+        if not self.ca_file or not Path(self.ca_file).exists():
             return {}
-        try:
-            Path(self.ca_file).open("rb").close()
-        except OSError as error:
-            raise Misconfigured(f"IAMAuthenticator.ca_file: {error}") from error
+        if why := unusable(self.ca_file):
+            raise Misconfigured(f"IAMAuthenticator.ca_file: {self.ca_file} can't be read ({why})")
         return {"ca_certs": self.ca_file}
 
     # --- requests; each raises Denied or Unreachable
