@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from tests.charts.rendering import Chart, Refused, Values
+from tests.charts.rendering import Chart, Object, Refused, Values, merged
 
 # How every sentence goes on after the keys that it is about.
 PROBLEM = re.compile(r"^\S.* (?:is missing:|contradict|is set, but|has no default:|belong to|needs the)", re.MULTILINE)
@@ -34,6 +34,13 @@ def remedies(text: str) -> Iterator[Values]:
         said = yaml.safe_load(block)
         if isinstance(said, dict):
             yield said
+
+
+def remedied(chart: Chart, values: Values, sentence: str) -> list[list[Object]]:
+    """What installs when what the refusal tells to write, in this sentence and no other, is written."""
+    said = list(remedies(the_only_problem(chart, values, sentence)))
+    assert said
+    return [chart.render(merged(values, remedy)) for remedy in said]
 
 
 def assert_unknown_key(chart: Chart, values: Values) -> None:

@@ -7,7 +7,13 @@ import pytest
 
 from tests.charts.highrate.hub import assert_every_volume_is_mounted
 from tests.charts.highrate.keys_given import ALL_KEYS, TOKENS_CERTIFICATE
-from tests.charts.refusals import assert_impossible_value, assert_unknown_key, refusal, remedies, the_only_problem
+from tests.charts.refusals import (
+    assert_impossible_value,
+    assert_unknown_key,
+    refusal,
+    remedied,
+    remedies,
+)
 from tests.charts.rendering import HIGHRATE, WITH_MONITORS, Chart, Values, merged, read_values
 
 FILE = read_values(HIGHRATE / "ci" / "minimal-values.yaml")
@@ -142,11 +148,8 @@ def test_an_impossible_value_stops_the_upgrade_and_is_named(chart: Chart, change
 def test_a_sentence_says_what_is_wrong_and_what_to_write(
     chart: Chart, values: Values, changes: Values, sentence: str
 ) -> None:
-    refused = merged(values, changes)
-    said = list(remedies(the_only_problem(chart, refused, sentence)))
-    assert said
-    for remedy in said:
-        assert_every_volume_is_mounted(chart.render(merged(refused, remedy)))
+    for objects in remedied(chart, merged(values, changes), sentence):
+        assert_every_volume_is_mounted(objects)
 
 
 def test_a_secret_among_the_values_is_refused_without_being_shown(chart: Chart) -> None:
