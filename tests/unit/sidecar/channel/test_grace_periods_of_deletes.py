@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+import pytest
+from condor_sidecar.app import remover
+
 from tests.fakes.plugin_client import pod, until
 from tests.unit.sidecar.channel.conftest import Site
 from tests.unit.sidecar.channel.test_states_and_logs_come_at_once import gate
@@ -47,19 +50,49 @@ async def test_a_shorter_one_counts(site: Site) -> None:
     assert by_name(result)["c"].exit_code == 137
 
 
-async def test_a_longer_one_counts_and_the_job_is_removed_when_it_has_ended(site: Site) -> None:
-    # three seconds are more than the pod's own grace period leaves
-    script = (
-        f"trap 'sleep 3; echo saved; {gate(site.folder, 'end')}; exit 3' TERM; echo ready; while :; do sleep 0.05; done"
-    )
-    job, wanted = await running(site, script, own=1)
-    uid = wanted["metadata"]["uid"]
-    await delete(site, wanted, 300)
+def patient(site: Site) -> str:
+    """Takes three seconds to end, which is more than a grace period of one second leaves, and then waits for a file."""
+    ends = f"sleep 3; echo saved; {gate(site.folder, 'end')}; exit 3"
+    return f"trap '{ends}' TERM; echo ready; while :; do sleep 0.05; done"
+
+
+async def ends_in_its_own_time(site: Site, job: Job, uid: str) -> None:
+    """The pod that runs what `patient` gives, and then its job is removed."""
     await logged(site, uid, "ready\nsaved\n")
     assert removals(site) == 0
     (site.folder / "end").touch()
     assert by_name(await asyncio.to_thread(job.end))["c"].exit_code == 3
     await until(lambda: not site.schedd.of(uid), "the job is removed")
+
+
+async def test_a_longer_one_counts_and_the_job_is_removed_when_it_has_ended(site: Site) -> None:
+    job, wanted = await running(site, patient(site), own=1)
+    await delete(site, wanted, 300)
+    await ends_in_its_own_time(site, job, wanted["metadata"]["uid"])
+
+
+async def test_a_longer_one_outlives_a_cut(site: Site) -> None:
+    job, wanted = await running(site, patient(site), own=1)
+    await delete(site, wanted, 300)
+    site.cutter.cut()
+    await ends_in_its_own_time(site, job, wanted["metadata"]["uid"])
+
+
+async def test_a_longer_one_outlives_the_sidecar(site: Site) -> None:
+    job, wanted = await running(site, patient(site), own=1)
+    await delete(site, wanted, 300)
+    await site.sidecar.crash()
+    await site.make().start()
+    await ends_in_its_own_time(site, job, wanted["metadata"]["uid"])
+
+
+async def test_a_job_that_was_away_is_told_when_it_comes_back(site: Site) -> None:
+    job, wanted = await running(site, patient(site), own=1)
+    site.cutter.refuses = True
+    site.cutter.cut()
+    await delete(site, wanted, 300)
+    site.cutter.refuses = False
+    await ends_in_its_own_time(site, job, wanted["metadata"]["uid"])
 
 
 async def test_a_second_delete_may_take_time_away(site: Site) -> None:
@@ -79,10 +112,19 @@ async def test_no_delete_gives_more_than_the_site_allows(site: Site) -> None:
     assert by_name(await asyncio.to_thread(job.end))["c"].exit_code == 137
 
 
-async def test_a_job_that_is_not_connected_is_removed_at_once(site: Site) -> None:
+async def test_a_job_that_does_not_come_back_is_removed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remover, "AWAY_SECONDS", 0.0)
     _, wanted = await running(site, STUBBORN, own=1)
-    uid = wanted["metadata"]["uid"]
     site.cutter.refuses = True
     site.cutter.cut()
+    await delete(site, wanted, 300)
+    await until(lambda: not site.schedd.of(wanted["metadata"]["uid"]), "the job is removed")
+
+
+async def test_a_job_that_has_not_started_is_removed_at_once(site: Site) -> None:
+    wanted = pod(terminationGracePeriodSeconds=1)
+    uid = str(wanted["metadata"]["uid"])
+    assert (await site.sidecar.create(wanted))[0] == 200
+    await site.sidecar.submitted(uid)
     await delete(site, wanted, 300)
     await until(lambda: not site.schedd.of(uid), "the job is removed")

@@ -29,9 +29,23 @@ def test_an_evicted_pod_has_less_time_than_its_grace_period() -> None:
 def test_a_delete_may_give_more_time_than_the_pod_has_itself() -> None:
     life = begun(pod(container("a"), grace_seconds=3))
     life.stop("Terminated", "deleted", 10, grace=60)
-    assert life.stop("Terminated", "the batch system's signal", 20) == []
     assert life.wake_at() == 70
     assert life.tick(70) == [KILL]
+
+
+def test_the_batch_system_s_signal_leaves_a_pod_that_ends_its_own_grace_period() -> None:
+    """That is when the batch system kills the job."""
+    life = begun(pod(container("a"), grace_seconds=3))
+    life.stop("Terminated", "deleted", 10, grace=60)
+    assert life.stop("Terminated", "the batch system's signal", 20) == []
+    assert life.wake_at() == 23
+    assert life.state.message == "deleted"
+
+
+def test_no_delete_gives_more_time_than_the_job_has() -> None:
+    life = begun(pod(container("a"), grace_seconds=3, deadline_seconds=30))
+    life.stop("Terminated", "deleted", 10, grace=60)
+    assert life.wake_at() == 33
 
 
 def test_a_pod_that_ends_can_be_hurried_and_keeps_its_reason() -> None:

@@ -18,10 +18,11 @@ from condor_sidecar.model.result import JobResult, SiteEvent
 class Pod:
     """One pod. `since` is when its stage began (monotonic clock); `unseen` until a query has shown its job; `sandbox` is
     held while its output is being brought and read: only taken when free, so that nobody waits for it. `events` are by number,
-    `connected` while its job has a job channel; a job that ended its pod by that may take until `leaves_by` (monotonic clock) to
-    end itself, and the end of a deleted pod is told until `shown_until`; `refused` says of ephemeral containers, by name, why they
-    may not be started; `added` is when this process learnt of the pod, which is `restored` if it was there before; `address` is the
-    worker node's, `measured` when its ad last told another usage (the schedd's clock)."""
+    `connected` while its job has a job channel, `seen_connected` when it last had (monotonic clock); a job that ended its pod by
+    that may take until `leaves_by` (monotonic clock) to end itself, and the end of a deleted pod is told until `shown_until`;
+    `refused` says of ephemeral containers, by name, why they may not be started; `added` is when this process learnt of the pod,
+    which is `restored` if it was there before; `address` is the worker node's, `measured` when its ad last told another usage (the
+    schedd's clock)."""
 
     record: PodRecord
     stage: Stage
@@ -45,6 +46,7 @@ class Pod:
     deleting: bool = False
     restored: bool = False
     connected: bool = False
+    seen_connected: float = float("-inf")
     leaves_by: float = 0.0
     shown_until: float = 0.0
     order: int = 0

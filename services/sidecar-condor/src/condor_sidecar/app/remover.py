@@ -25,6 +25,8 @@ MOST_AT_ONCE = 100
 KEEP_TOMBSTONES_SECONDS = 86400.0
 LOOK_AGAIN_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 30.0
+AWAY_SECONDS = 120.0
+"""How long a job may be without a connection before it is taken to hear nothing: two of its longest pauses."""
 LEAVE_SECONDS = 60.0
 """How long a deleted pod's job may speak beyond its grace period before it is forgotten all the same."""
 
@@ -129,13 +131,21 @@ class Remover:
     def _has_more_time(self, stone: Tombstone) -> bool:
         """Whether removing its job now would cut the delete's grace period short.
 
-        A job that is removed has its pod's own from then on: that is what the batch system was told. It ends itself before,
-        if it is connected and so knows of the delete.
+        A job that is removed has its pod's own from then on: that is what the batch system was told. It ends itself before, if
+        it was told of the delete: over its channel, or over that which it makes after a cut or after our restart.
         """
         pod = self._table.get(stone.uid)
-        if pod is None or not pod.connected or stone.grace_seconds is None:
+        if pod is None or pod.stage is Stage.ENDED or stone.grace_seconds is None:
             return False
-        return time.time() < stone.accepted_at + stone.grace_seconds - pod.record.grace_seconds
+        removed_by = stone.accepted_at + stone.grace_seconds - pod.record.grace_seconds
+        return time.time() < removed_by and (pod.connected or self._may_come_back(pod))
+
+    @staticmethod
+    def _may_come_back(pod: Pod) -> bool:
+        since = pod.seen_connected
+        if pod.restored and pod.record.channel and (pod.ad is None or pod.ad.has_started):
+            since = max(since, pod.added)
+        return time.monotonic() - since < AWAY_SECONDS
 
     def _certainly_unsubmitted(self, uid: str) -> bool:
         pod = self._table.get(uid)

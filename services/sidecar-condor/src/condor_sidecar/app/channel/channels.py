@@ -73,7 +73,7 @@ class Channels:
             raise JobFailed(problem)
 
     async def stop(self, uid: str, grace_seconds: int) -> None:
-        """End the pod within so many seconds, if it has more. Raises NoChannel, ChannelLost."""
+        """End the pod within so many seconds, or sooner if it ends already. Raises NoChannel, ChannelLost."""
         await self._connection(uid).send(encode("stop", grace_seconds=grace_seconds))
 
     async def log(self, uid: str, container: str, place: LogPlace, *, follow: bool) -> AsyncGenerator[bytes]:
@@ -109,6 +109,7 @@ class Channels:
             await connection.greet()
             await self._replace(connection)
             log.info("channel.connected", pod_uid=pod.uid)
+            await self._tell_of_delete(connection)
             await connection.carry()
         except ChannelLost as error:
             why = str(error)
@@ -121,7 +122,7 @@ class Channels:
             connection.abort()
             if self._connections.get(pod.uid) is connection:
                 del self._connections[pod.uid]
-                pod.connected = False
+                pod.connected, pod.seen_connected = False, time.monotonic()
                 metrics.CHANNELS.set(len(self._connections))
                 pod.touch()
 
@@ -139,6 +140,13 @@ class Channels:
         if older is not None:
             log.info("channel.replaced", pod_uid=pod.uid)
             await older.refuse(CLOSE_REPLACED, "the job has made another connection")
+
+    async def _tell_of_delete(self, connection: Connection) -> None:
+        """Nobody knows whether it was heard over the connection before. Raises ChannelLost."""
+        stone = self._table.tombstones.get(connection.pod.uid)
+        if stone is not None and stone.grace_seconds is not None:
+            left = stone.accepted_at + stone.grace_seconds - time.time()
+            await connection.send(encode("stop", grace_seconds=max(0, int(left))))
 
     async def _remember(self, pod: Pod) -> None:
         """That the pod's job has a channel is known after the next start, too."""

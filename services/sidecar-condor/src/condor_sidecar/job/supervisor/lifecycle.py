@@ -126,12 +126,13 @@ class Lifecycle:
     def stop(self, reason: str, message: str, now: float, grace: Optional[float] = None) -> List[Action]:
         """End the pod as a whole, for `reason`, within `grace` seconds if they are given instead of its grace period.
 
-        One that ends already does so for the reason that it has, only sooner.
+        One that ends already does so for the reason that it has, only sooner: without `grace` it has its own from now on, after
+        which the batch system kills the job.
         """
         if self.state.phase == ENDED:
             return []
         if self.state.phase == ENDING:
-            return [] if grace is None else self._hurry(grace, now)
+            return self._hurry(self._grace if grace is None else grace, now)
         self.state.reason, self.state.message = reason, message
         return self._wind_down(now, grace)
 
@@ -172,8 +173,12 @@ class Lifecycle:
         return actions
 
     def _wind_down(self, now: float, grace: Optional[float] = None) -> List[Action]:
-        """Nothing is started any more, and what runs is to end, within the pod's grace period or `grace`."""
-        grace = self._grace if grace is None else grace
+        """Nothing is started any more, and what runs is to end, within the pod's grace period or `grace`.
+
+        The job ends a grace period after its deadline, whatever a delete says.
+        """
+        longest = max(self._grace, self._deadline + self._grace - now)
+        grace = self._grace if grace is None else min(grace, longest)
         self.state.phase, self._end_by = ENDING, now + grace
         turns = [self._has_turn(life) for life in self._lives]
         actions: List[Action] = []
