@@ -34,6 +34,9 @@ class FakeGateway:
     adapted: list[dict[str, Any]] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     beats: list[dict[str, Any]] = field(default_factory=list)
+    listed: list[str] = field(default_factory=lambda: [NAME])
+    lists: int = 0
+    """How often it was asked for the list of clusters."""
     version: str = "2026.3.0"
     relay: list[str] = field(default_factory=list)
 
@@ -43,6 +46,7 @@ class FakeGateway:
         app.router.add_get("/api/version", self._version)
         app.router.add_get("/api/v1/options", self._options)
         app.router.add_get("/api/v1/relay", self._relay)
+        app.router.add_get(f"{base}/", self._list)
         app.router.add_post(f"{base}/", self._create)
         app.router.add_get(f"{base}/{NAME}", self._report)
         app.router.add_delete(f"{base}/{NAME}", self._end)
@@ -75,6 +79,10 @@ class FakeGateway:
     async def _create(self, request: web.Request) -> web.Response:
         self.options.append((await request.json())["cluster_options"])
         return web.json_response({"name": NAME}, status=201)
+
+    async def _list(self, _: web.Request) -> web.Response:
+        self.lists += 1
+        return web.json_response({name: {"name": name, "status": self.status} for name in self.listed})
 
     async def _report(self, _: web.Request) -> web.Response:
         running = self.status == "RUNNING"

@@ -42,6 +42,7 @@ def test_the_side_panel_makes_scales_and_ends_a_cluster(lab: Page, clusters: Clu
     until(lambda: len(clusters.jobs()) == 1, PATIENCE, "a worker is asked for")
     expect(made).to_contain_text("Number of Workers: 1", timeout=RUN_MS)
     _dashboard_is_open_to_nobody_else(lab, made, clusters)
+    _the_session_leads_nowhere_else(lab, made)
     made.get_by_role("button", name="SHUTDOWN").click()
     expect(made).to_have_count(0, timeout=RUN_MS)
 
@@ -62,6 +63,16 @@ def _dashboard_is_open_to_nobody_else(lab: Page, made: Locator, clusters: Cluste
     elsewhere.goto(f"{URL.rstrip('/')}{address}")
     expect(elsewhere).to_have_url(PROVIDER, timeout=START_MS)
     stranger.close()
+
+
+def _the_session_leads_nowhere_else(lab: Page, made: Locator) -> None:
+    """What the gateway has beside the user's own dashboards would be shown in the session's name."""
+    address = made.locator("a").get_attribute("href") or ""
+    own = re.search(r"/clusters/[^/]+/", address)
+    assert own is not None, address
+    for other in ("/clusters/0123456789abcdef0123456789abcdef/", "/api/v1/clusters/"):
+        asked = f"{URL.rstrip('/')}{address.replace(own[0], other)}"
+        assert lab.request.get(asked, max_redirects=0).status == 403
 
 
 def test_the_doctor_finds_nothing_wrong(lab: Page, servers: Servers) -> None:

@@ -116,16 +116,10 @@ async def test_the_images_dask_configuration_names_what_there_is(monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("address", "hosts"),
-    [
-        ("http://dask-proxy:8000/prefix", ["localhost", "127.0.0.1", "::1", "dask-proxy"]),
-        ("", ["localhost", "127.0.0.1", "::1"]),
-    ],
+    ("host", "allowed"), [("localhost", True), ("127.0.0.1", True), ("::1", True), ("10.0.0.1", False), ("hub", False)]
 )
-def test_the_sessions_server_leads_to_the_gateway_and_to_no_other_host(
-    address: str, hosts: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_sessions_server_leads_to_no_other_host(host: str, allowed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     config = SimpleNamespace(ServerProxy=SimpleNamespace())
-    monkeypatch.setenv("DASK_GATEWAY__ADDRESS", address)
+    monkeypatch.setenv("DASK_GATEWAY__ADDRESS", "http://dask-proxy:8000/prefix")
     runpy.run_path(str(IMAGE / "jupyter_server_config.py"), {"get_config": lambda: config})
-    assert config.ServerProxy.host_allowlist == hosts
+    assert config.ServerProxy.host_allowlist(SimpleNamespace(), host) is allowed
