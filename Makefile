@@ -8,7 +8,7 @@ ENDPOINT ?= schedd
 # whose pods Kubernetes' own tests judge: those of the virtual node, or of the ordinary node, which is the measure
 NODE ?= virtual
 
-.PHONY: help demo down test test-long conformance conformance-build test-unit lint bench environment lock
+.PHONY: help demo down images test test-long conformance conformance-build test-unit lint bench environment lock
 .DEFAULT_GOAL := help
 
 help: ## show the targets
@@ -19,6 +19,9 @@ demo: environment ## bring the whole platform up on this machine and run a pod a
 
 down: environment ## take everything away that demo or test brought up
 	$(DEVCLUSTER) down
+
+images: environment ## build the container images, and say where their archives are
+	$(DEVCLUSTER) images
 
 test: environment ## all test tiers, the real Kubernetes and HTCondor included
 	tools/test

@@ -1,4 +1,4 @@
-"""The command line: `python -m devcluster up|down|status|logs|kubeconfig|shell|demo`."""
+"""The command line: `python -m devcluster up|down|status|logs|kubeconfig|shell|demo|images`."""
 
 import os
 import subprocess
@@ -98,6 +98,18 @@ def down() -> None:
 
 
 @app.command()
+def images() -> None:
+    """Build the images, without the platform, and say where their archives are."""
+    checkout = find_checkout()
+    provider = Embedded(Platform(checkout))
+    with changing(checkout, console):
+        _check(provider)
+        run_steps(provider.image_steps(), checkout.logs / "images", console)
+    for recipe in provider.platform.recipes.values():
+        console.print(f"{recipe.image.archive}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def status(
     quiet: Annotated[bool, typer.Option(help="Say nothing; exit with 0 if all is well, else 1.")] = False,
 ) -> None:
@@ -153,15 +165,19 @@ def shell(place: Annotated[str, typer.Argument(help="The machine: node or site."
 def bring_up(provider: Provider) -> None:
     """What `up` does, for commands that need the platform. Ends the command if this machine lacks something."""
     checkout = provider.platform.checkout
-    conditions = provider.conditions()
-    console.print(_conditions_table(conditions))
-    if stops(conditions):
-        fail(console, "this machine lacks something: see the list")
+    _check(provider)
     _remember(checkout, provider.name)
     begin = time.monotonic()
     run_steps(provider.steps(), checkout.logs / "up", console)
     console.print(f"up in {time.monotonic() - begin:.1f} s; to use it:")
     _show_use(provider.platform)
+
+
+def _check(provider: Provider) -> None:
+    conditions = provider.conditions()
+    console.print(_conditions_table(conditions))
+    if stops(conditions):
+        fail(console, "this machine lacks something: see the list")
 
 
 def _show_use(platform: Platform) -> None:

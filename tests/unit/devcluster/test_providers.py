@@ -57,6 +57,12 @@ def test_every_providers_steps_find_what_they_need(provider: type[Provider]) -> 
     assert all(step.title for step in steps)
 
 
+def test_images_are_made_without_a_platform() -> None:
+    steps = Embedded(Platform(CHECKOUT)).image_steps()
+    check_graph(steps)
+    assert [step.name for step in steps] == ["rootfs", "images"]
+
+
 @pytest.mark.parametrize(
     ("conditions", "well", "said"),
     [

@@ -54,28 +54,34 @@ class Embedded(Provider):
             needs = (before[name],) if name in before else ()
             return Step(name, f"{name} from its Go module", compile_it, needs)
 
-        def trees(log: StepLog) -> None:
-            for tree in (rootfs.BASE, rootfs.MACHINE):
-                log.note(tree.name)
-                rootfs.ensure(tree, self.platform.cache, log.path)
-
         def fetch_tools(log: StepLog) -> None:
             tools.ensure(self.platform.cache, log)
 
-        def images(log: StepLog) -> None:
-            platform = self.platform
-            buildah.ensure(list(platform.recipes.values()), platform.checkout, platform.cache, log)
-
+        trees, images = self.image_steps()
         return [
             build("pause"),
             build("kubernetes"),
-            Step("rootfs", "root file systems", trees),
+            trees,
             Step("tools", "kubectl and helm", fetch_tools),
-            Step("images", "container images", images, ("rootfs",)),
+            images,
             build("coredns"),
             build(volumes.PROGRAM),
             build(usage.PROGRAM),
         ]
+
+    def image_steps(self) -> tuple[Step, Step]:
+        """The images of this checkout, which need no platform."""
+        platform = self.platform
+
+        def trees(log: StepLog) -> None:
+            for tree in (rootfs.BASE, rootfs.MACHINE):
+                log.note(tree.name)
+                rootfs.ensure(tree, platform.cache, log.path)
+
+        def images(log: StepLog) -> None:
+            buildah.ensure(list(platform.recipes.values()), platform.checkout, platform.cache, log)
+
+        return Step("rootfs", "root file systems", trees), Step("images", "container images", images, ("rootfs",))
 
     def _kubernetes(self) -> list[Step]:
         platform = self.platform
