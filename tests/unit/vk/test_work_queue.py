@@ -158,6 +158,36 @@ async def test_an_earlier_wish_ends_a_wait() -> None:
     await until(lambda: len(worker.handled) == 2)
 
 
+@pytest.mark.parametrize("while_it_is_handled", [True, False])
+async def test_a_mention_leaves_a_wait_as_it_is(while_it_is_handled: bool) -> None:
+    worker = Worker()
+    worker.answers["a"] = [PutOff("later", 60.0)]
+    queue = queue_of(worker)
+    gate = worker.hold("a")
+    queue.add("a")
+    await until(lambda: worker.handled == ["a"])
+    if while_it_is_handled:
+        queue.mention("a")
+    gate.set()
+    await until(lambda: queue.idle)
+    queue.mention("a")
+    await asyncio.sleep(0.01)
+    assert queue.idle and worker.handled == ["a"]
+    queue.hurry()
+    await until(lambda: worker.handled == ["a", "a"])
+
+
+async def test_a_mentioned_key_that_waits_for_nothing_is_handled() -> None:
+    worker = Worker()
+    queue = queue_of(worker)
+    gate = worker.hold("a")
+    queue.mention("a")
+    await until(lambda: worker.handled == ["a"])
+    queue.mention("a")
+    gate.set()
+    await until(lambda: worker.handled == ["a", "a"] and queue.idle)
+
+
 async def test_a_later_wish_does_not_put_off_an_earlier_one() -> None:
     worker = Worker()
     queue = queue_of(worker)

@@ -196,7 +196,7 @@ def _assemble(settings: Settings, api: ApiServer, client: InterlinkClient, api_v
         sweeper=Sweeper(api, registry, remote, settings.sweep_interval),
         refresher=refresher,
         ephemeral=ephemeral,
-        watch=PodWatch(api, name, registry, pods.queue.add),
+        watch=PodWatch(api, name, registry, pods.queue.add, pods.queue.mention),
         port=KubeletPort(
             registry, client, KubeletAccess(api, name), NodeStats(name, registry, remote), lambda: remote.executes
         ),

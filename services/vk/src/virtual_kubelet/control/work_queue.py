@@ -8,7 +8,7 @@ Guarantees, whatever the handler does:
 * **Bounded and fair.** Each lane runs at most its number of handlers; keys of a lane are taken in the order in which they
   came. A full lane (a site that hangs) does not hold up the others. Memory grows with the number of different keys only.
 * **An earlier wish wins.** `add` during a wait ends the wait: a key that changed is looked at now, not at the end of a
-  back-off.
+  back-off. `mention` does not: what is said of the key leaves the wait's reason as it is.
 * **An end is an end.** After `drain` no handler is started; those that run get their time, then they are cancelled.
 """
 
@@ -57,6 +57,7 @@ class WorkQueue:
         self._active_in: dict[str, int] = dict.fromkeys(lanes, 0)
         self._unbegun: set[str] = set()
         self._again: set[str] = set()
+        self._mentioned: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._failures: dict[str, int] = {}
         self._stopped = False
@@ -74,6 +75,14 @@ class WorkQueue:
             self._queued[key] = lane
             self._ready[lane].append(key)
             self._start_next(lane)
+
+    def mention(self, key: str) -> None:
+        """Have the key handled as soon as its lane has room, or at the end of its wait if it is put off."""
+        if key not in self._active:
+            if key not in self._timers:
+                self.add(key)
+        elif key not in self._unbegun:
+            self._mentioned.add(key)
 
     def add_after(self, key: str, seconds: float) -> None:
         """Have the key handled in `seconds`, unless it is wanted earlier."""
@@ -151,6 +160,9 @@ class WorkQueue:
                 self.add(key)
             elif wait is not None and not self._stopped:
                 self.add_after(key, wait)
+            if key in self._mentioned:
+                self._mentioned.discard(key)
+                self.mention(key)
             self._start_next(lane)
 
     def _after_failure(self, key: str, kind: str, seconds: float | None) -> float:

@@ -1,6 +1,9 @@
 """All pods of the node by UID, kept in step with the API server's list and watch. Names recur; UIDs do not."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
+
+import msgspec
 
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.known_pod import KnownPod, known
@@ -8,7 +11,7 @@ from virtual_kubelet.model.pod import JsonObject
 
 
 class Registry:
-    """Every change returns the UIDs that may need something done."""
+    """One node's."""
 
     def __init__(self) -> None:
         self._pods: dict[str, KnownPod] = {}
@@ -30,7 +33,17 @@ class Registry:
         uid = self._by_name.get((namespace, name))
         return self._pods.get(uid) if uid else None
 
-    def seen(self, pod: JsonObject) -> str:
+    def watched(self, pod: JsonObject) -> bool:
+        """A list or the watch showed `pod`: is it new, or did more than its status change since they showed it last?
+
+        What answers to our patches showed in between doesn't count, whichever comes first: nobody is told of those.
+        """
+        entry, wish = self.seen(pod), _wish(pod)
+        news = wish != entry.wish
+        entry.wish = wish
+        return news
+
+    def seen(self, pod: JsonObject) -> KnownPod:
         """The API server showed `pod`, by list, watch, or as the answer to a patch of ours."""
         uid = pods.uid(pod)
         entry = self._pods.get(uid)
@@ -40,10 +53,10 @@ class Registry:
             entry.take(pod)
         if not entry.gone:
             self._by_name[entry.namespace, entry.name] = uid
-        return uid
+        return entry
 
     def vanished(self, uid: str) -> str | None:
-        """The API server has no such pod any more; its job may still be there."""
+        """The API server has no such pod any more; its job may still be there. Returns the UID if the pod was known."""
         entry = self._pods.get(uid)
         if entry is None:
             return None
@@ -53,7 +66,7 @@ class Registry:
         return uid
 
     def listed(self, uids: Iterable[str]) -> list[str]:
-        """A complete list ended with these UIDs: all others have vanished."""
+        """A complete list ended with these UIDs: all others have vanished. Returns those."""
         present = set(uids)
         self.complete = True
         return [
@@ -69,3 +82,12 @@ class Registry:
 def is_older(version: str, than: str) -> bool:
     """Is one resourceVersion older? (Comparable as numbers: KEP-5504; what is no number counts as newer.)"""
     return version.isdigit() and than.isdigit() and int(version) < int(than)
+
+
+def _wish(pod: JsonObject) -> bytes:
+    """A digest of what others want of the pod: all but its status and what the API server notes of each write."""
+    metadata = {
+        name: value for name, value in pod["metadata"].items() if name not in ("resourceVersion", "managedFields")
+    }
+    whole = msgspec.json.encode([metadata, pod["spec"]], order="sorted")
+    return hashlib.blake2b(whole, digest_size=8).digest()

@@ -65,6 +65,8 @@ class KnownPod:
     job_id: str | None
     """The job's id, from the annotation or from the answer to a create."""
     stage: Stage
+    wish: bytes = b""
+    """What the watch showed last that others want of it, as a digest."""
     gone: bool = False
     """The API server has no such pod any more."""
     removed: bool = False
