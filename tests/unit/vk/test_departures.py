@@ -7,6 +7,7 @@ from interlink.protocol.errors import InterlinkError, LostTrack, NotNow
 from interlink.protocol.types import PodStatus
 from virtual_kubelet.control.departure import MARGIN_SECONDS
 from virtual_kubelet.control.pod_controller import Hands, PodController
+from virtual_kubelet.control.work_queue import PutOff
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.model.known_pod import KnownPod, Stage
 
@@ -28,7 +29,9 @@ class Around:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.told: PodStatus | InterlinkError | None = report(RUNS)
-        self.asked = self.deleted = 0
+        self.asked = 0
+        self.deletes: list[int] = []
+        self.refuses: InterlinkError | None = None
         self.removed: list[Json] = []
         self.events: list[str] = []
 
@@ -40,7 +43,9 @@ class Around:
 
     async def delete(self, *what: Any) -> None:
         if len(what) == 1:
-            self.deleted += 1
+            self.deletes.append(what[0]["metadata"]["deletionGracePeriodSeconds"])
+            if self.refuses is not None:
+                raise self.refuses
         else:
             self.removed.append(self.known.pod()["status"])
 
@@ -54,8 +59,11 @@ class Around:
         self.events.append(reason)
 
     async def write(self, _known: KnownPod, shown: Json, wanted: Json) -> None:
-        version = str(int(shown["metadata"]["resourceVersion"]) + 1)
-        self.registry.seen(shown | {"status": wanted, "metadata": shown["metadata"] | {"resourceVersion": version}})
+        metadata = shown["metadata"] | {"resourceVersion": self.after(shown)}
+        self.registry.seen(shown | {"status": wanted, "metadata": metadata})
+
+    def after(self, shown: Json) -> str:
+        return str(int(shown["metadata"]["resourceVersion"]) + 1)
 
 
 class World:
@@ -80,6 +88,12 @@ class World:
         self.now += seconds
         return await self.controller._handle(UID)
 
+    def grants(self, seconds: int) -> None:
+        """The pod is deleted once more, with this grace period."""
+        shown = self.around.known.pod()
+        shown["metadata"] |= {"deletionGracePeriodSeconds": seconds, "resourceVersion": self.around.after(shown)}
+        self.around.registry.seen(shown)
+
     @property
     def is_there(self) -> bool:
         return not self.around.removed
@@ -91,7 +105,7 @@ async def test_the_object_of_a_running_pod_goes_with_its_end(code: int, phase: s
     for _ in range(5):
         assert await world.goes_on() is not None
         assert world.is_there
-    assert world.around.deleted == 1
+    assert world.around.deletes == [GRACE]
     world.around.told = report({"terminated": {"exitCode": code}})
     assert await world.goes_on() is None
     (last,) = world.around.removed
@@ -134,10 +148,70 @@ async def test_a_site_that_does_not_answer_by_uid_is_not_asked() -> None:
     assert (world.around.asked, world.is_there) == (0, False)
 
 
-async def test_a_forced_delete_waits_for_nothing() -> None:
+@pytest.mark.parametrize(("granted", "expected"), [(2, [GRACE, 2]), (GRACE, [GRACE]), (60, [GRACE])])
+async def test_a_shorter_grace_period_reaches_the_site_once(granted: int, expected: list[int]) -> None:
     world = World()
+    await world.goes_on()
+    world.grants(granted)
+    for _ in range(3):
+        assert await world.goes_on() is not None
+    assert world.around.deletes == expected
+    assert world.around.events == ["Killing"]
+
+
+async def test_the_bound_is_that_of_the_shorter_grace_period() -> None:
+    world = World(deletionGracePeriodSeconds=600)
+    await world.goes_on()
+    world.grants(2)
+    wait: float | None = 0.0
+    while wait is not None:
+        assert world.now < 300
+        wait = await world.goes_on(wait)
+    assert not world.is_there
+
+
+async def test_a_shorter_grace_period_that_the_site_does_not_take_is_told_again() -> None:
+    world = World()
+    await world.goes_on()
+    world.grants(2)
+    world.around.refuses = NotNow("away")
+    with pytest.raises(PutOff):
+        await world.goes_on()
+    world.around.refuses = None
+    await world.goes_on()
+    assert world.around.deletes == [GRACE, 2, 2]
+
+
+@pytest.mark.parametrize(("granted", "expected"), [(0, [GRACE, 0]), (2, [GRACE, 2, 0]), (GRACE, [GRACE, 0])])
+async def test_a_pod_taken_away_before_its_end_has_no_grace_period_left(granted: int, expected: list[int]) -> None:
+    world = World()
+    await world.goes_on()
+    world.grants(granted)
     await world.goes_on()
     world.around.registry.vanished(UID)
     assert await world.goes_on() is None
     assert world.around.registry.get(UID) is None
-    assert world.around.deleted == 1
+    assert world.around.deletes == expected
+
+
+async def test_a_pod_taken_away_after_its_end_is_not_deleted_again() -> None:
+    world = World(finalizers=["example.org/looks"])
+    await world.goes_on()
+    world.around.told = report({"terminated": {"exitCode": 0}})
+    await world.goes_on()
+    world.grants(0)
+    await world.goes_on()
+    world.around.registry.vanished(UID)
+    await world.goes_on()
+    assert world.around.deletes == [GRACE]
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_what_was_forced_at_once_is_deleted_once(answers: bool) -> None:
+    world = World(deletionGracePeriodSeconds=0)
+    if answers:
+        await world.goes_on()
+    world.around.registry.vanished(UID)
+    assert await world.goes_on() is None
+    assert world.around.registry.get(UID) is None
+    assert world.around.deletes == [0]

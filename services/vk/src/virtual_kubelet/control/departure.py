@@ -20,7 +20,6 @@ from virtual_kubelet.io.events import EventRecorder
 from virtual_kubelet.model import pod as pods
 from virtual_kubelet.model.known_pod import Departing, KnownPod, Stage
 
-DEFAULT_GRACE_SECONDS = 30
 MARGIN_SECONDS = 60.0
 """For the batch system to tell the job, beyond the pod's own grace period."""
 ASK = Backoff(0.5, 4.0, factor=1.5)
@@ -54,9 +53,8 @@ class Departure:
         if departing is None or await self._has_ended(known):
             known.departing = None
             return None
-        grace = known.pod()["metadata"].get("deletionGracePeriodSeconds", DEFAULT_GRACE_SECONDS)
         late = self._clock() - departing.since
-        if late >= grace + MARGIN_SECONDS:
+        if late >= known.grace + MARGIN_SECONDS:
             known.departing = None
             words = f"the site took the delete {late:.0f} s ago and still shows the pod; its job is being removed there"
             self._events.pod(known, "Warning", "ExceededGracePeriod", words)

@@ -20,7 +20,7 @@ from virtual_kubelet.control.work_queue import PutOff, WorkQueue, at_least_a_mom
 from virtual_kubelet.core import status
 from virtual_kubelet.core.create_request import as_sent
 from virtual_kubelet.core.in_place import first_seen, unfollowed, with_resize
-from virtual_kubelet.core.next_step import Step, held_remotely, let_go, next_step
+from virtual_kubelet.core.next_step import Step, grace, held_remotely, let_go, next_step
 from virtual_kubelet.core.registry import Registry
 from virtual_kubelet.core.site_events import news, numbers
 from virtual_kubelet.core.timestamp import rfc3339
@@ -147,16 +147,20 @@ class PodController:
         await self._hands.writer.write(known, pod, failed)
 
     async def _delete_job(self, known: KnownPod) -> None:
-        if held_remotely(known) and not known.terminal and not known.gone and not known.delete_failures:
+        first = known.delete_taken is None and not known.delete_failures
+        if first and held_remotely(known) and not known.terminal and not known.gone:
             self._hands.events.pod(known, "Normal", "Killing", f"ending job {known.job_id or known.uid} at the site")
+        pod, granted = as_sent(known.pod()), grace(known)
+        if granted != known.grace:
+            pod["metadata"]["deletionGracePeriodSeconds"] = granted
         try:
-            await self._hands.remote.delete(as_sent(known.pod()))
+            await self._hands.remote.delete(pod)
         except InterlinkError as error:
             self._delete_failed(known, error)
         else:
             log.info("pod.job_deleted", pod_uid=known.uid, pod=known.reference, job=known.job_id)
             self._departure.begin(known)
-        known.deleted_remotely = True
+        known.delete_taken = granted
 
     def _delete_failed(self, known: KnownPod, error: InterlinkError) -> None:
         if not isinstance(error, NotNow) or not held_remotely(known):

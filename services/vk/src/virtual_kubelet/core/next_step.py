@@ -22,7 +22,7 @@ class Step(Enum):
 def next_step(pod: KnownPod) -> Step:
     """Deleting comes first: a job must not outlive its pod, and the pod's object must not go before its job."""
     if pod.gone or pod.deleting:
-        if (held_remotely(pod) or pod.offered) and not pod.deleted_remotely:
+        if (held_remotely(pod) or pod.offered) and not _is_told(pod):
             return Step.DELETE_JOB
         if pod.gone:
             return Step.FORGET
@@ -42,6 +42,18 @@ def next_step(pod: KnownPod) -> Step:
 def held_remotely(pod: KnownPod) -> bool:
     """Whether the other side has the pod, or may have it."""
     return pod.stage in (Stage.UNSURE, Stage.SUBMITTED)
+
+
+def grace(pod: KnownPod) -> int:
+    """Seconds that a deleted pod has; none if it was taken away while it was seen off: that is what a forced delete does."""
+    return 0 if pod.gone and pod.departing is not None else pod.grace
+
+
+def _is_told(pod: KnownPod) -> bool:
+    """Did the site take the delete, with no longer grace period than the pod has now? It matters only until the job has ended."""
+    if pod.delete_taken is None:
+        return False
+    return pod.departing is None or pod.terminal or grace(pod) >= pod.delete_taken
 
 
 LOST_CREATES_LIMIT = 5

@@ -12,6 +12,8 @@ from virtual_kubelet.model.delivered import Delivered
 from virtual_kubelet.model.made import Made
 from virtual_kubelet.model.pod import JsonObject
 
+DEFAULT_GRACE_SECONDS = 30
+
 
 class Stage(Enum):
     """How far a pod's hand-over got, as far as this process can be sure."""
@@ -71,7 +73,10 @@ class KnownPod:
     """The API server has no such pod any more."""
     removed: bool = False
     """We deleted the API object; a finalizer may still hold it."""
-    deleted_remotely: bool = False
+    grace: int = DEFAULT_GRACE_SECONDS
+    """Seconds that its deletion grants it, as the object says."""
+    delete_taken: int | None = None
+    """The site took its delete, or we gave it up, with this grace period."""
     delete_failures: int = 0
     departing: Departing | None = None
     """Its containers may still use their grace period."""
@@ -127,6 +132,7 @@ class KnownPod:
         self.version = pod["metadata"].get("resourceVersion", "")
         self.phase = pods.phase(pod)
         self.deleting = "deletionTimestamp" in pod["metadata"]
+        self.grace = pod["metadata"].get("deletionGracePeriodSeconds", DEFAULT_GRACE_SECONDS)
         self.ephemeral = tuple(container["name"] for container in pods.ephemeral(pod))
         self.job_id = self.job_id or pods.annotations(pod).get(pods.JOB_ID_ANNOTATION)
 
