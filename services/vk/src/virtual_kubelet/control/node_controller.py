@@ -17,7 +17,7 @@ from virtual_kubelet.core.connectivity import CONNECTED, Connectivity, after_fai
 from virtual_kubelet.core.field_reference import NodeFacts
 from virtual_kubelet.core.node_object import NodeIdentity, NodeState
 from virtual_kubelet.io.events import EventRecorder
-from virtual_kubelet.io.node_lease import RENEW_SECONDS, NodeLease
+from virtual_kubelet.io.node_lease import RENEW_SECONDS, RETRY, NodeLease
 from virtual_kubelet.io.node_registration import NodeRegistration
 
 HEARTBEAT_SECONDS = 300.0
@@ -80,14 +80,17 @@ class NodeController:
     async def run_lease(self) -> None:
         """Renew the lease until cancelled; a lease that is gone means that somebody deleted the node."""
         await self._registered.wait()
+        failures = 0
         while True:
             try:
                 if not await self._lease.renew(self._registration.uid):
                     log.warning("node.lease_gone")
                     await self._register_again()
+                failures = 0
             except ApiError as error:
                 log.warning("node.lease_failed", status=error.status, error=error.message)
-            await asyncio.sleep(RENEW_SECONDS)
+                failures += 1
+            await asyncio.sleep(RETRY.delay(failures - 1) if failures else RENEW_SECONDS)
 
     async def _register_again(self) -> None:
         await self._registration.read()
