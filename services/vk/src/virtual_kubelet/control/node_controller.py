@@ -15,6 +15,7 @@ from virtual_kubelet.control.remote import Remote
 from virtual_kubelet.core.capacity import capacity, ping_taints
 from virtual_kubelet.core.connectivity import CONNECTED, Connectivity, after_failure, is_expired
 from virtual_kubelet.core.field_reference import NodeFacts
+from virtual_kubelet.core.last_known import last_known
 from virtual_kubelet.core.node_object import NodeIdentity, NodeState
 from virtual_kubelet.io.events import EventRecorder
 from virtual_kubelet.io.node_lease import RENEW_SECONDS, RETRY, NodeLease
@@ -57,7 +58,7 @@ class NodeController:
         self._outage_since: float | None = None
         self._heartbeat = 0.0
         self._problems = list[str]()
-        self.state = NodeState(Connectivity(), configured)
+        self.state = last_known(None, configured).state
         self._registered = asyncio.Event()
 
     @property
@@ -71,11 +72,29 @@ class NodeController:
 
     async def run_node(self) -> None:
         """Ping, and keep the node object up to date, until cancelled."""
+        recalled = False
         while True:
+            recalled = recalled or await self._recall()
             await self.ping()
-            await self._apply_logged()
+            if recalled:
+                await self._apply_logged()
             healthy = self.state.connectivity.failures == 0 and self.registered
             await asyncio.sleep(self._ping_seconds if healthy else RETRY_PING_SECONDS)
+
+    async def _recall(self) -> bool:
+        """Take what the node tells of the site from before us, if the site was not heard yet. False: nobody knows what it tells."""
+        try:
+            known = last_known(await self._registration.read(), self._configured)
+        except ApiError as error:
+            log.warning("node.read_failed", status=error.status, error=error.message)
+            return False
+        ours = self.state.connectivity
+        if not self._remote.heard:
+            told = replace(known.state.connectivity, failures=ours.failures) if ours.connected is None else ours
+            self.state = replace(known.state, connectivity=told)
+            if known.away_since is not None:
+                self._outage_since = time.monotonic() - max(0.0, time.time() - known.away_since)
+        return True
 
     async def run_lease(self) -> None:
         """Renew the lease until cancelled; a lease that is gone means that somebody deleted the node."""
@@ -99,19 +118,21 @@ class NodeController:
 
     async def ping(self) -> None:
         """Ask the other side and take up what it says."""
-        before = self.state.connectivity
+        before, heard = self.state.connectivity, self._remote.heard
         try:
             ping = await self._remote.ping()
         except InterlinkError as error:
             self._failed(before, error)
         else:
-            self._answered(ping)
+            self._answered(ping, heard)
+            if not (heard and before.connected):
+                self._reconnected()
         self._tell(before, self.state.connectivity)
 
-    def _answered(self, ping: Ping) -> None:
+    def _answered(self, ping: Ping, heard: bool) -> None:
         metrics.LAST_PING.set_to_current_time()
         amounts, problems = capacity(self._configured, ping.reply)
-        taints, more_problems = ping_taints(ping.reply, list(self.state.ping_taints))
+        taints, more_problems = ping_taints(ping.reply, list(self.state.ping_taints) if heard else [])
         self._complain([*problems, *more_problems])
         self._outage_since = None
         self.state = NodeState(CONNECTED, amounts, taints, ping.text)
@@ -147,8 +168,6 @@ class NodeController:
             self._events.node("Warning", f"Interlink{after.reason}", after.message)
         elif after.connected and before.connected is False:
             self._events.node("Normal", "InterlinkConnected", after.message)
-        if after.connected:
-            self._reconnected()
 
     async def _apply_logged(self) -> None:
         now = time.monotonic()

@@ -5,7 +5,7 @@ of administrators and of Kubernetes stay.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from virtual_kubelet.core.conditions import Condition, merged
@@ -18,6 +18,7 @@ NO_SCHEDULE_TAINT = "virtual-node.interlink/no-schedule"
 UNREACHABLE_TAINT = "virtual-node.interlink/unreachable"
 MANAGED_ANNOTATION = "virtual-node.interlink/managed"
 PING_ANNOTATION = "interlink.virtual-kubelet.io/ping-response"
+CONNECTIVITY = "InterlinkConnectivity"
 _PING_TEXT_LIMIT = 4096
 
 
@@ -125,6 +126,18 @@ def _provider_id(identity: NodeIdentity) -> str:
     return f"external:///{identity.name}"
 
 
+def is_ours(node: JsonObject) -> bool:
+    """Did a virtual kubelet of this kind write the node?"""
+    return MANAGED_ANNOTATION in (node["metadata"].get("annotations") or {})
+
+
+def noted_ping_taints(node: JsonObject) -> list[Taint]:
+    """Those of the node's taints that a ping had asked for."""
+    names = _noted(node, "ping")
+    there = (node.get("spec") or {}).get("taints") or []
+    return [Taint(t["key"], t.get("value", ""), t["effect"]) for t in there if (t["key"], t["effect"]) in names]
+
+
 def _managed(node: JsonObject) -> JsonObject:
     text = ((node.get("metadata") or {}).get("annotations") or {}).get(MANAGED_ANNOTATION, "{}")
     try:
@@ -134,14 +147,24 @@ def _managed(node: JsonObject) -> JsonObject:
     return value if isinstance(value, dict) else {}
 
 
+def _noted(node: JsonObject, which: str) -> set[tuple[str, ...]]:
+    """Key and effect of the taints in one list of the note."""
+    noted = _managed(node).get(which)
+    return {tuple(str(name).rsplit(":", 1)) for name in noted} if isinstance(noted, list) else set()
+
+
+def _names(listed: Iterable[Taint]) -> list[str]:
+    return sorted(f"{taint.key}:{taint.effect}" for taint in listed)
+
+
 def _metadata(node: JsonObject, identity: NodeIdentity, state: NodeState) -> dict[str, dict[str, str | None]]:
     """Labels and annotations to set; None for a label that we set once and want no more."""
     mine = labels(identity)
     before = _managed(node).get("labels")
     dropped = [name for name in before if name not in mine] if isinstance(before, list) else []
     # the unreachable taint is always ours: it needs no note, and noting it would cost a write per outage
-    noted = [f"{t.key}:{t.effect}" for t in taints(identity, state) if t.key != UNREACHABLE_TAINT]
-    managed = json.dumps({"labels": sorted(mine), "taints": sorted(noted)})
+    noted = _names(taint for taint in taints(identity, state) if taint.key != UNREACHABLE_TAINT)
+    managed = json.dumps({"labels": sorted(mine), "ping": _names(state.ping_taints), "taints": noted})
     annotations: dict[str, str | None] = {
         MANAGED_ANNOTATION: managed,
         PING_ANNOTATION: state.ping_text[:_PING_TEXT_LIMIT],
@@ -158,8 +181,7 @@ def _differs(node: JsonObject, kind: str, wanted: Mapping[str, str | None]) -> b
 def _merged_taints(node: JsonObject, identity: NodeIdentity, state: NodeState) -> list[JsonObject]:
     """Others' taints as they stand, ours as they should be; the order stays where it can."""
     wanted = {(t.key, t.effect): t.json() for t in taints(identity, state)}
-    noted = _managed(node).get("taints")
-    ours = {tuple(str(n).rsplit(":", 1)) for n in noted} if isinstance(noted, list) else set()
+    ours = _noted(node, "taints")
     merged_list: list[JsonObject] = []
     for taint in (node.get("spec") or {}).get("taints") or []:
         name = (taint["key"], taint["effect"])
@@ -207,7 +229,7 @@ def _as_written(old: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, 
 
 
 _CONDITION_TYPES = frozenset(
-    {"Ready", "MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable", "InterlinkConnectivity"}
+    {"Ready", "MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable", CONNECTIVITY}
 )
 
 
@@ -224,7 +246,7 @@ def _conditions(state: NodeState) -> list[Condition]:
         Condition("DiskPressure", False, "KubeletHasNoDiskPressure", none),
         Condition("PIDPressure", False, "KubeletHasSufficientPID", none),
         Condition("NetworkUnavailable", False, "VirtualNode", "jobs use the site's own network"),
-        Condition("InterlinkConnectivity", connectivity.connected, connectivity.reason, connectivity.message),
+        Condition(CONNECTIVITY, connectivity.connected, connectivity.reason, connectivity.message),
     ]
 
 

@@ -39,14 +39,15 @@ class NodeRegistration:
         uid: str = self._node["metadata"]["uid"] if self._node else ""
         return uid
 
-    async def read(self) -> None:
-        """Look at the node afresh. Raises ApiError."""
+    async def read(self) -> JsonObject | None:
+        """Look at the node afresh; None if there is none. Raises ApiError."""
         try:
             self._node = await self._api.get(f"{NODES}/{self._identity.name}")
         except ApiError as error:
             if not error.absent:
                 raise
             self._node = None
+        return self._node
 
     async def apply(self, state: NodeState, heartbeat: bool) -> None:
         """Write what differs from `state`; with `heartbeat` also the time. Raises ApiError; nothing is lost by trying again."""
