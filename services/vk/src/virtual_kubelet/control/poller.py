@@ -95,7 +95,7 @@ class Poller:
         try:
             statuses = await self._remote.status(bodies)
         except InterlinkError as error:
-            if len(asked) > 1 or error.http_status != 404:
+            if len(asked) > 1 or error.http_status != 404 or not self._remote.denies_by_404:
                 log.warning("poll.failed", pods=len(asked), error=error.reason[:500])
                 return False
             statuses = []  # how some plugins say that they don't know the one pod asked for

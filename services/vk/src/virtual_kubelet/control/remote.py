@@ -36,6 +36,15 @@ class Remote:
         """Did the other side say what it offers, since this process began?"""
 
     @property
+    def denies_by_404(self) -> bool:
+        """Does a 404 mean that the other side doesn't know the pod? So say plugins of interLink 0.6.
+
+        One that announces features doesn't; and before any answer nobody knows whether it is the site that speaks, or something in
+        between.
+        """
+        return self.heard and not self._features
+
+    @property
     def batches(self) -> bool:
         """May one status call ask for many pods, with metadata only?"""
         return STATUS_BATCH in self._features
@@ -78,7 +87,7 @@ class Remote:
         return await _timed("create", self._create_seconds, lambda: self._client.create(request))
 
     async def delete(self, pod: JsonObject) -> None:
-        await _timed("delete", DELETE_SECONDS, lambda: self._client.delete(pod, absent_is_done=not self._features))
+        await _timed("delete", DELETE_SECONDS, lambda: self._client.delete(pod, absent_is_done=self.denies_by_404))
 
     async def status(self, pods: Sequence[JsonObject]) -> list[PodStatus]:
         return await _timed("status", STATUS_SECONDS, lambda: self._client.status(pods))
