@@ -20,6 +20,7 @@ from virtual_kubelet.io.spdy.session import Session
 from virtual_kubelet.io.websocket_streams import WebSocketStreams
 from virtual_kubelet.model import pod as pods
 
+LONGEST_MESSAGE = 32 << 20  # bytes, a kubelet's own limit
 PROTOCOL_HEADER = "X-Stream-Protocol-Version"
 
 log = get_logger(__name__)
@@ -59,7 +60,12 @@ class Commands:
         return await self._upgraded(request, query, wanted)
 
     async def _upgraded(self, request: web.Request, query: CommandQuery, wanted: ExecRequest) -> web.StreamResponse:
-        socket = web.WebSocketResponse(protocols=websocket_streams.PROTOCOLS, compress=False, timeout=LINGER_SECONDS)
+        socket = web.WebSocketResponse(
+            protocols=websocket_streams.PROTOCOLS,
+            compress=False,
+            timeout=LINGER_SECONDS,
+            max_msg_size=LONGEST_MESSAGE,
+        )
         if socket.can_prepare(request).ok:
             return await self._over_websocket(request, socket, query, wanted)
         if request.headers.get("Upgrade", "").lower() != "spdy/3.1":

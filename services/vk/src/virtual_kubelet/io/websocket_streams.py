@@ -57,6 +57,8 @@ class WebSocketStreams(CallerStreams):
 
     async def _receive(self) -> None:
         async for message in self._socket:
+            if message.type is WSMsgType.ERROR:  # the socket is closed by now, with a code that says why
+                raise ConnectionAbortedError(f"what the caller sent can't be read: {message.data}")
             channel, data = self._taken_apart(message)
             if channel == STDIN and data:
                 await self._input.put(data)
