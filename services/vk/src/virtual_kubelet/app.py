@@ -100,14 +100,21 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         deadlines=Deadlines(first_byte=settings.create_timeout, total=None),
         log_streams=settings.log_streams,
     )
-    async with await ApiServer.connect(settings.kubeconfig, AGENT, metrics.API) as api, client:
+    parts: _Parts | None = None
+
+    def ready() -> str | None:
+        return parts.ready() if parts is not None else "the API server does not answer"
+
+    async with (
+        await ApiServer.connect(settings.kubeconfig, AGENT, metrics.API) as api,
+        client,
+        serve_observability(settings.metrics_address, ready),
+    ):
         version = await _api_version(api, stop)
         if version is None:
             return
         parts = _assemble(settings, api, client, version)
-        async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(serve_observability(settings.metrics_address, parts.ready))
-            await stack.enter_async_context(_kubelet_port(settings, api, parts.port))
+        async with _kubelet_port(settings, api, parts.port):
             await _run(parts, stop)
 
 
