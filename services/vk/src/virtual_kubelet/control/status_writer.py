@@ -1,6 +1,5 @@
 """Writes pod statuses: a patch of what changed, by UID, and no request when nothing did."""
 
-from kubernetes_client.answer import ApiError
 from kubernetes_client.api import ApiServer
 from service_runtime.logs import get_logger
 
@@ -27,7 +26,8 @@ class StatusWriter:
         """Bring the pod's status to `wanted`, and the job's id into its annotations. Raises ApiError.
 
         `pod` is the object that `wanted` was made from. The UID in the patch makes the API server refuse it for a later pod of
-        the same name; a pod that is gone is not an error, the watch will tell.
+        the same name. That and a 404 end nothing: they may be the word of something in between, and the watch tells of a pod that
+        is gone.
         """
         if self._generations and not known.terminal:
             wanted = observed(wanted, pod["metadata"].get("generation"))
@@ -41,14 +41,8 @@ class StatusWriter:
             metadata["annotations"] = {pods.JOB_ID_ANNOTATION: known.job_id}
         if not patch and len(metadata) == 1:
             return
-        try:
-            path = f"{pod_path(known.namespace, known.name)}/status"
-            updated = await self._api.patch(path, {"metadata": metadata, **patch})
-        except ApiError as error:
-            if not (error.absent or error.conflict):
-                raise
-            log.info("pod.write_refused", pod_uid=known.uid, pod=known.reference, status=error.status)
-            return
+        path = f"{pod_path(known.namespace, known.name)}/status"
+        updated = await self._api.patch(path, {"metadata": metadata, **patch})
         before = known.phase
         self._registry.seen(updated)
         if known.phase != before:
