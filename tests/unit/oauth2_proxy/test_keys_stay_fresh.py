@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from joserfc.jwk import Key, RSAKey
 from oauth2_proxy.io.discovery import fetch_keys
 from oauth2_proxy.io.key_cache import KeyCache
 from oauth2_proxy.model.settings import Issuer, Keys
+from service_runtime.boundary import keep_running
 from service_runtime.openid import IssuerError
 
 from tests.fakes.certificates import Authority
@@ -121,6 +123,22 @@ async def test_a_caller_that_hangs_up_does_not_break_off_the_fetch_it_asked_for(
         await eventually(lambda: edge.issuer.fetches["discovery"] > before, "the fetch began")
         call.cancel()
         edge.issuer.mode = "ok"
+        await until_status(edge, 200)
+
+
+async def test_what_nobody_expected_of_an_issuer_ends_no_refreshing(
+    start_edge: StartEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    surprises = iter([TypeError("nobody thought of this")])
+
+    async def surprising(issuer: Issuer, deadline: float) -> tuple[Key, ...]:
+        for surprise in surprises:
+            raise surprise
+        return await fetch_keys(issuer, deadline)
+
+    monkeypatch.setattr("oauth2_proxy.app.fetch_keys", surprising)
+    monkeypatch.setattr("oauth2_proxy.app.keep_running", partial(keep_running, pause=0.01))
+    async with start_edge() as edge:
         await until_status(edge, 200)
 
 

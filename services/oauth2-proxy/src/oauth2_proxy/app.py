@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from aiohttp import web
+from service_runtime.boundary import keep_running
 from service_runtime.listen import Listen, serve_app
 from service_runtime.logs import get_logger
 from service_runtime.metrics import serve_observability
@@ -16,6 +17,7 @@ from oauth2_proxy.io.gate import Gate
 from oauth2_proxy.io.handler import Handler
 from oauth2_proxy.io.job_channel import JobChannels
 from oauth2_proxy.io.key_cache import KeyCache
+from oauth2_proxy.metrics import loop_failures
 from oauth2_proxy.model.settings import Settings
 
 log = get_logger(__name__)
@@ -36,7 +38,8 @@ def create_app(settings: Settings) -> web.Application:
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
         async with upstream, channels.running() if channels is not None else contextlib.nullcontext():
-            tasks = [asyncio.create_task(cache.run(), name=f"keys of {name}") for name, cache in caches.items()]
+            loops = {f"keys of {name}": cache.run for name, cache in caches.items()}
+            tasks = [asyncio.create_task(keep_running(name, loop, loop_failures)) for name, loop in loops.items()]
             yield
             for task in tasks:
                 task.cancel()

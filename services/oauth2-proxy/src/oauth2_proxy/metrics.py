@@ -14,3 +14,4 @@ key_refreshes = Counter("oauth2_proxy_key_refreshes", "Fetches of an issuer's pu
 keys_last_success = Gauge(
     "oauth2_proxy_keys_last_success_timestamp_seconds", "When the issuer's keys were last fetched", ["issuer"]
 )
+loop_failures = Counter("oauth2_proxy_loop_failures", "Unexpected errors in a loop, which then goes on", ["loop"])
