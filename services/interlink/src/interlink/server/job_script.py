@@ -1,9 +1,10 @@
 """Job scripts made by an external builder, for plugins that take a script instead of a pod."""
 
+import asyncio
 import copy
 from typing import Any
 
-from service_runtime.http_client import Deadlines, HttpClient
+from service_runtime.http_client import Deadlines, HttpClient, client_ssl_context
 
 from interlink.protocol.decode import encode
 from interlink.protocol.errors import LostTrack, Rejected
@@ -63,8 +64,10 @@ def job_config(build_config: dict[str, Any] | None) -> JsonObject:
 
 async def build_job_script(url: str, data: RetrievedPodData) -> str:
     """Ask the builder at `url` for the pod's script. Raises Rejected, NotNow or LostTrack; its failure fails the create."""
+    # made anew by each client otherwise, in the event loop: reading the authorities takes tens of milliseconds
+    context = await asyncio.to_thread(client_ssl_context) if url.startswith("https:") else None
     try:
-        client = HttpClient(url, deadlines=BUILDER)
+        client = HttpClient(url, deadlines=BUILDER, ssl_context=context)
     except ValueError as error:
         raise Rejected([f"jobscriptURL: {error}"]) from error
     with mapped_errors("job script builder"):
