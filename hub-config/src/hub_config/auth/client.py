@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from oauthenticator.generic import GenericOAuthenticator
 from traitlets import Unicode, default
 
-from hub_config.auth.authorities import unusable
+from hub_config.auth.authorities import beside_the_systems, unusable
 from hub_config.auth.provider import DEADLINES, Denied, Misconfigured, Unreachable, classified
 from hub_config.auth.refresh import OBTAINED_AT, expires_at
 from hub_config.auth.secret_file import read_secret
@@ -31,8 +31,8 @@ class IAMClient(GenericOAuthenticator):  # type: ignore[misc] # oauthenticator i
     ca_file = Unicode(
         "",
         config=True,
-        help="""File with the authorities (PEM) that vouch for the provider, instead of the system's; one that isn't there
-        counts as none, since a chart mounts it only where there are any.""",
+        help="""File with authorities (PEM) that vouch for the provider, beside the system's; read at each use. One that isn't
+        there counts as none, since a chart mounts it only where there are any.""",
     )
 
     def _at(self, path: str) -> str:
@@ -106,7 +106,12 @@ class IAMClient(GenericOAuthenticator):  # type: ignore[misc] # oauthenticator i
             return {}
         if why := unusable(self.ca_file):
             raise Misconfigured(f"IAMAuthenticator.ca_file: {self.ca_file} can't be read ({why})")
-        return {"ca_certs": self.ca_file}
+        try:
+            return {"ca_certs": str(beside_the_systems(self.ca_file))}
+        except OSError as error:
+            raise Misconfigured(
+                f"IAMAuthenticator.ca_file: can't be put beside the system's authorities ({error})"
+            ) from error
 
     # --- requests; each raises Denied or Unreachable
 
