@@ -94,6 +94,18 @@ def test_without_policies_for_users_nothing_is_narrowed_by_ours(chart: Chart) ->
     assert reaches_outside(chart.render(merged(MINIMAL, off)), USER, 22)
 
 
+def test_without_policies_for_our_own_pods_the_ways_through_those_of_zero_to_jupyterhub_stay(chart: Chart) -> None:
+    """Its switches are others, and on by themselves."""
+    dask = {"dask": {"enabled": True}, "catalogue": {"images": {"lab": {"offload": True}}}}
+    off = {"networkPolicy": {"enabled": False}, "jupyterhub": {"custom": {"highrate": dask}}}
+    objects = chart.render(merged(MINIMAL, off))
+    pods = _pods(objects)
+    assert allowed(objects, USER, pods["tokens"], TOKENS)
+    assert allowed(objects, USER, pods["dask-proxy"], Port(8000, "proxy"))
+    assert allowed(objects, STRANGER, pods["hub"], HUB), "Prometheus reads the hub's metrics"
+    assert allowed(objects, STRANGER, pods["tokens"], TOKENS)
+
+
 def _pods(objects: list[Object]) -> dict[str, Labels]:
     """Labels of pods by the short names of their workloads, and of those that no workload makes."""
     found = {w.object["metadata"]["name"].removeprefix("site-one-"): w.labels for w in workloads(objects)}
