@@ -31,6 +31,8 @@ WAYS = [
     ("worker", "worker", CHANCE, True),
     ("scheduler", "relay", RELAY, True),
     ("worker", "relay", RELAY, True),
+    # `highrate doctor` asks if it answers
+    ("user", "relay", RELAY, True),
     ("user", "dask-gateway", GATEWAY, False),
     ("user", "scheduler", SCHEDULER, False),
     ("user", "scheduler", DASHBOARD, False),
@@ -103,6 +105,13 @@ def test_pods_reach_each_member_of_the_relay_at_its_address(chart: Chart) -> Non
     objects = chart.render(merged(TWO_SITES, {"dask": {"relay": relay}}))
     assert reaches_outside(objects, _pods(objects)["scheduler"], 30440)
     assert reaches_outside(objects, _pods(objects)["worker"], 30441)
+
+
+def test_the_relay_opens_no_addresses_outside_to_sessions(chart: Chart) -> None:
+    """At its port the internal networks are, and the API server, which Zero to JupyterHub closes."""
+    closed = {"egressAllowRules": {"nonPrivateIPs": False, "privateIPs": False}}
+    objects = chart.render(merged(TWO_SITES, {"jupyterhub": {"singleuser": {"networkPolicy": closed}}}))
+    assert not reaches_outside(objects, USER, 443)
 
 
 def _reaches(chart: Chart, database: Values, port: int) -> bool:

@@ -40,6 +40,16 @@ before policies are asked.
     {{- range uniq $ports }}
     - { port: {{ . }}, protocol: TCP }
     {{- end }}
+{{- include "highrate.dask.toRelayPods" . }}
+{{- end }}
+{{- end -}}
+
+{{/*
+Directly alone, for sessions: the rule for the port, without addresses, would open the internal networks to them and the API server,
+which Zero to JupyterHub's policy closes.
+*/}}
+{{- define "highrate.dask.toRelayPods" -}}
+{{- if .Values.dask.relay.url }}
 - to:
     {{- include "highrate.dask.part" (dict "root" $ "component" "relay") | nindent 4 }}
   ports:
