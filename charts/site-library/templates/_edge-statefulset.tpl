@@ -12,6 +12,8 @@ metadata:
 spec:
   replicas: 1
   serviceName: {{ .name }}-edge
+  # There is one pod all the same. Ordered ones would keep one that never became ready also when the values that broke it are corrected.
+  podManagementPolicy: Parallel
   selector:
     matchLabels:
       {{- include "site.selector" $id | nindent 6 }}

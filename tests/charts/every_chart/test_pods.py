@@ -36,6 +36,13 @@ def test_can_write_only_where_something_is_mounted_for_it(objects: list[Object])
                 assert "sizeLimit" in volume["emptyDir"], volume["name"]
 
 
+def test_a_corrected_value_replaces_a_pod_that_never_became_ready(objects: list[Object]) -> None:
+    """A StatefulSet of ordered pods waits for it for ever (Kubernetes: "forced rollback")."""
+    for workload in _of_ours(objects):
+        if workload.object["kind"] == "StatefulSet":
+            assert workload.object["spec"]["podManagementPolicy"] == "Parallel", workload.name
+
+
 def test_asks_for_what_it_needs_and_limits_memory(objects: list[Object]) -> None:
     for workload in workloads(objects):
         for container in workload.containers:
