@@ -3,19 +3,26 @@
 import re
 
 import yaml
+from hub_config.spawn.restricted import violations
 
-from tests.charts.rendering import VIRTUAL_NODE, Chart, Release, Values, merged, read_values
+from tests.charts.rendering import VIRTUAL_NODE, Chart, Object, Release, Values, merged, read_values
 from tests.schemas import validate
 
 REMOTE = read_values(VIRTUAL_NODE / "ci" / "remote-values.yaml")
 
 
 def test_the_pod_to_try_is_valid_and_goes_to_the_node(chart: Chart) -> None:
-    pod = yaml.safe_load(_manifest(chart.notes(merged(REMOTE, {"namespaces": ["users", "dask"]}))))
+    (pod,) = pods_to_try(chart.notes(merged(REMOTE, {"namespaces": ["users", "dask"]})))
     validate(pod)
     assert pod["spec"]["nodeSelector"] == {"kubernetes.io/hostname": "site-schedd"}
     assert pod["spec"]["tolerations"][0]["key"] == "virtual-node.interlink/no-schedule"
     assert pod["metadata"]["namespace"] == "users"
+
+
+def test_the_pod_to_try_meets_the_restricted_standard(chart: Chart) -> None:
+    (pod,) = pods_to_try(chart.notes(REMOTE))
+    assert violations(pod) == []
+    assert pod["spec"]["securityContext"]["runAsUser"], "the image's own user is root, which runAsNonRoot forbids"
 
 
 def test_commands_name_what_the_release_has(chart: Chart) -> None:
@@ -37,7 +44,6 @@ def test_wide_rights_are_pointed_out(chart: Chart) -> None:
     assert "every Secret" not in chart.notes(REMOTE)
 
 
-def _manifest(notes: str) -> str:
-    found = re.search(r"<<'?POD'?\n(.*?)\nPOD\n", notes, re.DOTALL)
-    assert found
-    return found.group(1)
+def pods_to_try(notes: str) -> list[Object]:
+    """The pods that a shell would make of the notes."""
+    return [yaml.safe_load(text) for text in re.findall(r"<<'?POD'?\n(.*?)\nPOD\n", notes, re.DOTALL)]

@@ -30,6 +30,10 @@ metadata:
   namespace: {{ .values.namespaces | default (list $namespace) | first | quote }}
 spec:
   restartPolicy: Never
+  securityContext:
+    runAsNonRoot: true
+    runAsUser: 1000
+    seccompProfile: { type: RuntimeDefault }
   nodeSelector:
     kubernetes.io/hostname: {{ $node | quote }}
   tolerations:
@@ -39,6 +43,9 @@ spec:
     - name: hello
       image: docker.io/library/debian:trixie-slim
       command: [uname, -a]
+      securityContext:
+        allowPrivilegeEscalation: false
+        capabilities: { drop: [ALL] }
       resources:
         requests: { cpu: "1", memory: 500Mi }
 POD

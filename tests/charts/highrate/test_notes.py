@@ -2,10 +2,12 @@
 
 import pytest
 from devcluster.charts import jupyterhub_chart
+from hub_config.spawn.restricted import violations
 
 from tests.charts.highrate.keys_given import TOKENS_CERTIFICATE
 from tests.charts.navigation import of_kind
 from tests.charts.rendering import HIGHRATE, ROOT, Chart, Release, Values, merged, read_values
+from tests.charts.test_notes import pods_to_try
 
 MINIMAL = read_values(HIGHRATE / "ci" / "minimal-values.yaml")
 TWO_SITES = read_values(HIGHRATE / "ci" / "two-sites-values.yaml")
@@ -55,6 +57,9 @@ def test_every_site_is_told_with_a_pod_to_try(chart: Chart) -> None:
     for key, site in TWO_SITES["sites"].items():
         assert f"Site {key}:" in notes and f"kubectl get node {site['nodeName']}" in notes
         assert f'kubernetes.io/hostname: "{site["nodeName"]}"' in notes
+    pods = pods_to_try(notes)
+    assert len(pods) == len(TWO_SITES["sites"])
+    assert all(violations(pod) == [] for pod in pods)
 
 
 def test_a_stand_in_says_that_it_is_one(chart: Chart) -> None:
