@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import yaml
 from markdown_it import MarkdownIt
 
-from tests.charts.navigation import of_kind
+from tests.charts.navigation import of_kind, one
 from tests.charts.rendering import ROOT, Chart, Values, merged
+from tests.schemas import validate
 
 PAGE = ROOT / "docs" / "platform-administrators.md"
 
@@ -48,13 +49,30 @@ def test_what_is_asked_at_login_covers_the_profiles_of_tokens(chart: Chart) -> N
 
 
 def test_what_the_page_says_of_dask_installs_on_top_of_it(chart: Chart) -> None:
-    _, local, remote, _ = _examples()
+    _, local, remote, *_ = _examples()
     without_site = merged(_example(), local)
     names = {each["metadata"]["name"] for each in of_kind(chart.render(without_site), "Deployment", "StatefulSet")}
     assert names == {"hub", "proxy", "tokens", "dask-gateway", "dask-proxy"}
     names = {each["metadata"]["name"] for each in chart.render(merged(without_site, remote))}
     assert {"relay", "relay-0", "relay-1"} <= names
     assert remote["dask"]["namespace"] in PAGE.read_text(encoding="utf-8").split("kubectl create namespace ")[2]
+
+
+def test_the_page_s_ingress_leads_each_address_of_the_relay_to_its_member(chart: Chart) -> None:
+    values, local, remote, ingress, _ = _examples()
+    validate(ingress)
+    (rule,) = ingress["spec"]["rules"]
+    assert rule["host"] in ingress["spec"]["tls"][0]["hosts"]
+    assert rule["host"] not in values["jupyterhub"]["proxy"]["https"]["hosts"], "that leads to the proxy"
+    objects = chart.render(merged(merged(values, local), remote))
+    members = {}
+    for path in rule["http"]["paths"]:
+        backend = path["backend"]["service"]
+        (port,) = one(objects, "Service", backend["name"])["spec"]["ports"]
+        assert port["port"] == backend["port"]["number"]
+        members[f"{backend['name']}.yaml"] = f"https://{rule['host']}{path['path']}"
+    settings = one(objects, "ConfigMap", "relay")["data"]
+    assert {name: yaml.safe_load(text)["url"] for name, text in settings.items()} == members
 
 
 def test_the_page_s_site_with_a_job_channel_installs_on_top_of_it(chart: Chart) -> None:
