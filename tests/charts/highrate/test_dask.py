@@ -65,6 +65,14 @@ def test_the_gateway_takes_its_file_with_what_is_mounted(chart: Chart, case: str
     assert len(set(members)) == values["dask"].get("relay", {}).get("replicas", 0)
 
 
+@pytest.mark.parametrize("name", ["no", "on", "1", "1e3", "null"])
+def test_a_place_of_workers_may_have_a_name_that_is_something_else_in_yaml(
+    chart: Chart, name: str, given: Given, tmp_path: Path
+) -> None:
+    objects = chart.render(merged(TWO_SITES, {"dask": {"sites": {name: {"reserved": 0.5}}}}))
+    assert name in _settings(objects, "dask-gateway", given, tmp_path).sites
+
+
 @pytest.mark.parametrize("case", WITH_DASK)
 def test_of_the_gateway_s_secrets_the_proxy_sees_the_one_that_it_shows(
     chart: Chart, case: str, given: Given, tmp_path: Path

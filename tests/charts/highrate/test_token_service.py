@@ -38,6 +38,14 @@ def test_its_limits_are_its_own_unless_the_values_say_otherwise(chart: Chart, tm
     )
 
 
+@pytest.mark.parametrize("name", ["no", "on", "1", "1e3", "null"])
+def test_a_profile_may_have_a_name_that_is_something_else_in_yaml(chart: Chart, tmp_path: Path, name: str) -> None:
+    tokens = {"profiles": {name: {"scope": "openid"}}, "defaultProfile": name}
+    settings = _settings(chart.render(merged(TWO_SITES, {"tokens": tokens})), tmp_path)
+    assert name in settings.profiles
+    assert settings.default_profile == name
+
+
 def test_it_listens_where_its_pod_has_ports(objects: list[Object], tmp_path: Path) -> None:
     settings = _settings(objects, tmp_path)
     ports = {port["name"]: port["containerPort"] for port in _workload(objects).container("token-service")["ports"]}

@@ -24,7 +24,7 @@ offload-gateway.yaml: |
   catalogue: {{ pick $users.catalogue "images" "freeImage" | toJson }}
   sites:
     {{- range $name, $place := $dask.sites }}
-    {{ $name }}: {{ include "highrate.snake" $place }}
+    {{ toJson $name }}: {{ include "highrate.snake" $place }}
     {{- end }}
   limits: {{ include "highrate.snake" $dask.limits }}
   group_limits:

@@ -20,10 +20,10 @@ token-service.yaml: |
     {{- if include "highrate.ca.name" . }}
     ca_file: /etc/highrate/ca/ca.crt
     {{- end }}
-  default_profile: {{ .Values.tokens.defaultProfile }}
+  default_profile: {{ toJson .Values.tokens.defaultProfile }}
   profiles:
     {{- range $name, $profile := .Values.tokens.profiles }}
-    {{ $name }}: {{ toJson $profile }}
+    {{ toJson $name }}: {{ toJson $profile }}
     {{- end }}
   {{- /* as JSON: Helm writes large numbers as 2e+06 */}}
   {{- with .Values.tokens.limits }}
