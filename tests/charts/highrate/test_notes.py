@@ -16,15 +16,23 @@ EVERYTHING = merged(
     {"metrics": {"podMonitor": {"enabled": False}}, "sites": {"one": {"metrics": {"podMonitor": {"enabled": False}}}}},
 )
 
+NAMED = {"jupyterhub": {"httpRoute": {"hostnames": ["hub.example.org"]}}}
+BEHIND_A_GATEWAY = merged(
+    MINIMAL, {"jupyterhub": {"proxy": {"https": {"enabled": False}}, "httpRoute": {"enabled": True}}}
+)
+
 
 @pytest.mark.parametrize(
     ("values", "address"),
     [
         (EVERYTHING, "https://hub.example.org/"),
         (TWO_SITES, "https://hub.example.org/analysis/"),
+        (merged(BEHIND_A_GATEWAY, NAMED), "https://hub.example.org/"),
+        (BEHIND_A_GATEWAY, "kubectl get service -n highrate proxy-public"),
+        (merged(MINIMAL, NAMED), "kubectl get service -n highrate proxy-public"),
         (MINIMAL, "kubectl get service -n highrate proxy-public"),
     ],
-    ids=["proxy", "ingress", "service"],
+    ids=["proxy", "ingress", "route", "route without names", "route that is off", "service"],
 )
 def test_the_address_to_log_in_is_told(chart: Chart, values: Values, address: str) -> None:
     assert f"    {address}\n" in chart.notes(values)
