@@ -153,7 +153,7 @@ def kubeconfig() -> None:
 
 
 @app.command()
-def shell(place: Annotated[str, typer.Argument(help="The machine: node or site.")] = "node") -> None:
+def shell(place: Annotated[str, typer.Argument(help="The machine: node, site or iam.")] = "node") -> None:
     """Open a shell in one of the machines."""
     try:
         argv = _provider(find_checkout(), None).shell(place)
