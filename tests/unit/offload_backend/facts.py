@@ -33,7 +33,7 @@ CATALOGUE: dict[str, Any] = {
 SMALLEST: dict[str, Any] = {
     "namespace": "dask",
     "api_url": "http://gateway:8001/api",
-    "metrics": "127.0.0.1:9107",
+    "metrics": "127.0.0.1:9108",
     "database": {"url": "sqlite:////data/gateway.sqlite", "key_file": "/keys/database"},
     "hub": {"url": "http://hub:8081/hub/api", "token_file": "/keys/hub"},
     "catalogue": CATALOGUE,
