@@ -26,6 +26,11 @@ PATIENCE = 20.0
 TOKENS = {"anna": "token-of-anna", "mario": "token-of-mario"}
 
 
+def of_a_server(user: str) -> dict[str, Any]:
+    """What the hub says of the token of a server of `user`."""
+    return {"kind": "user", "name": user, "scopes": [f"users:activity!user={user}"], "groups": ["/people"]}
+
+
 async def until(ready: Callable[[], object]) -> Any:
     """What `ready` gives once it is something."""
     async with asyncio.timeout(PATIENCE):
@@ -151,7 +156,7 @@ async def api() -> AsyncIterator[ClusterApi]:
 async def hub() -> AsyncIterator[FakeHub]:
     fake = FakeHub()
     for name, token in TOKENS.items():
-        fake.tokens[token] = {"kind": "user", "name": name, "scopes": [], "groups": ["/people"]}
+        fake.tokens[token] = of_a_server(name)
         fake.users[name] = {"kind": "user", "name": name, "servers": {"": {"ready": True}}}
     async with running_hub(fake):
         yield fake

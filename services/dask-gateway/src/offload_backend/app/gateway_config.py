@@ -26,9 +26,7 @@ def gateway_config(settings: Settings) -> Config:
     config.DaskGateway.address = settings.listen
     config.DaskGateway.backend_class = OffloadBackend
     config.DaskGateway.authenticator_class = HubAuthenticator
-    config.HubAuthenticator.jupyterhub_api_url = settings.hub.url
-    config.HubAuthenticator.jupyterhub_service_name = settings.hub.service
-    config.HubAuthenticator.use_service_access_scopes = bool(settings.hub.service)
+    config.HubAuthenticator.hub_url = settings.hub.url
     config.HubAuthenticator.cache_max_age = settings.hub.remember
     config.OffloadBackend.settings = settings
     config.OffloadBackend.cluster_config_class = OffloadClusterConfig

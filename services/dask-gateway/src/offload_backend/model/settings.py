@@ -68,8 +68,6 @@ class Hub(Section):
 
     url: HttpUrl
     """Its REST API, as in http://hub:8081/hub/api."""
-    service: str = ""
-    """The gateway's name among the hub's services: tokens then need the scope access:services for it; empty: any token."""
     token_file: Path
     """File with the gateway's own token; its role needs the scopes list:users, read:servers and users:activity."""
     remember: Annotated[int, Field(ge=0)] = 60
