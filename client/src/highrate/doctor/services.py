@@ -13,6 +13,7 @@ from highrate.doctor.finding import Finding, absent, bad, doubtful, good
 
 SECONDS = 8.0
 _LARGEST = 1024 * 1024
+_LOG_IN = "Log in to the hub again; the server may go on."
 _LATER = "Try again in a minute; if it stays, tell your administrators."
 
 
@@ -75,15 +76,14 @@ def gateway(environ: Mapping[str, str]) -> Finding:
 
 
 def _refused(reply: Reply) -> Finding:
-    if reply.status in (401, 403):
-        return bad(
-            f"the gateway doesn't take the session's token ({reply.status})", "Stop your server and start it again."
-        )
     try:
-        said = f": {' '.join(str(json.loads(reply.body)['error']).split())[:200]}"
+        said = " ".join(str(json.loads(reply.body)["error"]).split())[:200]
     except (ValueError, KeyError, TypeError):
         said = ""
-    return bad(f"the gateway answers {reply.status}{said}", _LATER)
+    if reply.status in (401, 403):
+        # the gateway knows whether it's the login that has ended
+        return bad(f"the gateway doesn't take the session's token ({reply.status})", said or _LOG_IN)
+    return bad(f"the gateway answers {reply.status}{said and f': {said}'}", _LATER)
 
 
 def _same_version(address: str, server: str) -> Finding:
