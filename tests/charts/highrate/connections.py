@@ -63,4 +63,8 @@ def _is_peer(peer: Object, here: Labels, there: Labels) -> bool:
 
 
 def _has_port(rule: Object, port: Port) -> bool:
-    return "ports" not in rule or any(each["port"] in (port.number, port.name) for each in rule["ports"])
+    return "ports" not in rule or any(
+        each["port"] in (port.number, port.name)
+        or ("endPort" in each and each["port"] <= port.number <= each["endPort"])
+        for each in rule["ports"]
+    )
