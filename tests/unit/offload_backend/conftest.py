@@ -23,6 +23,8 @@ from tests.fakes.hub import running as running_hub
 from tests.unit.offload_backend.facts import SMALLEST, settings
 
 PATIENCE = 20.0
+SCHEDULER_IP = "127.0.0.87"
+"""Of all schedulers; nothing listens there."""
 TOKENS = {"anna": "token-of-anna", "mario": "token-of-mario"}
 
 
@@ -99,23 +101,35 @@ class Gateway:
             return reply.status, (await reply.json() if text else None)
 
     async def make(self, user: str = "anna", **options: Any) -> str:
-        """A cluster, whose scheduler's pod is there."""
+        """A cluster, whose scheduler's pod runs."""
+        name = await self.asked_for(user, **options)
+        await self.gets_an_address(name)
+        return name
+
+    async def asked_for(self, user: str = "anna", **options: Any) -> str:
+        """A cluster, whose scheduler's pod is there, and waits."""
         status, made = await self.ask("POST", "clusters/", user, cluster_options=options)
         assert status == 201, made
-        await until(lambda: names.scheduler_name(made["name"]) in self.api.pods)
-        await until(lambda: self.cluster(made["name"]).status >= 2)
         name: str = made["name"]
+        await until(lambda: names.scheduler_name(name) in self.api.pods)
+        await until(lambda: self.cluster(name).status >= 2)
         return name
+
+    async def gets_an_address(self, name: str, ip: str = SCHEDULER_IP) -> None:
+        """The scheduler's pod begins to run, and the gateway knows."""
+        pod = names.scheduler_name(name)
+        await self.api.become(pod, "Running", podIP=ip)
+        await until(lambda: (self.backend.watch.get(pod) or {}).get("status", {}).get("podIP"))
 
     def cluster(self, name: str) -> Any:
         return self.backend.db.get_cluster(name)
 
-    async def report(self, name: str, count: int, **workers: list[str]) -> int:
-        """A scheduler's heartbeat."""
+    async def report(self, name: str, count: int, address: str = "127.0.0.1", **workers: list[str]) -> int:
+        """A scheduler's heartbeat, who says that it is at `address`."""
         message = {
-            "scheduler_address": "tls://127.0.0.1:8786",
-            "dashboard_address": "",
-            "api_address": "http://127.0.0.1:9",
+            "scheduler_address": f"tls://{address}:8786",
+            "dashboard_address": f"http://{address}:8787",
+            "api_address": f"http://{address}:8788",
             "count": count,
             **{f"{kind}_workers": workers.get(kind, []) for kind in ("active", "closing", "closed")},
         }

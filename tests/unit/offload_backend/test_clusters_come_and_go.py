@@ -11,7 +11,7 @@ from offload_backend.app.absences import Absences, Pods
 from offload_backend.core import names
 
 from tests.fakes.cluster_api import ClusterApi, Object
-from tests.unit.offload_backend.conftest import Gateway, until
+from tests.unit.offload_backend.conftest import SCHEDULER_IP, Gateway, until
 from tests.unit.offload_backend.test_fates import ended, waiting
 
 Start = Callable[..., Awaitable[Gateway]]
@@ -30,7 +30,7 @@ async def test_a_cluster_has_a_secret_a_scheduler_and_the_workers_that_it_asks_f
     pods = await gateway.scaled(name, 3)
     for pod in pods:
         assert pod["metadata"]["ownerReferences"][0]["uid"] == scheduler["metadata"]["uid"]
-        assert "tls://127.0.0.1:8786" in pod["spec"]["containers"][0]["command"]
+        assert f"tls://{SCHEDULER_IP}:8786" in pod["spec"]["containers"][0]["command"]
 
 
 async def test_a_cluster_that_is_ended_leaves_nothing(start: Start) -> None:

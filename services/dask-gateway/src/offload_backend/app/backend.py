@@ -26,7 +26,7 @@ from offload_backend.app.options import OfferedOptions
 from offload_backend.app.pod_changes import PodChanges
 from offload_backend.app.shares import Shares
 from offload_backend.app.submission import Submission
-from offload_backend.core import names
+from offload_backend.core import addresses, names
 from offload_backend.core.budget import too_many_clusters
 from offload_backend.core.offer import offer
 from offload_backend.io.cluster_objects import ClusterObjects
@@ -122,7 +122,12 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
         for _ in range(_SCHEDULER_TRIES):
             with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                 async with self.session.post(
-                    f"{own.api_address}/api/comm", json=msg, headers=headers, timeout=_SCHEDULER_DEADLINES
+                    f"{own.api_address}/api/comm",
+                    json=msg,
+                    headers=headers,
+                    timeout=_SCHEDULER_DEADLINES,
+                    # what runs there is the user's, and could send the gateway anywhere
+                    allow_redirects=False,
                 ) as answer:
                     if answer.status < 300:
                         return
@@ -138,11 +143,18 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
             if msg["count"] > allowed.workers:
                 self.limited[cluster_name] = allowed.reason
                 msg = {**msg, "count": allowed.workers}
-            msg = self.absences.excused(cluster, msg)
+            msg = {**self.absences.excused(cluster, msg), **self._addresses(cluster, msg)}
         await super().on_cluster_heartbeat(cluster_name, msg)
         # a worker that was sent away while another one failed leaves a gap that dask-gateway doesn't look at again
         if cluster is not None and self._runs(cluster) and len(cluster.active_workers()) < cluster.count:
             self.queue.put(cluster)
+
+    def _addresses(self, cluster: Cluster, msg: dict[str, Any]) -> dict[str, str]:
+        pod = self.watch.get(names.scheduler_name(cluster.name))
+        found = addresses.of_scheduler(pod or {}, dashboard=bool(msg.get("dashboard_address")))
+        if found is None and cluster.status != JobStatus.RUNNING:
+            raise PublicException("The scheduler's pod has no address yet. Report again in a moment.")
+        return found or {}
 
     # --- from the database to Kubernetes
 
