@@ -125,6 +125,23 @@ async def test_a_worker_whose_way_to_the_scheduler_broke_may_come_back(start: St
     assert gateway.backend.absences._since == {}
 
 
+async def test_a_worker_that_the_scheduler_names_no_more_has_closed(start: Start) -> None:
+    """It was named for long enough; the gateway was replaced meanwhile, and has begun to wait for it anew."""
+    gateway = await start()
+    clock = gateway.backend.absences = Clock(gateway.backend.watch)
+    name = await gateway.make()
+    (pod,) = await gateway.scaled(name, 1)
+    await gateway.api.become(pod["metadata"]["name"], "Running")
+    await until(lambda: phase(gateway, pod["metadata"]["name"]) == "Running")
+    worker = names.label(pod, names.WORKER_LABEL)
+    await gateway.report(name, 1, active=[worker])
+    assert await gateway.report(name, 1) == 200
+    assert gateway.cluster(name).workers[worker].is_active()
+    clock.now = 301.0
+    assert await gateway.report(name, 1) == 200
+    await until(lambda: names.worker_pod_name(worker) not in gateway.api.pods and len(gateway.workers(name)) == 1)
+
+
 async def test_a_worker_that_is_being_replaced_is_not_excused_again(start: Start) -> None:
     """Its log is read while its pod still runs; the replacement would be one too many."""
     gateway = await start()
@@ -138,7 +155,7 @@ async def test_a_worker_that_is_being_replaced_is_not_excused_again(start: Start
     await gateway.report(name, 1, closed=[worker])
     clock.now = 301.0
     gateway.cluster(name).workers[worker].target = JobStatus.FAILED
-    said = {"active_workers": [], "closed_workers": [worker]}
+    said = {"active_workers": [], "closing_workers": [], "closed_workers": [worker]}
     assert clock.excused(gateway.cluster(name), said) == said
 
 
@@ -149,7 +166,7 @@ async def test_nobody_who_is_missed_is_replaced_before_the_pods_were_listed(star
     worker = names.label(pod, names.WORKER_LABEL)
     await gateway.report(name, 1, active=[worker])
     nothing = Nothing(gateway.backend.watch.get)
-    said = {"active_workers": [], "closed_workers": [worker]}
+    said = {"active_workers": [], "closing_workers": [], "closed_workers": [worker]}
     assert Clock(nothing).excused(gateway.cluster(name), said)["active_workers"] == [worker]
     nothing.synced.set()
     assert Clock(nothing).excused(gateway.cluster(name), said) == said

@@ -10,6 +10,9 @@ import asyncio
 import json
 import logging
 import sys
+import time
+from collections.abc import Set
+from typing import Any
 
 import click
 import dask.config
@@ -21,6 +24,8 @@ from highrate.dask.adaptive import Memory, Policy, Sight, decide
 
 ROOM_SECONDS = 10.0
 """For the gateway's answer about the site's capacity; without one, the last answer stands."""
+KNOWN_SECONDS = 600.0
+"""How long the gateway is told of a worker that has closed: it waits half as long for one that may come back."""
 _TARGET = "60s"
 
 logger = logging.getLogger(__name__)
@@ -28,9 +33,31 @@ logger.parent = logging.getLogger("distributed.scheduler")
 
 
 class BatchQueueService(gateway.GatewaySchedulerService):  # type: ignore[misc] # dask-gateway is untyped
-    """dask-gateway's service with another loop for adaptive scaling."""
+    """dask-gateway's service with another loop for adaptive scaling, and an end to what it reports.
 
+    dask-gateway's own tells of each worker that ever closed, every time, until the gateway takes no more: it reads 1 MiB, which is
+    the names of some 29,000 workers.
+    """
+
+    clock = staticmethod(time.monotonic)
     _room: int | None = None
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._told: dict[str, float] = {}
+        """When the gateway first heard of those in closed_workers."""
+
+    async def heartbeat(self) -> None:
+        said = frozenset(self.closed_workers)
+        await super().heartbeat()
+        self.drop_what_is_known(said, self.clock())
+
+    def drop_what_is_known(self, said: Set[str], now: float) -> None:
+        """`said` are the closed workers of a report that the gateway took."""
+        self._told = {name: self._told.get(name, now) for name in said if name in self.closed_workers}
+        for name in [name for name, first in self._told.items() if now - first >= KNOWN_SECONDS]:
+            del self._told[name]
+            self.closed_workers.discard(name)
 
     async def adapt(self, minimum: int | None = None, maximum: int | None = None, active: bool = True) -> None:
         if active:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from dask_gateway_server.backends.db_base import Cluster
+from dask_gateway_server.backends.db_base import Cluster, JobStatus
 
 from offload_backend.core import names
 from offload_backend.core.command import DEATH_SECONDS
@@ -35,12 +35,15 @@ class Absences:
         """When each worker was first missed."""
 
     def excused(self, cluster: Cluster, heartbeat: dict[str, Any]) -> dict[str, Any]:
-        """The scheduler's report, in which whoever is expected back has not gone."""
+        """The scheduler's report, in which whoever is expected back has not gone.
+
+        A scheduler stops at some time to name workers that have closed. Of one that runs, as far as is known, that is the news: as
+        when the gateway was away, or was replaced and has begun to wait for it anew.
+        """
         self.forget(heartbeat["active_workers"])
-        kept = [name for name in heartbeat["closed_workers"] if self._is_expected(cluster, name)]
-        if not kept:
-            return heartbeat
-        gone = [name for name in heartbeat["closed_workers"] if name not in kept]
+        closed = [*heartbeat["closed_workers"], *_unnamed(cluster, heartbeat)]
+        kept = {name for name in closed if self._is_expected(cluster, name)}
+        gone = [name for name in closed if name not in kept]
         return {**heartbeat, "active_workers": [*heartbeat["active_workers"], *kept], "closed_workers": gone}
 
     def _is_expected(self, cluster: Cluster, name: str) -> bool:
@@ -58,3 +61,9 @@ class Absences:
         """They are sent away, or their cluster has ended."""
         for name in workers:
             self._since.pop(name, None)
+
+
+def _unnamed(cluster: Cluster, heartbeat: dict[str, Any]) -> list[str]:
+    named = {name for kind in ("active", "closing", "closed") for name in heartbeat[f"{kind}_workers"]}
+    running = (worker.name for worker in cluster.workers.values() if worker.status == JobStatus.RUNNING)
+    return [name for name in running if name not in named]
