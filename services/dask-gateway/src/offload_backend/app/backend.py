@@ -23,6 +23,7 @@ from offload_backend.app import last_words, views
 from offload_backend.app.absences import Absences
 from offload_backend.app.housekeeping import Housekeeping
 from offload_backend.app.options import OfferedOptions
+from offload_backend.app.pace import Pace
 from offload_backend.app.pod_changes import PodChanges
 from offload_backend.app.shares import Shares
 from offload_backend.app.submission import Submission
@@ -67,6 +68,7 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
         self.warnings = Warnings(self.api, settings.namespace)
         self.submission = Submission(self, settings, self.objects, self.watch)
         self.absences = Absences(self.watch)
+        self.pace = Pace(settings.rate)
         self.limited: dict[str, str] = {}
         app.add_routes(views.routes)
         app.middlewares.append(views.idleness)
@@ -107,7 +109,12 @@ class OffloadBackend(DBBackendBase):  # type: ignore[misc] # dask-gateway is unt
         refusal = too_many_clusters(limit, len(running))
         if refusal is not None:
             raise PublicException(refusal)
-        name: str = await super().start_cluster(user, cluster_options)
+        self.pace.count(user.name)
+        try:
+            name: str = await super().start_cluster(user, cluster_options)
+        except PublicException:
+            self.pace.give_back(user.name)
+            raise
         return name
 
     async def forward_message_to_scheduler(self, cluster: models.Cluster, msg: dict[str, Any]) -> None:

@@ -1,9 +1,10 @@
 """How many workers a cluster may have: its user's limits, less what the user's other clusters have, and the site's."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from offload_backend.model.values import GIB
+from offload_backend.model.values import GIB, duration
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,12 @@ def too_many_clusters(limit: int, running: int) -> str | None:
         return None
     have = "a cluster" if limit == 1 else f"{limit} clusters"
     return f"You may have {have} at the same time, and have {running}: end one first (Gateway().list_clusters())."
+
+
+def too_often(per_hour: float, wait: float) -> str:
+    """The sentence for a user who has made one cluster after the other, and may make the next in `wait` seconds."""
+    later = duration(math.ceil(wait))
+    return f"You may make {per_hour:g} clusters an hour, and have made more: the next one in {later}. Use those that you have."
 
 
 def _fitting(limit: int, used: int, each: int) -> int:

@@ -49,6 +49,15 @@ class GroupLimits(Section):
     """As for everybody."""
 
 
+class Rate(Section):
+    """How often each user may make a cluster: one that has ended is remembered for a while, and takes room."""
+
+    clusters_per_hour: PositiveFloat = 30
+    """Clusters an hour in the long run."""
+    clusters_at_once: PositiveInt = 30
+    """Clusters one after the other, of somebody who made none for long."""
+
+
 class WallTime(Section):
     """How long a worker lives; it hands its data over and goes shortly before."""
 

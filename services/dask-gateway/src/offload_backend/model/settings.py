@@ -8,7 +8,7 @@ from service_runtime.setting_types import BaseUrl, HostPort, HttpUrl
 from service_runtime.settings import Section
 
 from offload_backend.model.catalogue import Catalogue
-from offload_backend.model.limits import GroupLimits, Limits, Place, Sites
+from offload_backend.model.limits import GroupLimits, Limits, Place, Rate, Sites
 from offload_backend.model.values import (
     AbsolutePath,
     Duration,
@@ -198,6 +198,7 @@ class Settings(Section):
     limits: Limits = Limits()
     group_limits: dict[str, GroupLimits] = {}
     """By group."""
+    rate: Rate = Rate()
     defaults: Defaults = Defaults()
     scheduler: Scheduler = Scheduler()
     pods: Pods = Pods()
