@@ -263,12 +263,15 @@ def _matches(job: Job, constraint: str) -> bool:
 
 
 def out_tar(
-    containers: Mapping[str, int], logs: Mapping[str, bytes] | None = None, more: Mapping[str, object] | None = None
+    containers: Mapping[str, int],
+    logs: Mapping[str, bytes] | None = None,
+    more: Mapping[str, object] | None = None,
+    phase: str = "ended",
 ) -> bytes:
     """What a supervisor leaves behind: main containers with their exit codes and `more` of each, and their logs."""
     record = {
         "version": 1,
-        "phase": "ended",
+        "phase": phase,
         "revision": 100,
         "containers": [
             {

@@ -262,6 +262,25 @@ async def test_a_job_out_of_memory_ends_its_pod_with_the_holds_words_and_what_it
     await until(lambda: not sidecar.schedd.of(uid), "the job is removed")
 
 
+async def test_a_job_killed_outright_ends_its_pod_with_what_it_printed_and_said_of_itself(sidecar: Sidecar) -> None:
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    sidecar.schedd.run(uid)
+    running = {"state": "running", "exit_code": None, "finished": None}
+    output = {
+        "out.tar": out_tar({"c": 0}, more=running, phase="running"),
+        "supervisor.out": b'S {"version":1,"phase":"running","revision":1,"containers":[]}\n'
+        b"L c 2026-01-01T00:00:01Z stdout F so far\n",
+        "supervisor.err": b"MemoryError\n",
+    }
+    job = sidecar.schedd.complete(uid, 0, output)
+    job.attributes.update(ExitCode=None, ExitBySignal=True, ExitSignal=9)
+    state = await sidecar.wait_for(uid, "terminated")
+    assert (state["exitCode"], state["signal"]) == (137, 9)
+    assert "the job was killed by signal 9; the supervisor said: MemoryError" in state["message"]
+    assert await sidecar.logs(uid) == "so far\n"
+
+
 async def test_an_evicted_pod_ends_and_its_job_does_not_start_again(sidecar: Sidecar) -> None:
     uid = await created(sidecar)
     await sidecar.submitted(uid)

@@ -173,7 +173,7 @@ class Fetcher:
                 if end is None and pod.ad is not None:
                     end = completed_end(pod.ad, sandbox.problem)
             try:
-                await self._table.end(pod, sandbox.final, end)
+                await self._table.end(pod, sandbox.final, end, sandbox.problem)
             except JournalError as error:  # the disk is full, say: its output is here, and nothing else is lacking
                 self._try_again(task, "pod.end_not_journaled", str(error))
                 continue

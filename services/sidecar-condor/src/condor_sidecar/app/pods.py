@@ -224,9 +224,9 @@ class PodTable:
             pod.view = view
             self.touch(pod)
 
-    async def end(self, pod: Pod, final: JobResult | None, end: JobEnd | None) -> None:
+    async def end(self, pod: Pod, final: JobResult | None, end: JobEnd | None, problem: str = "") -> None:
         """Journal how the pod ended, then show it. Raises JournalError."""
-        evidence = self._evidence(pod, final, end)
+        evidence = replace(self._evidence(pod), final=final, end=end, problem=problem)
         view = latch(pod.view, look(evidence))
         await self.journal.end(pod.uid, view)
         pod.view = view
@@ -279,15 +279,13 @@ class PodTable:
         metrics.JOURNAL_BYTES.set(self.payload_bytes)
         metrics.DELETES_PENDING.set(sum(stone.done_at is None for stone in self.tombstones.values()))
 
-    def _evidence(self, pod: Pod, final: JobResult | None = None, end: JobEnd | None = None) -> Evidence:
+    def _evidence(self, pod: Pod) -> Evidence:
         return Evidence(
             containers=pod.record.containers,
             stage=pod.stage,
             now=self.now(),
             ad=pod.ad,
             live=pod.live,
-            final=final,
-            end=end,
             note=pod.note,
             connected=pod.connected,
             ephemeral=pod.record.ephemeral,

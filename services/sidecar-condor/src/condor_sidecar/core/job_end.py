@@ -27,17 +27,17 @@ def completed_end(ad: JobAd, why_no_output: str) -> JobEnd:
     return Terminated(ad.exit_code, "Completed" if ad.exit_code == 0 else "Error", message, _time(ad.started), finished)
 
 
-def missing_end(ad: JobAd | None, now: float) -> JobEnd:
-    """For a container that the supervisor's final record leaves open, or doesn't have."""
+def missing_end(ad: JobAd | None, now: float, problem: str = "") -> JobEnd:
+    """For a container that the supervisor's last record leaves open, or doesn't have; `problem` is what is known of why."""
     if ad is None:
         return Terminated(KILLED, "ContainerStatusUnknown", "the job left no record of this container", None, now)
     message = f"HTCondor job {ad.job_id} left no record of this container's end"
     finished = _time(ad.completed or ad.entered_status) or now
     if ad.exit_by_signal and ad.exit_signal:
-        text = f"{message}; the job was killed by signal {ad.exit_signal}"
+        text = f"{message}; the job was killed by signal {ad.exit_signal}{problem}"
         return Terminated(128 + ad.exit_signal, "Error", text, _time(ad.started), finished, ad.exit_signal)
     code = ad.exit_code if ad.exit_code else KILLED
-    return Terminated(code, "ContainerStatusUnknown", message, _time(ad.started), finished)
+    return Terminated(code, "ContainerStatusUnknown", message + problem, _time(ad.started), finished)
 
 
 def removed_end(ad: JobAd, wall_seconds: int, now: float) -> JobEnd:

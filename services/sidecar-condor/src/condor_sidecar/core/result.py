@@ -169,6 +169,14 @@ def parse_stream(data: bytes, names: Collection[str]) -> JobResult | None:
     return _result(record, {name: bytes(lines) for name, lines in logs.items()})
 
 
+def joined(saved: JobResult, streamed: JobResult) -> JobResult:
+    """The newer of two records of one job, with the longer of its two logs for each container: a saved one ends with the last
+    change of the pod's state, a streamed one where that became too long."""
+    newer = streamed if streamed.revision > saved.revision else saved
+    longer = {name: log for name, log in streamed.logs.items() if len(log) > len(saved.logs.get(name, b""))}
+    return replace(newer, logs={**saved.logs, **longer})
+
+
 def parse_chirp(
     value: str, containers: Sequence[PlannedContainer], added: Sequence[PlannedContainer] = ()
 ) -> JobResult | None:

@@ -47,9 +47,10 @@ class Stage(StrEnum):
 class Evidence:
     """All that is known of one pod.
 
-    `live` is the newest record of the running supervisor, `final` the one in `out.tar`, `end` how the job as a whole
-    ended, where that is decided. `note` is a sentence for a pod that waits (what keeps it). `connected`: its job has a job channel,
-    so it runs, whatever the last query said. `ephemeral` were sent to its job; `refused` says of others, by name, why they weren't.
+    `live` is the newest record of the running supervisor, `final` the last one when its job is over, `problem` what is known of why
+    that leaves an end open, `end` how the job as a whole ended, where that is decided. `note` is a sentence for a pod that waits
+    (what keeps it). `connected`: its job has a job channel, so it runs, whatever the last query said. `ephemeral` were sent to its
+    job; `refused` says of others, by name, why they weren't.
     """
 
     containers: tuple[ContainerRecord, ...]
@@ -59,6 +60,7 @@ class Evidence:
     live: JobResult | None = None
     final: JobResult | None = None
     end: JobEnd | None = None
+    problem: str = ""
     note: str = ""
     connected: bool = False
     ephemeral: tuple[ContainerRecord, ...] = ()
@@ -91,7 +93,7 @@ def _ephemeral_view(container: ContainerRecord, found: ContainerResult, evidence
     elif evidence.final is None and evidence.end is None:
         state = Running(epoch(found.started) or evidence.now)
     else:
-        end = evidence.end or missing_end(evidence.ad, evidence.now)
+        end = evidence.end or missing_end(evidence.ad, evidence.now, evidence.problem)
         state = Terminated(end.exit_code, end.reason, end.message, epoch(found.started), end.finished, end.signal)
     return ContainerView(container.name, container.kind, state, container.image, found.image_id)
 
@@ -126,7 +128,7 @@ def _why_waiting(ad: JobAd) -> tuple[str, str]:
 def _ended(evidence: Evidence) -> PodView:
     """The supervisor's last word where there is one, the job's end for every container that it leaves open."""
     result = evidence.final or evidence.live
-    end = evidence.end or missing_end(evidence.ad, evidence.now)
+    end = evidence.end or missing_end(evidence.ad, evidence.now, evidence.problem)
     known = {c.name: c for c in result.containers} if result is not None else {}
     failed_init = next(
         (c for c in known.values() if c.kind is ContainerKind.INIT and c.exit_code not in (None, 0)), None

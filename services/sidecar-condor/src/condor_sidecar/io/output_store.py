@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from service_runtime.files import sync_folder, write_atomically
 
-from condor_sidecar.core.result import parse_out_tar, parse_stream
+from condor_sidecar.core.result import joined, parse_out_tar, parse_stream
 from condor_sidecar.core.submit_batch import ERRORS, OUTPUT, STREAM
 from condor_sidecar.model.result import JobResult, UnreadableResult
 
@@ -25,8 +25,8 @@ _RECORD_LIMIT = 128 << 20
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What HTCondor brought back of one job: whether it brought anything, the final record or the newest streamed one, and
-    the tail of its errors."""
+    """What HTCondor brought back of one job: whether it brought anything, the record in `out.tar` or, without one, the newest
+    streamed one, and why that isn't the supervisor's last word, with the tail of its errors."""
 
     arrived: bool
     final: JobResult | None
@@ -77,9 +77,12 @@ class OutputStore:
             problem = f"the job left no {OUTPUT}"
         except (OSError, UnreadableResult) as error:
             problem = f"{OUTPUT} can't be read: {error}"
-        if final is None:
+        if final is None or not final.ended:
             streamed = self._read_stream(folder / STREAM, names)
             problem += self._errors(folder / ERRORS)
+        if final is not None and streamed is not None:
+            # what a supervisor keeps in case that it is killed lacks the logs, or the last of them
+            final, streamed = joined(final, streamed), None
         return Sandbox(arrived, final, streamed, problem)
 
     def read_stream(self, uid: str) -> bytes:
