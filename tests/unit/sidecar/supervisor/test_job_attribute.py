@@ -3,7 +3,8 @@
 import re
 import socketserver
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from condor_sidecar.core.container_status import pod_status
 from condor_sidecar.core.result import parse_chirp
 from condor_sidecar.core.state import Evidence, Stage, look
-from condor_sidecar.job.supervisor import chirp
+from condor_sidecar.job.supervisor import chirp, redial
 from condor_sidecar.job.supervisor.state import PodState
 from condor_sidecar.model.job_ad import JobAd
 from condor_sidecar.model.plan import ContainerKind, PlannedContainer
@@ -21,7 +22,7 @@ from condor_sidecar.model.result import ContainerState, EarlierEnd, JobPhase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.sidecar.supervisor.jobs import Job, container, init, pod
+from tests.unit.sidecar.supervisor.jobs import PATIENCE, Job, container, init, pod
 
 PLANNED = (PlannedContainer("i", ContainerKind.INIT), PlannedContainer("m", ContainerKind.MAIN))
 
@@ -32,9 +33,10 @@ class Starter(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, refuses: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Connection)
-        self.refuses = refuses
+        self.answers: list[bytes] = []
+        """To the next values, instead of taking them; an empty one is the end of the connection."""
         self.attributes: list[tuple[str, str]] = []
 
     @property
@@ -50,16 +52,20 @@ class Connection(socketserver.StreamRequestHandler):
         self.wfile.write(b"0\n" if cookie == b"cookie c00kie\n" else b"-1\n")
         while line := self.rfile.readline():
             command, name, value = line.decode().rstrip("\n").split(" ", 2)
-            if self.server.refuses or command != "set_job_attr":
+            if command != "set_job_attr":
                 self.wfile.write(b"-8\n")
+            elif self.server.answers:
+                if not (answer := self.server.answers.pop(0)):
+                    return
+                self.wfile.write(answer)
             else:
                 self.server.attributes.append((name, value))
                 self.wfile.write(b"0\n")
 
 
 @contextmanager
-def starter(refuses: bool = False) -> Iterator[Starter]:
-    with Starter(refuses) as server:
+def starter() -> Iterator[Starter]:
+    with Starter() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield server
@@ -80,8 +86,74 @@ def test_a_starter_that_isn_t_there_is_an_error_and_no_crash(config: str) -> Non
 
 
 def test_a_refusal_is_an_error() -> None:
-    with starter(refuses=True) as server, pytest.raises(chirp.ChirpError, match="-8"):
-        chirp.set_job_attribute(server.config, "ChirpIL", "x")
+    with starter() as server:
+        server.answers = [b"-8\n"]
+        with pytest.raises(chirp.ChirpError, match="-8"):
+            chirp.set_job_attribute(server.config, "ChirpIL", "x")
+
+
+@contextmanager
+def publisher(folder: Path, server: Starter) -> Iterator[chirp.Publisher]:
+    (folder / ".chirp.config").write_text(server.config)
+    made = chirp.Publisher(str(folder))
+    made.start()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+def test_what_was_refused_comes_later_though_nothing_changes_any_more(tmp_path: Path) -> None:
+    with starter() as server, publisher(tmp_path, server) as to:
+        to.publish("one")
+        wait_until(lambda: len(server.attributes) == 1)
+        server.answers = [b"-1\n", b"", b"rubbish\n"]
+        to.publish("two")
+        wait_until(lambda: len(server.attributes) == 2)
+    assert [value for _, value in server.attributes] == ['"one"', '"two"']
+
+
+def test_after_a_success_it_is_tried_for_as_long_as_the_job_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redial, "LONGEST_PAUSE", 0.01)
+    with starter() as server, publisher(tmp_path, server) as to:
+        to.publish("one")
+        wait_until(lambda: len(server.attributes) == 1)
+        server.answers = [b"-1\n"] * 1000
+        to.publish("two")
+        wait_until(lambda: len(server.answers) < 1000 - 2 * chirp.FIRST_TRIES)
+        to.publish("three")
+        server.answers.clear()
+        wait_until(lambda: server.attributes[-1][1] == '"three"')
+
+
+def test_the_last_state_is_tried_once_more_when_the_job_ends(tmp_path: Path) -> None:
+    with starter() as server, publisher(tmp_path, server) as to:
+        server.answers = [b"-1\n"]
+        to.publish("one")
+        wait_until(lambda: not server.answers)
+        to.publish("two")
+        to.close()
+        assert not to.is_alive()
+    assert server.attributes == [("ChirpIL", '"two"')]
+
+
+def test_a_site_without_chirp_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redial, "LONGEST_PAUSE", 0.01)
+    with starter() as server, publisher(tmp_path, server) as to:
+        server.answers = [b"-1\n"] * 100
+        to.publish("one")
+        to.join(PATIENCE)
+        assert not to.is_alive()
+    assert len(server.answers) == 100 - chirp.FIRST_TRIES
 
 
 def test_a_pod_s_end_is_in_the_attribute_at_the_latest_when_the_job_ends(tmp_path: Path) -> None:

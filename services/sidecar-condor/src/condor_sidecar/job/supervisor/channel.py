@@ -4,7 +4,6 @@ It never holds up the pod. While there is no connection everything else serves a
 is nothing: the newest record is sent as soon as there is a connection again, and logs are read from where their reader was.
 """
 
-import random
 import sys
 import threading
 import time
@@ -14,10 +13,10 @@ from .channel_link import Link
 from .channel_protocol import SUBPROTOCOL, TEXT_LIMIT, encode, signature
 from .channel_streams import Opener
 from .plan import Channel as Address
+from .redial import FIRST_PAUSE, pause
 from .websocket import Broken, connect
 
 CONNECT_SECONDS = 20.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 USAGE_SECONDS = 10.0
 
 OnUpdate = Callable[[Dict[str, Any]], None]
@@ -96,7 +95,7 @@ class Channel:
                 self._link, self._welcome, self._hope = None, False, False
                 self._changed.notify_all()
                 if not self._closing:
-                    self._changed.wait(_pause(attempt))
+                    self._changed.wait(pause(attempt))
 
     def _connect_and_run(self) -> None:
         """Raises Broken."""
@@ -144,9 +143,3 @@ class Channel:
             return  # /proc is out of something; the next time it may be there again
         with self._changed:
             self._tell(encode("usage", time=time.time(), containers=containers))
-
-
-def _pause(attempt: int) -> float:
-    """Seconds before the next attempt: not the same for all jobs of a sidecar that comes back."""
-    longest: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 10))
-    return longest * random.uniform(0.5, 1)  # noqa: S311 - nothing secret

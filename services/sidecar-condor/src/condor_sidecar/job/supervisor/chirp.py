@@ -9,8 +9,11 @@ import socket
 import threading
 from typing import Optional
 
+from .redial import pause
+
 ATTRIBUTE = "ChirpIL"
 DEADLINE = 20.0
+FIRST_TRIES = 5
 
 
 class ChirpError(Exception):
@@ -39,7 +42,8 @@ def set_job_attribute(config: str, name: str, text: str) -> None:
 class Publisher(threading.Thread):
     """Sets the attribute to the newest text given; older ones that weren't sent yet are skipped.
 
-    It gives up after the first refusal.
+    What fails is tried again, since the shadow may be away for a while; but if none of the first tries succeeds, the site has no
+    Chirp, and it gives up.
     """
 
     def __init__(self, scratch: str) -> None:
@@ -70,14 +74,27 @@ class Publisher(threading.Thread):
                 config = file.read()
         except OSError:
             return  # no I/O proxy for this job
+        hopeful, failures = False, 0
         while True:
             with self._changed:
                 while self._newest is None and not self._closing:
                     self._changed.wait()
                 text, self._newest = self._newest, None
+                last = self._closing
             if text is None:
                 return
             try:
                 set_job_attribute(config, ATTRIBUTE, text)
+                hopeful, failures = True, 0
             except ChirpError:
-                return
+                failures += 1
+                if last or (failures >= FIRST_TRIES and not hopeful):
+                    return
+                self._wait_with(text, pause(failures))
+
+    def _wait_with(self, text: str, seconds: float) -> None:
+        """Keep what could not be sent for the next try, unless there is something newer; at the end, that comes at once."""
+        with self._changed:
+            if self._newest is None:
+                self._newest = text
+            self._changed.wait_for(lambda: self._closing, seconds)
