@@ -222,6 +222,9 @@ class FakeSchedd:
             mine = {key[3:]: value for key, value in commands.items() if key.startswith("MY.")}
             attributes = {key: json.loads(value) for key, value in mine.items() if value[:1] in '"0123456789tf'}
             job = Job({**attributes, "ClusterId": self._cluster, "ProcId": number}, Path(item.folder), item.payload)
+            # a worker that is killed leaves what it has written there
+            job.folder.mkdir(parents=True, exist_ok=True)
+            (job.folder / "payload.tar").write_bytes(job.payload)
             job.attributes.update(QDate=int(time.time()), NumJobStarts=0)
             job.enter(HELD, HoldReasonCode=16, HoldReason="Spooling input data files")
             if spooled and self.auto_stage:

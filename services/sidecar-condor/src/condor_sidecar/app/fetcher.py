@@ -124,21 +124,25 @@ class Fetcher:
             for task in tasks:
                 await sandboxes_held.enter_async_context(task.pod.sandbox)
             try:
-                await self._retrieve(tasks)
-            except ScheddError as error:
-                if len(tasks) == 1 or error.kind not in _MAY_BE_ONE_JOBS:
-                    for task in tasks:
-                        self._failed(task, self._health.explain(error), passing=error.kind not in _MAY_BE_ONE_JOBS)
-                    return
-                tasks = await self._one_by_one(tasks)
-            for task in tasks:
-                try:
-                    task.brought = await asyncio.to_thread(
-                        self._store.keep_sandbox, task.pod.uid, task.pod.container_names
-                    )
-                except OSError as error:
-                    self._failed(task, f"its output did not arrive here: {error}", passing=True)
+                await self._bring_into_sandboxes(tasks)
+            finally:
+                await asyncio.to_thread(self._store.remove_payloads, [task.pod.uid for task in tasks])
         await self._finish([task for task in tasks if task.brought is not None])
+
+    async def _bring_into_sandboxes(self, tasks: Sequence[_Task]) -> None:
+        try:
+            await self._retrieve(tasks)
+        except ScheddError as error:
+            if len(tasks) == 1 or error.kind not in _MAY_BE_ONE_JOBS:
+                for task in tasks:
+                    self._failed(task, self._health.explain(error), passing=error.kind not in _MAY_BE_ONE_JOBS)
+                return
+            tasks = await self._one_by_one(tasks)
+        for task in tasks:
+            try:
+                task.brought = await asyncio.to_thread(self._store.keep_sandbox, task.pod.uid, task.pod.container_names)
+            except OSError as error:
+                self._failed(task, f"its output did not arrive here: {error}", passing=True)
 
     async def _one_by_one(self, tasks: Sequence[_Task]) -> list[_Task]:
         brought = []

@@ -79,8 +79,11 @@ class LiveLogs:
     async def _bring(self, pod: Pod) -> JobResult | None:
         assert pod.ad is not None
         async with pod.sandbox:
-            await self._schedd.retrieve_live(pod.ad.job_id, self._store.sandbox(pod.uid))
-            return await asyncio.to_thread(self._read, pod)
+            try:
+                await self._schedd.retrieve_live(pod.ad.job_id, self._store.sandbox(pod.uid))
+                return await asyncio.to_thread(self._read, pod)
+            finally:
+                await asyncio.to_thread(self._store.remove_payloads, [pod.uid])
 
     def _read(self, pod: Pod) -> JobResult | None:
         return parse_stream(self._store.read_stream(pod.uid), pod.container_names)

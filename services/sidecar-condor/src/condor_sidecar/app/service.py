@@ -63,6 +63,8 @@ async def serve_with(settings: Settings, stop: asyncio.Event, schedd: Schedd) ->
     journal = Journal(settings.data / "journal.sqlite")
     table = PodTable(journal, tell_address=settings.policy.tell_pod_address, has_channel=settings.channel is not None)
     table.restore(await journal.open())
+    # not before: the journal keeps a second sidecar from working in this folder
+    await asyncio.to_thread(store.remove_left_payloads)
     log.info("journal.read", pods=len(table.pods), tombstones=len(table.tombstones))
     try:
         await _run(settings, stop, schedd, table, store=store, program=program)

@@ -124,9 +124,12 @@ class Submitter:
         by_uid = {pod.uid: pod for pod in pods}
         good = True
         texts = {uid: str(folder) for uid, folder in folders.items()}
-        for batch in batches([pod.record for pod in pods], self._schedd.instance, str(self._executable), texts):
-            members = [by_uid[record.uid] for record in batch.records]
-            good &= await self._submit_batch(batch, members, folders, payloads)
+        try:
+            for batch in batches([pod.record for pod in pods], self._schedd.instance, str(self._executable), texts):
+                members = [by_uid[record.uid] for record in batch.records]
+                good &= await self._submit_batch(batch, members, folders, payloads)
+        finally:
+            await asyncio.to_thread(self._store.remove_payloads, folders)
         return good
 
     async def _submit_batch(

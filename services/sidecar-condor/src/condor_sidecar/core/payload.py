@@ -5,6 +5,8 @@ import tarfile
 
 from condor_sidecar.model.plan import Plan
 
+PAYLOAD = "payload.tar"
+
 
 def pack(plan: Plan) -> bytes:
     """`payload.tar`: the plan's files in order of path, owned by nobody in particular, dated 1970.

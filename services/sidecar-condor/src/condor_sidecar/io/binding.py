@@ -14,6 +14,7 @@ import msgspec
 
 from condor_sidecar.core.constraint import quoted
 from condor_sidecar.core.failure import classify
+from condor_sidecar.core.payload import PAYLOAD
 from condor_sidecar.model.calls import (
     Act,
     Action,
@@ -36,8 +37,6 @@ from condor_sidecar.model.job_ad import PROJECTION, JobAd, typed_attributes
 
 os.environ["CONDOR_CONFIG"] = "/dev/null"  # before the import: no HTCondor installation of the machine may have a say
 import htcondor2
-
-PAYLOAD = "payload.tar"
 
 # what the binding raises: its own exception, and plain ones on some paths
 BINDING_ERRORS = (htcondor2.HTCondorException, OSError, RuntimeError, ValueError, TypeError, KeyError)

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from service_runtime.files import sync_folder, write_atomically
 
+from condor_sidecar.core.payload import PAYLOAD
 from condor_sidecar.core.result import joined, parse_out_tar, parse_stream
 from condor_sidecar.core.submit_batch import ERRORS, OUTPUT, STREAM
 from condor_sidecar.model.result import JobResult, UnreadableResult
@@ -63,11 +64,9 @@ class OutputStore:
         return replace(found, final=_bare(found.final), streamed=_bare(found.streamed))
 
     def read_sandbox(self, uid: str, names: Collection[str]) -> Sandbox:
-        """Read what was brought back of a pod whose containers have these names, and take the pod's payload away again
-        (HTCondor sends the input back, too)."""
+        """Read what was brought back of a pod whose containers have these names."""
         folder = self.sandbox(uid)
         arrived = folder.is_dir() and any(folder.iterdir())
-        (folder / "payload.tar").unlink(missing_ok=True)
         problem = ""
         final = streamed = None
         try:
@@ -87,10 +86,8 @@ class OutputStore:
 
     def read_stream(self, uid: str) -> bytes:
         """The supervisor's standard output as brought back last; empty if there is none."""
-        folder = self.sandbox(uid)
-        (folder / "payload.tar").unlink(missing_ok=True)
         try:
-            with (folder / STREAM).open("rb") as stream:
+            with (self.sandbox(uid) / STREAM).open("rb") as stream:
                 return stream.read(_STREAM_LIMIT)
         except OSError:
             return b""
@@ -116,6 +113,17 @@ class OutputStore:
         """Before output is brought for good: what an earlier look at the running job left must not pass for it."""
         for uid in uids:
             self.clear_sandbox(uid)
+
+    def remove_payloads(self, uids: Iterable[str]) -> None:
+        """Take the input of these pods' jobs away, which may be secret: after each transfer, also one that failed, since a worker
+        process that was killed leaves it, and after bringing output, with which HTCondor sends the input back."""
+        for uid in uids:
+            (self.sandbox(uid) / PAYLOAD).unlink(missing_ok=True)
+
+    def remove_left_payloads(self) -> None:
+        """Those of transfers that ended with an earlier process; while none of ours is under way."""
+        for left in self._sandboxes.glob(f"*/{PAYLOAD}"):
+            left.unlink(missing_ok=True)
 
     def mark_deleted(self, uid: str) -> None:
         """The pod is gone: its logs may go when their time is up."""
