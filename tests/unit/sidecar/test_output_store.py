@@ -3,6 +3,7 @@
 import os
 import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,32 @@ def test_what_nobody_knows_any_more_counts_as_deleted(store: OutputStore) -> Non
     assert log.exists()
     assert (log.parent.parent / ".deleted").exists()
     assert not store.sandbox("stranger").exists()
+
+
+class Table(set[str]):
+    """Pods that are known; `accept` is done while the first one is looked up."""
+
+    def __init__(self, accept: Callable[[], None]) -> None:
+        super().__init__()
+        self._accept: Callable[[], None] | None = accept
+
+    def __contains__(self, uid: object) -> bool:
+        accept, self._accept = self._accept, None
+        if accept is not None:
+            accept()
+        return super().__contains__(uid)
+
+
+def test_a_pod_that_is_accepted_meanwhile_keeps_its_folder(store: OutputStore) -> None:
+    stored(store, "stranger")
+
+    def accept() -> None:
+        known.add("new")
+        brought(store, "new", supervisor_out=b"")
+
+    known = Table(accept)
+    store.prune(keep_seconds=1000, most_bytes=1000, known=known)
+    assert store.sandbox("new").exists()
 
 
 def test_what_is_kept_of_many_pods_holds_no_logs_in_memory(store: OutputStore) -> None:

@@ -162,8 +162,8 @@ async def _keep_house(store: OutputStore, table: PodTable, remover: Remover, liv
     while True:
         live.forget()
         try:
-            known = list(table.pods)
-            left = await asyncio.to_thread(store.prune, output.keep_deleted_seconds, output.max_bytes, known)
+            # the table itself: a copy would lack the pods that are accepted while the disk is walked
+            left = await asyncio.to_thread(store.prune, output.keep_deleted_seconds, output.max_bytes, table.pods)
             metrics.STORED_BYTES.set(left)
             await remover.forget_old()
         except (OSError, JournalError) as error:

@@ -7,7 +7,7 @@ names that folder, so it is the pod's own). Deleted pods' logs stay for a while,
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -132,15 +132,18 @@ class OutputStore:
         if folder.is_dir():
             (folder / _DELETED).touch(mode=0o600)
 
-    def prune(self, keep_seconds: float, most_bytes: int, known: Iterable[str]) -> int:
+    def prune(self, keep_seconds: float, most_bytes: int, known: Container[str]) -> int:
         """Remove logs of pods deleted longer ago than `keep_seconds`, then the oldest (deleted pods' first) until all
-        take at most `most_bytes`. Gives the bytes that are left. Folders of pods that nobody knows count as deleted."""
-        held = set(known)
+        take at most `most_bytes`. Gives the bytes that are left. Folders of pods that nobody knows count as deleted.
+
+        `known` is asked about each folder that was found, and must tell of that moment: a walk may take long, and a pod that is
+        accepted meanwhile gets its folder after it is known.
+        """
         now = time.time()
         kept: list[tuple[bool, float, int, Path]] = []
         for folder in self._outputs.iterdir():
             marker = folder / _DELETED
-            if folder.name not in held and not marker.exists():
+            if folder.name not in known and not marker.exists():
                 marker.touch(mode=0o600)
             deleted = marker.exists()
             since = marker.stat().st_mtime if deleted else folder.stat().st_mtime
@@ -155,7 +158,7 @@ class OutputStore:
             shutil.rmtree(folder, ignore_errors=True)
             total -= size
         for folder in self._sandboxes.iterdir():
-            if folder.name not in held:
+            if folder.name not in known:
                 shutil.rmtree(folder, ignore_errors=True)
         return total
 
