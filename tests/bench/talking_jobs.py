@@ -23,7 +23,7 @@ from condor_sidecar.job.supervisor.report import Stream
 
 from tests.bench.channel_jobs import running_pod
 from tests.bench.sidecar_process import SidecarProcess
-from tests.fakes.condor_schedd import Job
+from tests.fakes.condor_jobs import Job
 
 MOST_BYTES = 1 << 20  # of a log; nothing here writes as much
 

@@ -14,7 +14,6 @@ import tarfile
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -38,31 +37,10 @@ from condor_sidecar.model.calls import (
     Submit,
     Submitted,
 )
-from condor_sidecar.model.job_ad import JobAd, typed_attributes
+
+from tests.fakes.condor_jobs import COMPLETED, HELD, IDLE, REMOVED, RUNNING, Job, ad, matches
 
 RELAY = Path(__file__).with_name("condor_worker_relay.py")
-IDLE, RUNNING, REMOVED, COMPLETED, HELD = 1, 2, 3, 4, 5
-
-
-@dataclass
-class Job:
-    """One job: its attributes as in its ad, its folder at the client, and what it would send back."""
-
-    attributes: dict[str, Any]
-    folder: Path
-    payload: bytes
-    output: dict[str, bytes] = field(default_factory=dict)
-
-    @property
-    def job_id(self) -> str:
-        return f"{self.attributes['ClusterId']}.{self.attributes['ProcId']}"
-
-    @property
-    def uid(self) -> str:
-        return str(self.attributes["InterlinkPodUID"])
-
-    def enter(self, status: int, **attributes: Any) -> None:
-        self.attributes.update(JobStatus=status, EnteredCurrentStatus=int(time.time()), **attributes)
 
 
 class FakeSchedd:
@@ -81,6 +59,8 @@ class FakeSchedd:
         self.down: Failure | None = None
         self.log: list[str] = []
         self.auto_stage = True
+        self.keeps_removed = False
+        """Until `let_go`, as a compute element does until its router has seen to them."""
         self._cluster = 0
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -132,6 +112,12 @@ class FakeSchedd:
         job.enter(HELD, HoldReasonCode=code, HoldReason=reason, **attributes)
         return job
 
+    def let_go(self) -> None:
+        """Removed jobs leave the queue."""
+        for job in [job for job in self.jobs.values() if job.attributes["JobStatus"] == REMOVED]:
+            del self.jobs[job.job_id]
+            self.history.insert(0, job)
+
     def drop(self, uid: str, remove_reason: str | None = None, remember: bool = True) -> None:
         """Let the pod's job leave the queue behind the sidecar's back."""
         (job,) = self.of(uid)
@@ -182,20 +168,10 @@ class FakeSchedd:
             case Submit():
                 return self._submit(request, spooled)
             case History():
-                found = [job for job in self.history if _matches(job, request.constraint)]
-                return Ads([_ad(job) for job in found[: request.limit]])
-            case Act(action=Action.REMOVE):
-                chosen = [job for job in self.jobs.values() if _matches(job, request.constraint)]
-                for job in chosen:
-                    del self.jobs[job.job_id]
-                    job.enter(REMOVED, RemoveReason="by the sidecar")
-                    self.history.insert(0, job)
-                return Done(len(chosen))
+                found = [job for job in self.history if matches(job, request.constraint)]
+                return Ads([ad(job) for job in found[: request.limit]])
             case Act():
-                held = [j for j in self._found(request.constraint) if j.attributes["JobStatus"] == HELD]
-                for job in held:
-                    job.enter(IDLE, HoldReasonCode=None, HoldReason=None)
-                return Done(len(held))
+                return self._act(request)
             case Edit():
                 jobs = self._found(request.constraint)
                 for job in jobs:
@@ -211,6 +187,20 @@ class FakeSchedd:
                         (job.folder / name).write_bytes(content)
                 return Done(1)
         raise AssertionError(request)
+
+    def _act(self, request: Act) -> Done:
+        jobs = self._found(request.constraint)
+        if request.action is Action.REMOVE:
+            chosen = [job for job in jobs if job.attributes["JobStatus"] != REMOVED]
+            for job in chosen:
+                job.enter(REMOVED, RemoveReason="by the sidecar")
+            if not self.keeps_removed:
+                self.let_go()
+        else:
+            chosen = [job for job in jobs if job.attributes["JobStatus"] == HELD]
+            for job in chosen:
+                job.enter(IDLE, HoldReasonCode=None, HoldReason=None)
+        return Done(len(chosen))
 
     def _submit(self, request: Submit, spooled: bool) -> Submitted:
         self._cluster += 1
@@ -236,33 +226,15 @@ class FakeSchedd:
         complete = request.since == 0 or request.since != number - 1
         if complete:
             sent.clear()
-        there = {job.job_id: _ad(job) for job in self._found(request.constraint)}
-        changed = [ad for job_id, ad in there.items() if sent.get(job_id) != msgspec.msgpack.encode(ad)]
+        there = {job.job_id: ad(job) for job in self._found(request.constraint)}
+        changed = [found for job_id, found in there.items() if sent.get(job_id) != msgspec.msgpack.encode(found)]
         gone = [job_id for job_id in sent if job_id not in there]
         sent.clear()
-        sent.update({job_id: msgspec.msgpack.encode(ad) for job_id, ad in there.items()})
+        sent.update({job_id: msgspec.msgpack.encode(found) for job_id, found in there.items()})
         return Changes(number, complete, changed, gone, int(time.time()))
 
     def _found(self, constraint: str) -> list[Job]:
-        return [job for job in self.jobs.values() if _matches(job, constraint)]
-
-
-def _ad(job: Job) -> JobAd:
-    return msgspec.convert(typed_attributes(job.attributes), JobAd)
-
-
-def _matches(job: Job, constraint: str) -> bool:
-    """The three shapes of constraint that the sidecar uses."""
-    instance = re.match(r'InterlinkInstance =\?= "([^"]*)"', constraint)
-    assert instance is not None, constraint
-    if job.attributes["InterlinkInstance"] != instance[1]:
-        return False
-    if "InterlinkFetched" in constraint:
-        return job.attributes.get("InterlinkFetched") is not True
-    if uids := re.findall(r'InterlinkPodUID == "([^"]*)"', constraint):
-        return job.uid in uids
-    jobs = re.findall(r"ClusterId == (\d+) && ProcId == (\d+)", constraint)
-    return job.job_id in {f"{cluster}.{proc}" for cluster, proc in jobs}
+        return [job for job in self.jobs.values() if matches(job, constraint)]
 
 
 def out_tar(

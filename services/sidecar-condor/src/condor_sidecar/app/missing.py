@@ -49,10 +49,11 @@ class MissingJobs:
             by_pod.setdefault(ad.uid, []).append(ad)
         never_submitted = []
         for pod in missing:
-            past = [ad for ad in by_pod.get(pod.uid, ()) if ad.generation == pod.record.generation]
+            generation = pod.record.generation
+            past = [ad for ad in by_pod.get(pod.uid, ()) if ad.generation == generation or ad.left_a_start]
             if past:
                 await self._end(pod, choose(past).kept)
-            elif pod.payload_size is not None and pod.ad is None:
+            elif pod.payload_size is not None and (pod.ad is None or pod.ad.generation < generation):
                 never_submitted.append(pod)
             elif time.monotonic() - pod.since > LOST_SECONDS:
                 job = pod.ad.job_id if pod.ad is not None else "of this pod"

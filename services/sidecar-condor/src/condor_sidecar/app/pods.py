@@ -16,7 +16,7 @@ from condor_sidecar.app.changes import Changes
 from condor_sidecar.app.pod import Pod
 from condor_sidecar.core.adoption import adopt
 from condor_sidecar.core.container_status import pod_status
-from condor_sidecar.core.duplicates import choose
+from condor_sidecar.core.duplicates import choose, is_superseded
 from condor_sidecar.core.job_end import JobEnd
 from condor_sidecar.core.latch import latch
 from condor_sidecar.core.pod_events import counted, end_event, job_events, refused_event, with_events
@@ -136,6 +136,9 @@ class PodTable:
                 pod.enter(Stage.UNCERTAIN)
                 pod.restored, pod.deleting = True, stone is not None
                 self._adopted[ad.uid] = record
+            if is_superseded(ad, pod.record.generation):
+                pod.jobs.pop(ad.job_id, None)
+                continue
             pod.jobs[ad.job_id] = ad
             pod.unseen = False
             seen.add(ad.job_id)

@@ -148,7 +148,9 @@ class Poller:
 
     async def _remove_surplus(self) -> None:
         """Second jobs of a pod, and jobs that nobody wants any more; those that stay are here again next time."""
-        doubled = (pod for pod in self._table.pods.values() if len(pod.jobs) > 1)
+        # a removal in the middle of a submission would break it, for all the pods of its batch
+        settled = (pod for pod in self._table.pods.values() if pod.stage is not Stage.SUBMITTING)
+        doubled = (pod for pod in settled if len(pod.jobs) > 1)
         jobs = [ad.job_id for pod in doubled for ad in self._table.surplus(pod)]
         jobs += self._table.strays
         if jobs:
@@ -176,7 +178,7 @@ class Poller:
                         continue
                     # its end is journaled, the job only has to go
                     (fetched if ad.status == JobStatus.COMPLETED else remove).append(ad.job_id)
-            elif pod.stage is Stage.PRESENT and pod.ad is not None and not pod.unseen:
+            elif pod.stage is Stage.PRESENT and pod.ad is not None and pod.jobs and not pod.unseen:
                 self._decide(pod, pod.ad, release, again)
         if remove:
             log.warning("jobs.removing", jobs=remove[:20], count=len(remove))
@@ -193,14 +195,7 @@ class Poller:
             return
         record = pod.record
         now = self._table.now()
-        decision = react(
-            ad,
-            self._rules,
-            now,
-            releases=pod.releases,
-            generation=record.generation,
-            wall_seconds=record.wall_seconds,
-        )
+        decision = react(ad, self._rules, now, releases=pod.releases, wall_seconds=record.wall_seconds)
         match decision.reaction:
             case Reaction.FETCH:
                 self._fetcher.fetch(pod)

@@ -51,11 +51,10 @@ class Decision:
 _WAIT = Decision(Reaction.WAIT)
 
 
-def react(ad: JobAd, rules: HoldRules, now: float, *, releases: int, generation: int, wall_seconds: int) -> Decision:
+def react(ad: JobAd, rules: HoldRules, now: float, *, releases: int, wall_seconds: int) -> Decision:
     """What to do about a job that is in the queue.
 
-    `now` is the schedd's clock, `releases` how often the job was released already, `generation` how many jobs the pod has
-    had.
+    `now` is the schedd's clock, `releases` how often the job was released already.
     """
     match ad.status:
         case JobStatus.COMPLETED:
@@ -65,7 +64,7 @@ def react(ad: JobAd, rules: HoldRules, now: float, *, releases: int, generation:
         case JobStatus.IDLE if ad.left_a_start and not _may_be_running(ad, now):
             return Decision(Reaction.END, evicted_end(ad, wall_seconds))
         case JobStatus.HELD if not ad.spooling:
-            return _held(ad, rules, now, releases=releases, generation=generation)
+            return _held(ad, rules, now, releases=releases)
     return _WAIT
 
 
@@ -79,7 +78,7 @@ def _may_be_running(ad: JobAd, now: float) -> bool:
     return ad.entered_status <= ad.first_started and now - ad.first_started < _COPY_SECONDS
 
 
-def _held(ad: JobAd, rules: HoldRules, now: float, *, releases: int, generation: int) -> Decision:
+def _held(ad: JobAd, rules: HoldRules, now: float, *, releases: int) -> Decision:
     code = ad.hold_code
     if code in _OPERATOR_HOLDS:
         return _WAIT
@@ -92,6 +91,6 @@ def _held(ad: JobAd, rules: HoldRules, now: float, *, releases: int, generation:
     if now - (ad.entered_status or now) < rules.grace:
         return _WAIT
     # a release of a CE's job doesn't reach the routed job that is held: only a new job can help
-    if rules.mode is EndpointMode.CE and ad.hold_copied and not started and generation == 1:
+    if rules.mode is EndpointMode.CE and ad.hold_copied and not started and ad.generation == 1:
         return Decision(Reaction.RESUBMIT)
     return fail
