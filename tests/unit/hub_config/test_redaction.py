@@ -86,16 +86,17 @@ def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
 
 @contextlib.contextmanager
 def as_python_made_them(names: Iterable[str]) -> Iterator[None]:
-    """Dask, which other tests of this process import, silences tornado's loggers."""
+    """Dask and its gateway, which other tests of this process import, silence tornado's loggers and put others below their own."""
     loggers = [logging.getLogger(name) for name in names]
-    before = [(logger.level, logger.propagate) for logger in loggers]
+    before = [(logger.level, logger.propagate, logger.parent) for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.NOTSET)
         logger.propagate = True
+        logger.parent = logging.getLogger(logger.name.rpartition(".")[0])
     yield
-    for logger, (level, propagate) in zip(loggers, before, strict=True):
+    for logger, (level, propagate, parent) in zip(loggers, before, strict=True):
         logger.setLevel(level)
-        logger.propagate = propagate
+        logger.propagate, logger.parent = propagate, parent
 
 
 @pytest.mark.parametrize("name", [*LOGGERS, "kubernetes_asyncio.client.rest", "of.a.library"])
