@@ -57,9 +57,10 @@ class Platform:
         """How many jobs the pool's schedd ever had for each of these pods, in its queue and in its history.
 
         ``started``: only those that ran. A sidecar that is killed between submission and spooling leaves a job that never starts.
+        NumJobStarts is late: the pod of a brief job may have ended before the queue has it.
         """
         found: Counter[str] = Counter()
-        chosen = ["-constraint", "NumJobStarts > 0"] if started else []
+        chosen = ["-constraint", "NumJobStarts > 0 || JobStartDate =!= undefined"] if started else []
         for command in ("condor_q", "condor_history"):
             scope = ["-allusers"] if command == "condor_q" else []
             text = self.site.run([command, *scope, *chosen, "-af", "InterlinkPodUID"]).stdout
