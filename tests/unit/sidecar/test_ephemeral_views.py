@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from condor_sidecar.core.compact_record import parse_chirp
 from condor_sidecar.core.container_status import pod_status
 from condor_sidecar.core.job_end import lost_end
 from condor_sidecar.core.latch import latch
-from condor_sidecar.core.result import parse_chirp
 from condor_sidecar.core.state import Evidence, Stage, look
 from condor_sidecar.job.supervisor import plan
 from condor_sidecar.job.supervisor.state import PodState

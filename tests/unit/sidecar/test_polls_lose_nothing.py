@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import pytest
 from condor_sidecar.app import pods
 from condor_sidecar.app.pods import PodTable
-from condor_sidecar.core.result import parse_chirp
+from condor_sidecar.core.compact_record import parse_chirp
 from condor_sidecar.io.journal import Journal, JournalError
 from condor_sidecar.model.plan import PlannedContainer
 from condor_sidecar.model.pod_record import PodRecord

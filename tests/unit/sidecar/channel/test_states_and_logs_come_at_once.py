@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 from condor_sidecar.app.channel import final
+from condor_sidecar.job.supervisor import plan
 
 from tests.fakes.condor_schedd import out_tar
 from tests.fakes.plugin_client import log_request, until
 from tests.unit.sidecar.channel.conftest import Site
 from tests.unit.sidecar.conftest import DOWN
-from tests.unit.sidecar.supervisor.jobs import shell
+from tests.unit.sidecar.supervisor.jobs import container, shell
 
 
 async def follow(site: Site, uid: str, lines: list[str], container: str = "c") -> None:
@@ -33,6 +34,24 @@ async def test_a_pod_runs_although_no_query_has_seen_its_job_run(site: Site) -> 
     (job,) = site.schedd.of(uid)
     assert job.attributes["JobStatus"] == 1, "idle, as far as HTCondor knows"
     (site.folder / "go").touch()
+
+
+async def test_what_the_job_said_in_full_stays_when_the_queue_says_less(site: Site) -> None:
+    """Its attribute has no messages, and comes later."""
+    uid = await site.pod()
+    absent = plan.Volume("v", plan.HOST, path="/no/such/folder", path_type="Directory")
+    job = site.job(uid, container("c", "true", mounts=[plan.Mount("v", "/v")]), volumes=[absent], patience_seconds=600)
+    job.start()
+    told = await site.sidecar.wait_for(uid, "waiting", reason="CreateContainerConfigError")
+    assert "there is no directory /no/such/folder on this machine" in told["message"]
+    seen = job.seen()
+    assert seen is not None
+    queued = site.schedd.run(uid)
+    for revision in (seen.revision, seen.revision + 1):
+        queued.attributes["ChirpIL"] = f"2;{revision};starting;;w:CreateContainerConfigError"
+        polls = site.schedd.log.count("Poll")
+        await until(lambda polls=polls: site.schedd.log.count("Poll") > polls + 2, "the attribute was seen")  # type: ignore[misc]
+        assert (await site.sidecar.states(uid))["c"]["waiting"] == told
 
 
 async def test_a_followed_log_is_brought_line_by_line_and_ends_with_the_container(site: Site) -> None:

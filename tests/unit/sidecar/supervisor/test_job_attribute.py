@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from condor_sidecar.core.compact_record import parse_chirp
 from condor_sidecar.core.container_status import pod_status
-from condor_sidecar.core.result import parse_chirp
 from condor_sidecar.core.state import Evidence, Stage, look
 from condor_sidecar.job.supervisor import chirp, redial
 from condor_sidecar.job.supervisor.state import PodState

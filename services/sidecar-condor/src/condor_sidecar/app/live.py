@@ -7,12 +7,12 @@ fetch serves every follower of every container of the pod, and no pod is fetched
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from service_runtime.logs import get_logger
 
 from condor_sidecar import metrics
-from condor_sidecar.app.pods import Pod, PodTable, without_logs
+from condor_sidecar.app.pods import Pod, PodTable
 from condor_sidecar.core.result import parse_stream
 from condor_sidecar.io.output_store import OutputStore
 from condor_sidecar.io.schedd import Schedd, ScheddError
@@ -73,7 +73,8 @@ class LiveLogs:
         cached.fetched = time.monotonic()
         if record is not None:
             cached.logs = record.logs
-            self._table.take_record(pod, without_logs(record))
+            # the record alone: logs live on the disk, or with those who read them
+            self._table.take_record(pod, replace(record, logs={}))
             self._table.show(pod)
 
     async def _bring(self, pod: Pod) -> JobResult | None:

@@ -15,31 +15,26 @@ from condor_sidecar import metrics
 from condor_sidecar.app.changes import Changes
 from condor_sidecar.app.pod import Pod
 from condor_sidecar.core.adoption import adopt
+from condor_sidecar.core.compact_record import filled, parse_chirp
 from condor_sidecar.core.container_status import pod_status
 from condor_sidecar.core.duplicates import choose, is_superseded
 from condor_sidecar.core.job_end import JobEnd
 from condor_sidecar.core.latch import latch
 from condor_sidecar.core.pod_events import counted, end_event, job_events, refused_event, with_events
 from condor_sidecar.core.pod_message import complete, is_address
-from condor_sidecar.core.result import parse_chirp
 from condor_sidecar.core.state import RUNS, Evidence, Stage, look
 from condor_sidecar.io.journal import Journal, Remembered
 from condor_sidecar.model.job_ad import JobAd, JobStatus
 from condor_sidecar.model.pod_record import PodRecord, Tombstone
 from condor_sidecar.model.result import JobResult, SiteEvent
 
-__all__ = ["MOST_STRAYS", "Pod", "PodTable", "without_logs"]
+__all__ = ["MOST_STRAYS", "Pod", "PodTable"]
 
 MOST_STRAYS = 500
 """Jobs that are removed at once because nobody wants them; a schedd that refuses may have any number of them."""
 
 AWAITED_SECONDS = 240.0
 """How long a running job of before a restart has time to connect: four of its longest pauses."""
-
-
-def without_logs(record: JobResult | None) -> JobResult | None:
-    """The record alone: logs live on the disk, or with those who read them."""
-    return None if record is None else replace(record, logs={})
 
 
 class PodTable:
@@ -190,7 +185,7 @@ class PodTable:
         if choice.kept.state and (before is None or before.state != choice.kept.state):
             planned = [container.planned() for container in pod.record.containers]
             added = [container.planned() for container in pod.record.ephemeral]
-            self.take_record(pod, parse_chirp(choice.kept.state, planned, added))
+            self._take_compact(pod, parse_chirp(choice.kept.state, planned, added))
 
     def take_record(self, pod: Pod, record: JobResult | None) -> None:
         """A newer word from the running supervisor, whichever way it came."""
@@ -198,6 +193,12 @@ class PodTable:
             pod.live = record
             self._hear(pod, record)
             self.touch(pod)
+
+    def _take_compact(self, pod: Pod, record: JobResult | None) -> None:
+        """The same where it says less: the full record of this revision may be here already."""
+        if record is not None and pod.live is not None:
+            record = filled(record, pod.live) if record.revision > pod.live.revision else None
+        self.take_record(pod, record)
 
     def _hear(self, pod: Pod, record: JobResult) -> None:
         """What only some of the ways carry that a record may come: it stays true when the next one lacks it."""

@@ -1,6 +1,6 @@
-"""Reads what a job says about its pod: `out.tar`, the streamed standard output, the `ChirpIL` attribute.
+"""Reads what a job says about its pod in full: `out.tar`, the streamed standard output.
 
-All three come from a worker node, where a user's code ran beside the supervisor: nothing in them is trusted further than the pod
+Both come from a worker node, where a user's code ran beside the supervisor: nothing in them is trusted further than the pod
 they are about. Records are checked field by field, logs are taken of the pod's own containers alone, and no file of a few bytes may
 become a large one here: neither packed nor with holes.
 """
@@ -8,14 +8,13 @@ become a large one here: neither packed nor with holes.
 import io
 import re
 import tarfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Annotated, BinaryIO, Final, Literal
 
 import msgspec
 
-from condor_sidecar.model.plan import ContainerKind, PlannedContainer
+from condor_sidecar.model.plan import ContainerKind
 from condor_sidecar.model.result import (
     PREVIOUS,
     ContainerResult,
@@ -175,77 +174,6 @@ def joined(saved: JobResult, streamed: JobResult) -> JobResult:
     newer = streamed if streamed.revision > saved.revision else saved
     longer = {name: log for name, log in streamed.logs.items() if len(log) > len(saved.logs.get(name, b""))}
     return replace(newer, logs={**saved.logs, **longer})
-
-
-def parse_chirp(
-    value: str, containers: Sequence[PlannedContainer], added: Sequence[PlannedContainer] = ()
-) -> JobResult | None:
-    """The record in the `ChirpIL` attribute (no messages, no logs), None for a value that isn't one for these containers.
-
-    `added` are those that may follow the others, in any order, each by its name.
-    """
-    version, *rest = value.split(";")
-    own = 3 + len(containers)
-    if version != "2" or len(rest) < own:
-        return None
-    revision, phase, reason, *states = rest[:own]
-    later = dict(text.split("=", 1) for text in rest[own:] if "=" in text)
-    if len(later) != len(rest) - own:
-        return None
-    pairs = [*zip(containers, states, strict=True), *((each, later[each.name]) for each in added if each.name in later)]
-    try:
-        found = tuple(_compact_container(container, state) for container, state in pairs)
-        return JobResult(JobPhase(phase), found, _number(revision, MOST_REVISION), _word(reason) if reason else "")
-    except ValueError:
-        return None
-
-
-def _compact_container(container: PlannedContainer, text: str) -> ContainerResult:
-    """One container of the compact record. Raises ValueError."""
-    now, _, before = text.partition("/")
-    result = ContainerResult(container.name, container.kind, image=container.image)
-    if before:
-        result = _with_end_before(result, before)
-    match now.split(":"):
-        case ["w", reason]:
-            return replace(result, reason=_word(reason) if reason else "")
-        case ["r", started, "" | "s" | "sr" as flags]:
-            state = replace(result, state=ContainerState.RUNNING, started=_time(started))
-            return replace(state, started_up="s" in flags, ready="r" in flags)
-        case ["t", code, started, finished, reason]:
-            times = replace(result, started=_time(started), finished=_time(finished))
-            ended = ContainerState.TERMINATED
-            return replace(times, state=ended, exit_code=_number(code, MOST_EXIT_CODE), reason=_word(reason))
-        case _:
-            raise ValueError(text)
-
-
-def _with_end_before(result: ContainerResult, text: str) -> ContainerResult:
-    """A container that was started again, or waits for that. Raises ValueError."""
-    count, code, reason = text.split(":")
-    last = EarlierEnd(_number(code, MOST_EXIT_CODE), _word(reason))
-    return replace(result, restart_count=_number(count, MOST_RESTARTS), last=last)
-
-
-def _number(text: str, most: int) -> int:
-    """Digits alone, none of which `int` takes beside them, and no more than a number up to `most` has. Raises ValueError."""
-    if not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > most:
-        raise ValueError(text[:32])
-    return int(text)
-
-
-def _word(text: str) -> str:
-    """A reason. Raises ValueError."""
-    if not re.fullmatch(WORD, text):
-        raise ValueError(text[:32])
-    return text
-
-
-def _time(seconds: str) -> str | None:
-    """Seconds since 1970 as RFC 3339; None for 0. Raises ValueError."""
-    moment = _number(seconds, LAST_MOMENT)
-    # beyond its years, `fromtimestamp` raises one of three errors, by the number of digits
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
 
 
 def _result(text: bytes, logs: dict[str, bytes]) -> JobResult:

@@ -1,8 +1,8 @@
 """What a job says about its pod: the states of its containers and their logs, whichever way they came back.
 
 Three ways carry the same record: `out.tar` at the end (the last word), framed lines on the supervisor's standard
-output while it runs, and the compact `ChirpIL` job attribute. `condor_sidecar.core.result` reads all three into these
-types.
+output while it runs, and the compact `ChirpIL` job attribute. `condor_sidecar.core.result` and `compact_record` read
+them into these types.
 """
 
 from collections.abc import Mapping
