@@ -14,7 +14,7 @@ from condor_sidecar.job.supervisor.actions import (
 from condor_sidecar.job.supervisor.life import Ending
 
 from tests.unit.sidecar.supervisor.jobs import container, pod, sidecar
-from tests.unit.sidecar.supervisor.lives import GOOD, HOOK, begun, lifecycle
+from tests.unit.sidecar.supervisor.lives import GOOD, HOOK, begun, events, lifecycle
 
 TERM, KILL = Signal("a", signal.SIGTERM), Signal("a", signal.SIGKILL)
 
@@ -24,6 +24,13 @@ def test_an_evicted_pod_has_less_time_than_its_grace_period() -> None:
     assert life.stop("Evicted", "too much", 10, grace=5) == [TERM]
     assert life.wake_at() == 15
     assert life.tick(15) == [KILL]
+    assert ("Evicted", "too much") in events(life)
+
+
+def test_the_deadline_is_told_as_an_event() -> None:
+    life = begun(pod(container("a"), deadline_seconds=10))
+    assert life.tick(10) == [TERM]
+    assert ("DeadlineExceeded", "too late") in events(life)
 
 
 def test_a_delete_may_give_more_time_than_the_pod_has_itself() -> None:

@@ -34,6 +34,7 @@ def has(words: str, name: str) -> Callable[[JobResult], bool]:
 def test_of_a_running_pod_the_streamed_logs_are_kept(tmp_path: Path, store: OutputStore) -> None:
     job = Job(tmp_path / "job", pod(shell("c", "echo so far; sleep 60"), shell("d", "echo other; exit 3"))).start()
     job.wait_until(has("so far", "c"))
+    job.wait_until(lambda result: by_name(result)["c"].state is ContainerState.RUNNING)
     job.wait_until(lambda result: by_name(result)["d"].exit_code == 3)
     job.kill()
     with (job.scratch / "err").open("a") as errors:

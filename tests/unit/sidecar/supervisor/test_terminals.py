@@ -27,6 +27,13 @@ def test_a_container_with_a_terminal_knows_which_unless_the_pod_says_so(
     assert text(result, "a").split() == [f"TERM={term}"]
 
 
+@pytest.mark.parametrize("stdin", [True, False])
+def test_all_three_streams_of_a_container_with_a_terminal_are_that(tmp_path: Path, stdin: bool) -> None:
+    script = "test -t 0 && test -t 1 && test -t 2 && echo all"
+    result = Job(tmp_path, pod(shell("a", script, tty=True, stdin=stdin))).run()
+    assert text(result, "a").split() == ["all"]
+
+
 @pytest.mark.parametrize(
     ("terminal", "given", "env"),
     [

@@ -78,6 +78,17 @@ def test_a_subdirectory_of_scratch_is_made(tmp_path: Path) -> None:
     assert mounted(job)["/v"]["source"] == str(folder)
 
 
+def test_a_subdirectory_of_files_is_made_too(tmp_path: Path) -> None:
+    """As a kubelet does: the container gets an empty folder that it may only read."""
+    folder = tmp_path / "pod/volumes/v/absent"
+    asked = mount(
+        "test", "-d", str(folder), volumes=[plan.Volume("v", plan.FILES)], mounts=[plan.Mount("v", "/v", "absent")]
+    )
+    job = Job(tmp_path, asked, {f"{plan.VOLUMES}/v/key": b"content"})
+    assert by_name(job.run())["a"].exit_code == 0
+    assert mounted(job)["/v"] == {"source": str(folder), "ro": True}
+
+
 def test_a_link_doesn_t_lead_out_of_a_volume(tmp_path: Path) -> None:
     volume = [plan.Volume("v", plan.EMPTY)]
     link = shell("i", f"ln -s /etc {tmp_path}/pod/volumes/v/out", kind=plan.INIT, mounts=[plan.Mount("v", "/v")])

@@ -30,7 +30,7 @@ class Console:
             self.stderr = self.stdout
             self.outputs[master] = STDOUT
             self.input = Input(os.dup(master))
-            self.stdin = self.stdout if container.stdin else self.stdin
+            self.stdin = self.stdout  # as a container runtime does, whether or not anybody may type there
             return
         for kind in (STDOUT, STDERR):
             ours, theirs = os.pipe()

@@ -12,7 +12,9 @@ from .actions import Action, Finish
 from .life import IDLE, OVER, PREPARING, READY, STARTING, UP, Ending, Life
 from .plan import INIT, MAIN, OWN_DEADLINE, SIDECAR, Container, Pod
 from .state import ENDED, ENDING, RUNNING, PodState
-from .words import WARNING, not_shared
+from .words import NORMAL, WARNING, not_shared
+
+TOLD = {"DeadlineExceeded": NORMAL, "Evicted": WARNING}  # ends of a pod that a kubelet writes an event about
 
 
 class Lifecycle:
@@ -134,6 +136,8 @@ class Lifecycle:
         if self.state.phase == ENDING:
             return self._hurry(self._grace if grace is None else grace, now)
         self.state.reason, self.state.message = reason, message
+        if reason in TOLD:
+            self.state.event(TOLD[reason], reason, message, "", self.state.wall(now))
         return self._wind_down(now, grace)
 
     def _hurry(self, grace: float, now: float) -> List[Action]:

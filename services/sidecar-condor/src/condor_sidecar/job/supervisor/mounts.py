@@ -31,7 +31,7 @@ def binds(pod: Pod, container: Container, sandbox: Sandbox) -> List[Bind]:
         volume = volumes[mount.volume]
         source = _source(volume, sandbox)
         if mount.sub_path:
-            writable = volume.kind == EMPTY or (volume.kind == HOST and not mount.read_only)
+            writable = volume.kind in (EMPTY, FILES) or (volume.kind == HOST and not mount.read_only)
             source = _below(source, mount.sub_path, create=writable, what=volume.name)
         found.append(Bind(source, mount.path, mount.read_only or volume.kind == FILES))
     return found
