@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from condor_sidecar.app import missing
+from condor_sidecar.model.job_ad import NOT_STAGED
 
-from tests.fakes.condor_jobs import HELD, IDLE
+from tests.fakes.condor_jobs import HELD, IDLE, REMOVED
 from tests.fakes.condor_schedd import FakeSchedd, out_tar
 from tests.fakes.plugin_client import until
 from tests.unit.sidecar.conftest import DOWN, Sidecar, created, settings_in
@@ -90,3 +91,28 @@ async def test_a_job_that_started_before_its_removal_has_no_successor(
     state = await sidecar.wait_for(uid, "terminated")
     assert (state["exitCode"], state["reason"]) == (143, "JobRemoved")
     assert not schedd.of(uid)
+
+
+@pytest.mark.parametrize("keeps", [False, True], ids=["gone at once", "still in the queue"])
+async def test_a_job_that_the_schedd_removed_for_want_of_its_input_has_a_successor(
+    sidecar: Sidecar, keeps: bool
+) -> None:
+    """As it does when the sidecar dies in the middle of sending it."""
+    schedd = sidecar.schedd
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    if keeps:
+        (job,) = schedd.of(uid)
+        job.enter(REMOVED, RemoveReason=NOT_STAGED)
+    else:
+        schedd.drop(uid, NOT_STAGED)
+    await until(lambda: [job.attributes["JobStatus"] for job in schedd.of(uid)][-1:] == [IDLE], "a successor")
+    schedd.let_go()
+    await runs_to_its_end(sidecar, uid)
+
+
+async def test_a_job_that_somebody_removed_has_none(sidecar: Sidecar) -> None:
+    uid = await created(sidecar)
+    await sidecar.submitted(uid)
+    sidecar.schedd.drop(uid, "via condor_rm (by user root)")
+    assert (await sidecar.wait_for(uid, "terminated"))["reason"] == "JobRemoved"

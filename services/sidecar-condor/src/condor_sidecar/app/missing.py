@@ -51,7 +51,9 @@ class MissingJobs:
         for pod in missing:
             generation = pod.record.generation
             past = [ad for ad in by_pod.get(pod.uid, ()) if ad.generation == generation or ad.left_a_start]
-            if past:
+            if pod.payload_size is not None and past and all(ad.input_failed for ad in past):
+                never_submitted.append(pod)
+            elif past:
                 await self._end(pod, choose(past).kept)
             elif pod.payload_size is not None and (pod.ad is None or pod.ad.generation < generation):
                 never_submitted.append(pod)

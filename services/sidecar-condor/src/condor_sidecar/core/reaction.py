@@ -59,6 +59,8 @@ def react(ad: JobAd, rules: HoldRules, now: float, *, releases: int, wall_second
     match ad.status:
         case JobStatus.COMPLETED:
             return Decision(Reaction.FETCH)
+        case JobStatus.REMOVED if ad.input_failed:
+            return Decision(Reaction.RESUBMIT)
         case JobStatus.REMOVED:
             return Decision(Reaction.END, removed_end(ad, wall_seconds, now))
         case JobStatus.IDLE if ad.left_a_start and not _may_be_running(ad, now):

@@ -21,6 +21,9 @@ class JobStatus(IntEnum):
 
 
 HOLD_SPOOLING = 16  # HoldReasonCode of a job whose input the client hasn't delivered yet
+NOT_STAGED = (
+    "Staging of job files failed"  # RemoveReason of one whose client left in the middle of that (HTCondor 23.9)
+)
 
 
 class JobAd(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +97,11 @@ class JobAd(msgspec.Struct, frozen=True, kw_only=True):
         A compute element's router misses the count of starts of a job that ran for seconds; it brings the date back.
         """
         return bool(self.starts) or (self.routed_to is not None and self.first_started is not None)
+
+    @property
+    def input_failed(self) -> bool:
+        """The schedd removed it itself, since its input did not arrive whole: it never started and never will."""
+        return self.status == JobStatus.REMOVED and not self.left_a_start and self.remove_reason == NOT_STAGED
 
 
 _KINDS = {
