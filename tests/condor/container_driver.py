@@ -73,6 +73,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"refused": error.reason, "message": str(error)}
     for size in request.get("sizes", []):
         session.resize(*size)
+    if "input_at" in request:
+        wait(lambda: request["input_at"].encode() in outputs[1])
     session.feed(0, request.get("input", "").encode() * request.get("times", 1))
     if request.get("eof"):
         session.eof()

@@ -122,7 +122,8 @@ def test_a_terminal_is_one_of_the_container(container: Container) -> None:
 
 
 def test_control_c_ends_what_runs_in_the_terminal(container: Container) -> None:
-    answer = container.shell("sleep 1000", tty=True, input="\x03")
+    # not before the terminal is the command's own: until then the key is a character as any other
+    answer = container.shell("echo up; sleep 1000", tty=True, input="\x03", input_at="up")
     assert answer["end"] == [130, "", ""]
 
 
