@@ -126,3 +126,16 @@ async def test_while_the_gateway_is_away_what_it_said_holds_for_a_minute(gateway
     assert await session.leads_to(f"/clusters/{NAME}/status")
     session.now = 61
     assert not await session.leads_to(f"/clusters/{NAME}/status")
+
+
+async def test_a_gateway_that_fails_is_left_alone_for_a_while(gateway: FakeGateway) -> None:
+    async with dask_gateway.running(gateway):
+        session = Session(gateway)
+        gateway.hub_token = "another"
+        assert not await session.leads_to(f"/clusters/{NAME}/status")
+        gateway.hub_token = "token-of-the-session"
+        session.now = 29
+        assert not await session.leads_to(f"/clusters/{NAME}/status")
+        assert gateway.lists == 0
+        session.now = 31
+        assert await session.leads_to(f"/clusters/{NAME}/status")

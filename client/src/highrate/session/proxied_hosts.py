@@ -19,6 +19,8 @@ _SECONDS = 3.0
 """For the gateway's answer, during which the session's server waits."""
 _GOOD_FOR = 60.0
 _ASK_AGAIN = 2.0
+_AFTER_A_FAILURE = 30.0
+"""A gateway that hangs must not hold up the session's server again and again."""
 _LARGEST = 1 << 20
 
 
@@ -56,10 +58,11 @@ class ProxiedHosts:
     def _is_own(self, cluster: str, log: Any) -> bool:
         now = self._clock()
         if (cluster not in self._clusters or now >= self._good_until) and now >= self._ask_at:
-            self._ask_at = now + _ASK_AGAIN
             try:
                 self._clusters, self._good_until = frozenset(self._ask()), now + _GOOD_FOR
+                self._ask_at = now + _ASK_AGAIN
             except (OSError, ValueError, HTTPException) as error:
+                self._ask_at = self._clock() + _AFTER_A_FAILURE
                 log.warning("The gateway doesn't say whose clusters these are: %s", error)
         return cluster in self._clusters and now < self._good_until
 
