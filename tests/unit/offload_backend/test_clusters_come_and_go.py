@@ -125,16 +125,22 @@ async def test_a_worker_whose_way_to_the_scheduler_broke_may_come_back(start: St
     assert gateway.backend.absences._since == {}
 
 
+async def a_worker_that_runs(gateway: Gateway, cluster: str) -> str:
+    """The name of the cluster's only worker, which its scheduler has reported."""
+    (pod,) = await gateway.scaled(cluster, 1)
+    await gateway.api.become(pod["metadata"]["name"], "Running")
+    await until(lambda: phase(gateway, pod["metadata"]["name"]) == "Running")
+    worker: str = names.label(pod, names.WORKER_LABEL)
+    await gateway.report(cluster, 1, active=[worker])
+    return worker
+
+
 async def test_a_worker_that_the_scheduler_names_no_more_has_closed(start: Start) -> None:
     """It was named for long enough; the gateway was replaced meanwhile, and has begun to wait for it anew."""
     gateway = await start()
     clock = gateway.backend.absences = Clock(gateway.backend.watch)
     name = await gateway.make()
-    (pod,) = await gateway.scaled(name, 1)
-    await gateway.api.become(pod["metadata"]["name"], "Running")
-    await until(lambda: phase(gateway, pod["metadata"]["name"]) == "Running")
-    worker = names.label(pod, names.WORKER_LABEL)
-    await gateway.report(name, 1, active=[worker])
+    worker = await a_worker_that_runs(gateway, name)
     assert await gateway.report(name, 1) == 200
     assert gateway.cluster(name).workers[worker].is_active()
     clock.now = 301.0
@@ -147,11 +153,7 @@ async def test_a_worker_that_is_being_replaced_is_not_excused_again(start: Start
     gateway = await start()
     clock = gateway.backend.absences = Clock(gateway.backend.watch)
     name = await gateway.make()
-    (pod,) = await gateway.scaled(name, 1)
-    await gateway.api.become(pod["metadata"]["name"], "Running")
-    await until(lambda: phase(gateway, pod["metadata"]["name"]) == "Running")
-    worker = names.label(pod, names.WORKER_LABEL)
-    await gateway.report(name, 1, active=[worker])
+    worker = await a_worker_that_runs(gateway, name)
     await gateway.report(name, 1, closed=[worker])
     clock.now = 301.0
     gateway.cluster(name).workers[worker].target = JobStatus.FAILED
